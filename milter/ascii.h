@@ -1,0 +1,58 @@
+/* ascii -- the character classes of mail, which know no locale.  Pure. */
+#ifndef ASCII_H
+#define ASCII_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static inline bool
+ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline char
+ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static inline bool
+ascii_is_letter(char c)
+{
+	return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+
+static inline bool
+ascii_is_alnum(char c)
+{
+	return ascii_is_digit(c) || ascii_is_letter(c);
+}
+
+static inline bool
+ascii_is_hex(char c)
+{
+	return ascii_is_digit(c) ||
+	    (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/* Whether `text` starts with `prefix`, whatever the case of either. */
+static inline bool
+ascii_has_prefix(const char *text, const char *prefix)
+{
+	while (*prefix != '\0' && ascii_lower(*text) == ascii_lower(*prefix)) {
+		text++;
+		prefix++;
+	}
+	return *prefix == '\0';
+}
+
+/* Lower-case the string `text` where it stands. */
+static inline void
+ascii_lower_all(char *text)
+{
+	for (; *text != '\0'; text++)
+		*text = ascii_lower(*text);
+}
+
+#endif
