@@ -1,0 +1,393 @@
+#include <check.h>
+#include <libpsl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hostname.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+#define LABEL_63                                                               \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static psl_ctx_t *suffixes;
+
+static const struct {
+	const char *when;
+	const char *in;
+	const char *clean; /* NULL: refused */
+} clean_rows[] = {
+    {"a name is lower-cased", "Mail.Example.ORG", "mail.example.org"},
+    {"the trailing dot is dropped", "mail.example.org.", "mail.example.org"},
+    {"only one trailing dot is dropped", "mail.example.org..",
+	"mail.example.org."},
+    {"octets above 127 stay", "M\xc3\x84.example", "m\xc3\x84.example"},
+    {"what just fits is taken", "abcdefghijklmnopqrs", "abcdefghijklmnopqrs"},
+    {"what does not fit is refused", "abcdefghijklmnopqrst", NULL},
+    {"a dot that is dropped needs no room", "abcdefghijklmnopqrs.",
+	"abcdefghijklmnopqrs"},
+    {"nothing is refused", "", NULL},
+    {"a dot alone is refused", ".", NULL},
+    {"NULL is refused", NULL, NULL},
+};
+
+START_TEST(test_clean)
+{
+	char out[20] = "x";
+	bool taken = hostname_clean(clean_rows[_i].in, out, sizeof(out));
+
+	ck_assert_msg(
+	    taken == (clean_rows[_i].clean != NULL), "%s", clean_rows[_i].when);
+	ck_assert_msg(strcmp(out, taken ? clean_rows[_i].clean : "") == 0,
+	    "%s: %s", clean_rows[_i].when, out);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *name;
+	bool valid;
+} valid_rows[] = {
+    {"letters, digits and hyphens are valid", "mx-1.example.org", true},
+    {"a name without a dot is valid", "localhost", true},
+    {"an underscore is forgiven", "exch_01.example.org", true},
+    {"a label may start with a digit", "3com.example", true},
+    {"a label of 63 octets is valid", LABEL_63 ".example", true},
+    {"a label of 64 octets is not", "a" LABEL_63 ".example", false},
+    {"253 octets are valid",
+	LABEL_63 "." LABEL_63 "." LABEL_63 "."
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		 "aaaaa",
+	true},
+    {"254 octets are not",
+	LABEL_63 "." LABEL_63 "." LABEL_63 "."
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		 "aaaaaa",
+	false},
+    {"an empty label is invalid", "mail..example", false},
+    {"a dot at the start is invalid", ".example", false},
+    {"a dot at the end is invalid", "example.", false},
+    {"a hyphen at a label's start is invalid", "mail.-x.example", false},
+    {"a hyphen at a label's end is invalid", "mail.x-.example", false},
+    {"a last label of digits is invalid", "mail.123", false},
+    {"an address is invalid", "192.0.2.1", false},
+    {"a blank is invalid", "my pc.example", false},
+    {"an octet above 127 is invalid", "m\xc3\xa4.example", false},
+    {"a literal is invalid", "[192.0.2.1]", false},
+    {"nothing is invalid", "", false},
+    {"NULL is invalid", NULL, false},
+};
+
+START_TEST(test_valid)
+{
+	ck_assert_msg(
+	    hostname_is_valid(valid_rows[_i].name) == valid_rows[_i].valid,
+	    "%s", valid_rows[_i].when);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *name;
+	const char *organisation; /* NULL: none */
+} organisation_rows[] = {
+    {"a host belongs to its organisation", "mail-wr1-f41.google.com",
+	"google.com"},
+    {"deep below as well",
+	"mail-am6eur05on2041.outbound.protection.outlook.com", "outlook.com"},
+    {"case and trailing dot do not matter", "MX1.Example.ORG.", "example.org"},
+    {"the organisation's own name counts", "example.org", "example.org"},
+    {"a suffix of two labels is known", "mail.example.co.uk", "example.co.uk"},
+    {"a suffix of wildcards is known", "mail.foo.bar.ck", "foo.bar.ck"},
+    {"the exception to it too", "mail.www.ck", "www.ck"},
+    {"a hoster's customers are not one organisation", "www.bob.github.io",
+	"bob.github.io"},
+    {"a cloud's hosts belong to none", "ec2-192-0-2-1.compute-1.amazonaws.com",
+	NULL},
+    {"an unknown top-level domain is a suffix", "mail.corp.lan", "corp.lan"},
+    {"an encoded international name is a name", "mail.xn--bcher-kva.example",
+	"xn--bcher-kva.example"},
+    {"a public suffix is no organisation", "co.uk", NULL},
+    {"a top-level domain is no organisation", "org", NULL},
+    {"localhost is no organisation", "localhost", NULL},
+    {"a name without a dot is no organisation", "mailserver", NULL},
+    {"an address is no organisation", "192.0.2.1", NULL},
+    {"a literal is no organisation", "[192.0.2.1]", NULL},
+    {"an IPv6 literal is no organisation", "[IPv6:2001:db8::1]", NULL},
+    {"an IPv6 address is no organisation", "2001:db8::1", NULL},
+    {"a malformed name has no organisation", "mail..example.org", NULL},
+    {"nothing has no organisation", "", NULL},
+    {"NULL has no organisation", NULL, NULL},
+};
+
+START_TEST(test_organisation)
+{
+	char org[HOSTNAME_SIZE] = "x";
+	bool found =
+	    hostname_organisation(organisation_rows[_i].name, suffixes, org);
+
+	ck_assert_msg(found == (organisation_rows[_i].organisation != NULL),
+	    "%s: %s", organisation_rows[_i].when, org);
+	ck_assert_msg(
+	    strcmp(org, found ? organisation_rows[_i].organisation : "") == 0,
+	    "%s: %s", organisation_rows[_i].when, org);
+}
+END_TEST
+
+START_TEST(test_no_suffix_list)
+{
+	char org[HOSTNAME_SIZE];
+
+	ck_assert(!hostname_organisation("mail.example.org", NULL, org));
+	ck_assert_str_eq(org, "");
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *name;
+	const char *addr; /* NULL: not known */
+	bool generic;
+} generic_rows[] = {
+    {"a mail server's name is not generic", "mail.example.org", "192.0.2.1",
+	false},
+    {"a number is not an address", "mx2.example.org", "192.0.2.2", false},
+    {"dashed octets are generic", "c-198-51-100-7.isp.example", "198.51.100.7",
+	true},
+    {"dotted octets are generic", "198.51.100.7.isp.example", "198.51.100.7",
+	true},
+    {"reversed octets are generic", "7.100.51.198.isp.example", "198.51.100.7",
+	true},
+    {"octets with underscores are generic", "h198_51_100_7.isp.example",
+	"198.51.100.7", true},
+    {"octets with an x are generic", "h198x51x100x7.isp.example",
+	"198.51.100.7", true},
+    {"zero-padded octets are generic", "198-051-100-007.isp.example",
+	"198.51.100.7", true},
+    {"zero-padded octets in one are generic", "host198051100007.isp.example",
+	"198.51.100.7", true},
+    {"so they are reversed", "host007100051198.isp.example", "198.51.100.7",
+	true},
+    {"the last three octets are enough", "h51-100-7.isp.example",
+	"198.51.100.7", true},
+    {"the first three octets are enough", "host9.198-51-100.isp.example",
+	"198.51.100.7", true},
+    {"the last three octets are enough reversed", "h7-100-51.isp.example",
+	"198.51.100.7", true},
+    {"two octets are not enough", "a100-7.smtp-out.example", "198.51.100.7",
+	false},
+    {"another client's octets are not generic", "c-198-51-100-8.isp.example",
+	"203.0.113.5", false},
+    {"octets must not be parts of numbers", "c-51-100-77.isp.example",
+	"198.51.100.7", false},
+    {"nor have numbers in front", "c-151-100-7.isp.example", "198.51.100.7",
+	false},
+    {"hexadecimal octets are generic", "pc6336407.isp.example", "198.51.100.7",
+	true},
+    {"upper-case hexadecimal is generic", "PC0A8FE01.isp.example",
+	"192.168.254.1", true},
+    {"reversed hexadecimal is generic", "h076433c6.isp.example", "198.51.100.7",
+	true},
+    {"the address is generic in a mail server's name too",
+	"mail-198-51-100-7.isp.example", "198.51.100.7", true},
+    {"the address is generic in a cloud's own domain",
+	"ec2-198-51-100-7.compute-1.amazonaws.com", "198.51.100.7", true},
+    {"the MTA's text for no name is not a name", "[198.51.100.7]",
+	"198.51.100.7", false},
+
+    {"IPv6 nibbles are generic",
+	"7.0.0.0.6.0.0.0.5.0.0.0.4.0.0.0.3.0.0.0.2.0.0.0.8.b.d.0.1.0.0.2."
+	"ip6.isp.example",
+	"2001:db8:2:3:4:5:6:7", true},
+    {"the low nibbles in one are generic", "h0004000500060007.isp.example",
+	"2001:db8:2:3:4:5:6:7", true},
+    {"IPv6 groups are generic", "2001-db8-2-3-4-5-6-7.isp.example",
+	"2001:db8:2:3:4:5:6:7", true},
+    {"padded IPv6 groups are generic",
+	"2001-0db8-0002-0003-0004-0005-0006-0007.isp.example",
+	"2001:db8:2:3:4:5:6:7", true},
+    {"shortened IPv6 groups behind a word are generic",
+	"ip-2001-db8--5.isp.example", "2001:db8::5", true},
+    {"IPv6 groups in a later label are generic", "x.2001-db8--5.isp.example",
+	"2001:db8::5", true},
+    {"another IPv6 address is not generic", "ip-2001-db8--6.isp.example",
+	"2001:db8::5", false},
+    {"a mail server with IPv6 is not generic", "mail.example.org",
+	"2001:db8::25", false},
+
+    {"dsl is a line", "a12.dsl.isp.example", NULL, true},
+    {"dsl with a number is a line", "dsl12.isp.example", NULL, true},
+    {"dynamic is a line", "dynamic-77.isp.example", NULL, true},
+    {"a dial-up pool is a line", "p57a1b2c3.dip0.isp.example", NULL, true},
+    {"upper case is a line too", "A12.DSL.isp.example", NULL, true},
+    {"cust within a name is a line", "x.cust-4.isp.example", NULL, true},
+    {"a line under a suffix of two labels is a line", "a12.pool.isp.co.uk",
+	NULL, true},
+    {"static is not: honest small servers live there", "static-12.isp.example",
+	NULL, false},
+    {"a word must be whole", "poolside.isp.example", NULL, false},
+    {"an organisation may be called dynamics", "mail.dynamics.com", NULL,
+	false},
+    {"an organisation may be called dsl", "host3.dsl.example", NULL, false},
+    {"an organisation may be called so below two labels", "host3.dynamic.co.uk",
+	NULL, false},
+    {"a mail server may live in a pool", "mx.pool.ntp.org", NULL, false},
+    {"a customer's mail server is one", "mail2.cust.isp.example", NULL, false},
+    {"the mail word must come first", "dsl-mail.isp.example", NULL, true},
+    {"nothing is not generic", "", "192.0.2.1", false},
+    {"NULL is not generic", NULL, "192.0.2.1", false},
+};
+
+START_TEST(test_generic)
+{
+	const char *name = generic_rows[_i].name;
+	char org[HOSTNAME_SIZE];
+	struct netaddr addr;
+	bool known = netaddr_parse(generic_rows[_i].addr, &addr);
+	bool found = hostname_organisation(name, suffixes, org);
+
+	ck_assert_msg(hostname_is_generic(name, known ? &addr : NULL,
+			  found ? org : NULL) == generic_rows[_i].generic,
+	    "%s", generic_rows[_i].when);
+}
+END_TEST
+
+START_TEST(test_generic_without_organisation)
+{
+	ck_assert_msg(hostname_is_generic("a.dsl.isp.example", NULL, NULL),
+	    "two labels are taken for the organisation");
+	ck_assert_msg(!hostname_is_generic("host.dsl.example", NULL, NULL),
+	    "their words do not count");
+	ck_assert_msg(!hostname_is_generic("dsl.example", NULL, NULL),
+	    "a name of two labels has no other word");
+	ck_assert_msg(!hostname_is_generic("dsl", NULL, NULL),
+	    "nor has one of one label");
+	ck_assert_msg(
+	    hostname_is_generic("a.dsl.isp.example", NULL, "other.example"),
+	    "an organisation that does not fit is none");
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *helo;
+	bool malformed;
+} helo_rows[] = {
+    {"a host name is well-formed", "mail.example.org", false},
+    {"a trailing dot is forgiven", "mail.example.org.", false},
+    {"an underscore is forgiven", "EXCH_01.corp.example", false},
+    {"a name without a dot is what honest Exchange servers say", "EXCHANGE01",
+	false},
+    {"an IPv4 literal is well-formed", "[192.0.2.1]", false},
+    {"an IPv6 literal is well-formed", "[IPv6:2001:db8::1]", false},
+    {"the tag may have any case", "[ipv6:2001:db8::1]", false},
+    {"an IPv6 literal without its tag is malformed", "[2001:db8::1]", true},
+    {"a literal with a wrong tag is malformed", "[IPv4:192.0.2.1]", true},
+    {"a literal that is no address is malformed", "[192.0.2.256]", true},
+    {"a literal without its end is malformed", "[192.0.2.1", true},
+    {"a literal with a name is malformed", "[mail.example.org]", true},
+    {"an empty literal is malformed", "[]", true},
+    {"a bare IPv4 address is malformed", "192.0.2.1", true},
+    {"a bare IPv4 address with a dot is malformed", "192.0.2.1.", true},
+    {"a bare IPv6 address is malformed", "2001:db8::1", true},
+    {"digits alone are malformed", "12345", true},
+    {"a last label of digits is malformed", "mail.example.5", true},
+    {"an address that cannot be is malformed", "300.300.300.300", true},
+    {"nothing is malformed", "", true},
+    {"NULL is malformed", NULL, true},
+    {"a dot alone is malformed", ".", true},
+    {"two trailing dots are malformed", "mail.example.org..", true},
+    {"an empty label is malformed", "mail..example.org", true},
+    {"a blank is malformed", "my computer", true},
+    {"a mail address is malformed", "bob@example.org", true},
+    {"a URL is malformed", "http://example.org/", true},
+    {"per cent signs are malformed", "%n%s%n%s", true},
+    {"an octet above 127 is malformed",
+	"b\xc3\xbc"
+	"ro.example",
+	true},
+    {"a hyphen at the start is malformed", "-mail.example.org", true},
+    {"a label too long is malformed", "a" LABEL_63 ".example", true},
+    {"a name too long is malformed",
+	LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63
+		 "." LABEL_63 ".example",
+	true},
+};
+
+START_TEST(test_helo)
+{
+	ck_assert_msg(hostname_is_malformed_helo(helo_rows[_i].helo) ==
+		helo_rows[_i].malformed,
+	    "%s", helo_rows[_i].when);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *helo;
+	bool ours;
+} ours_rows[] = {
+    {"our name is ours", "mx.example.net", true},
+    {"our name is ours in any case, with a dot", "MX.Example.NET.", true},
+    {"our address is ours bare", "192.0.2.25", true},
+    {"our address is ours as a literal", "[192.0.2.25]", true},
+    {"our address is ours within IPv6", "[IPv6:::ffff:192.0.2.25]", true},
+    {"another name is not", "mail.example.org", false},
+    {"a name below ours is not", "a.mx.example.net", false},
+    {"a name above ours is not", "example.net", false},
+    {"another address is not", "[192.0.2.26]", false},
+    {"nothing is not", "", false},
+    {"NULL is not", NULL, false},
+};
+
+START_TEST(test_ours)
+{
+	struct netaddr addr;
+
+	ck_assert(netaddr_parse("192.0.2.25", &addr));
+	ck_assert_msg(hostname_helo_is_ours(ours_rows[_i].helo,
+			  "Mx.example.net", &addr) == ours_rows[_i].ours,
+	    "%s", ours_rows[_i].when);
+}
+END_TEST
+
+START_TEST(test_ours_unknown)
+{
+	struct netaddr addr;
+
+	ck_assert(netaddr_parse("192.0.2.25", &addr));
+	ck_assert_msg(!hostname_helo_is_ours("mx.example.net", NULL, &addr),
+	    "without a name none is ours");
+	ck_assert_msg(!hostname_helo_is_ours("[192.0.2.25]", "mx", NULL),
+	    "without an address none is ours");
+	ck_assert_msg(!hostname_helo_is_ours("", "", NULL),
+	    "nothing is not our name, even if we have none");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("hostname");
+	TCase *tcase = tcase_create("hostname");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suffixes = psl_latest(NULL);
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, test_clean, 0, COUNT(clean_rows));
+	tcase_add_loop_test(tcase, test_valid, 0, COUNT(valid_rows));
+	tcase_add_loop_test(
+	    tcase, test_organisation, 0, COUNT(organisation_rows));
+	tcase_add_test(tcase, test_no_suffix_list);
+	tcase_add_loop_test(tcase, test_generic, 0, COUNT(generic_rows));
+	tcase_add_test(tcase, test_generic_without_organisation);
+	tcase_add_loop_test(tcase, test_helo, 0, COUNT(helo_rows));
+	tcase_add_loop_test(tcase, test_ours, 0, COUNT(ours_rows));
+	tcase_add_test(tcase, test_ours_unknown);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	psl_free(suffixes);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
