@@ -1,0 +1,264 @@
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "list.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+static const struct {
+	const char *when;
+	const char *entry;
+	const char *why; /* NULL: taken */
+} add_rows[] = {
+    {"an IPv4 address is an entry", "192.0.2.1", NULL},
+    {"an IPv4 network is an entry", "192.0.2.0/24", NULL},
+    {"an IPv6 network is an entry", "2001:db8::/32", NULL},
+    {"an IPv6 address in brackets is an entry", "[IPv6:2001:db8::1]", NULL},
+    {"a mail address is an entry", "bob@example.org", NULL},
+    {"a mail address in brackets is an entry", "<bob@example.org>", NULL},
+    {"a domain is an entry", "example.org", NULL},
+    {"a domain with a dot in front is an entry", ".example.org", NULL},
+    {"a domain with an @ in front is an entry", "@example.org", NULL},
+    {"a top-level domain is an entry", "example", NULL},
+    {"host bits are refused", "192.0.2.1/24",
+	"host bits are set; the network is 192.0.2.0/24"},
+    {"a prefix too long is refused", "192.0.2.0/40",
+	"/40 does not fit this address, /0 to /32 would"},
+    {"an impossible address is refused", "192.0.2.256", "not an IP address"},
+    {"a short address is refused, it is no domain", "192.0.2",
+	"not an IP address"},
+    {"a broken IPv6 address is refused", "2001:db8:::1", "not an IP address"},
+    {"a URL is refused", "http://example.org/", "not an IP address"},
+    {"a glob is refused", "*.example.org",
+	"no * in a list; a domain stands for all below it too"},
+    {"two words are refused", "192.0.2.1 REJECT", "more than one word"},
+    {"a control character is refused", "exam\001ple.org", "more than one word"},
+    {"a mail address with a broken domain is refused", "bob@exa_mple..org",
+	"not a complete mail address"},
+    {"a mail address without a domain is refused", "bob@",
+	"not a complete mail address"},
+    {"a source route without an address is refused", "<@example.org>",
+	"not a complete mail address"},
+    {"a domain that cannot be is refused", "-example.org",
+	"not an IP address, a network, a mail address or a domain"},
+    {"a domain in UTF-8 is refused",
+	"b\xc3\xbc"
+	"ro.example",
+	"not an IP address, a network, a mail address or a domain"},
+    {"an @ alone is refused", "@",
+	"not an IP address, a network, a mail address or a domain"},
+    {"the null sender is refused", "<>",
+	"not an IP address, a network, a mail address or a domain"},
+    {"nothing is refused", "", "empty"},
+};
+
+START_TEST(test_add)
+{
+	struct list *list = list_new();
+	const char *why = NULL;
+	bool added = list_add(list, add_rows[_i].entry, &why);
+
+	ck_assert_msg(added == (add_rows[_i].why == NULL), "%s: %s",
+	    add_rows[_i].when, why);
+	if (!added)
+		ck_assert_str_eq(why, add_rows[_i].why);
+	ck_assert_uint_eq(list_count(list), added ? 1 : 0);
+	ck_assert(list_seal(list));
+	list_free(&list);
+	ck_assert_ptr_null(list);
+}
+END_TEST
+
+static const char *const entries[] = {"192.0.2.0/24", "192.0.2.64/26",
+    "192.0.2.7", "198.51.100.0/25", "198.51.100.128/25", "203.0.113.9",
+    "0.0.0.0/32", "255.255.255.255", "2001:db8::/32", "2001:db8:1::/48",
+    "::ffff:10.0.0.0/104", "Boss@Example.com", "\"odd one\"@x.example",
+    "example.org", ".Sub.Example.NET.", "@at.example", "xn--bcher-kva.example",
+    "example.org"};
+
+static struct list *
+filled_list(void)
+{
+	struct list *list = list_new();
+	const char *why;
+
+	for (int i = 0; i < COUNT(entries); i++)
+		list_add(list, entries[i], &why);
+	ck_assert(list_seal(list));
+	return list;
+}
+
+static const struct {
+	const char *when;
+	const char *addr;
+	bool listed;
+} client_rows[] = {
+    {"the first address of a network is listed", "192.0.2.0", true},
+    {"the last address is listed", "192.0.2.255", true},
+    {"one before is not", "192.0.1.255", false},
+    {"one behind is not", "192.0.3.0", false},
+    {"an address in a nested network is listed", "192.0.2.100", true},
+    {"an address behind a nested network is listed", "192.0.2.200", true},
+    {"neighbouring networks leave no gap", "198.51.100.127", true},
+    {"neighbouring networks leave no gap above", "198.51.100.128", true},
+    {"a single host is listed", "203.0.113.9", true},
+    {"its neighbour is not", "203.0.113.10", false},
+    {"the lowest address can be listed", "0.0.0.0", true},
+    {"the highest address can be listed", "255.255.255.255", true},
+    {"an IPv6 network is listed", "2001:db8:1::5", true},
+    {"another IPv6 network is not", "2001:db9::", false},
+    {"IPv6 octets are no IPv4 address", "32.1.13.184", false},
+    {"IPv4 octets are no IPv6 address", "c000:201::", false},
+    {"a network within IPv6 lists IPv4", "10.20.30.40", true},
+    {"an address within IPv6 is asked as IPv4", "::ffff:192.0.2.1", true},
+};
+
+START_TEST(test_client)
+{
+	struct list *list = filled_list();
+	struct netaddr addr;
+
+	ck_assert(netaddr_parse(client_rows[_i].addr, &addr));
+	ck_assert_msg(list_has_client(list, &addr) == client_rows[_i].listed,
+	    "%s", client_rows[_i].when);
+	list_free(&list);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *address;
+	bool listed;
+} address_rows[] = {
+    {"an address is listed in any case", "<bOSS@exAMPLE.com>", true},
+    {"quotes do not hide an address", "<\"boss\"@example.com.>", true},
+    {"another address of that domain is not", "<bob@example.com>", false},
+    {"an address of a listed domain is listed", "<bob@example.org>", true},
+    {"one below a listed domain is listed", "<bob@a.b.example.org>", true},
+    {"one of a domain that only ends alike is not", "<bob@notexample.org>",
+	false},
+    {"one of the domain above is not", "<bob@example.net>", false},
+    {"a dot in front of an entry changes nothing", "<bob@sub.example.net>",
+	true},
+    {"an @ in front of an entry changes nothing", "<bob@at.example>", true},
+    {"an address without domain is not", "<boss>", false},
+    {"the null sender is not", "<>", false},
+    {"NULL is not", NULL, false},
+    {"an entry that was refused is not", "<\"odd one\"@x.example>", false},
+};
+
+START_TEST(test_address)
+{
+	struct list *list = filled_list();
+
+	ck_assert_msg(list_has_address(list, address_rows[_i].address) ==
+		address_rows[_i].listed,
+	    "%s", address_rows[_i].when);
+	list_free(&list);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *name;
+	bool listed;
+} domain_rows[] = {
+    {"a domain is listed", "example.org", true},
+    {"a host below it is listed", "Mail.Example.ORG.", true},
+    {"the domain above is not", "org", false},
+    {"a name that only ends alike is not", "badexample.org", false},
+    {"a listed mail address lists no domain", "example.com", false},
+    {"a listed network lists no name", "192.0.2.1", false},
+    {"a literal is no name", "[192.0.2.1]", false},
+    {"dots alone are no name", "...", false},
+    {"nothing is not listed", "", false},
+    {"NULL is not listed", NULL, false},
+};
+
+START_TEST(test_domain)
+{
+	struct list *list = filled_list();
+
+	ck_assert_msg(list_has_domain(list, domain_rows[_i].name) ==
+		domain_rows[_i].listed,
+	    "%s", domain_rows[_i].when);
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_empty)
+{
+	struct list *list = list_new();
+	struct list *none = NULL;
+	struct netaddr addr;
+
+	ck_assert(netaddr_parse("192.0.2.1", &addr));
+	ck_assert(list_seal(list));
+	ck_assert_msg(!list_has_client(list, &addr) &&
+		!list_has_address(list, "bob@example.org") &&
+		!list_has_domain(list, "example.org"),
+	    "an empty list has nothing");
+	ck_assert_msg(!list_has_client(NULL, &addr) &&
+		!list_has_address(NULL, "bob@example.org") &&
+		!list_has_domain(NULL, "example.org") && list_count(NULL) == 0,
+	    "no list is an empty one");
+	list_free(&list);
+	list_free(&none);
+}
+END_TEST
+
+START_TEST(test_sealed)
+{
+	struct list *list = list_new();
+	const char *why = NULL;
+
+	ck_assert(list_seal(list));
+	ck_assert(!list_add(list, "example.org", &why));
+	ck_assert_str_eq(why, "the list is sealed");
+	ck_assert_uint_eq(list_count(list), 0);
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_everything)
+{
+	struct list *list = list_new();
+	const char *why;
+	struct netaddr addr;
+
+	ck_assert(list_add(list, "192.0.2.1", &why));
+	ck_assert(list_add(list, "0.0.0.0/0", &why));
+	ck_assert(list_add(list, "203.0.113.0/24", &why));
+	ck_assert(list_seal(list));
+	ck_assert(netaddr_parse("8.8.4.4", &addr));
+	ck_assert_msg(
+	    list_has_client(list, &addr), "/0 swallows all other networks");
+	ck_assert(netaddr_parse("::1", &addr));
+	ck_assert_msg(!list_has_client(list, &addr), "of its own family");
+	ck_assert_uint_eq(list_count(list), 3);
+	list_free(&list);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("list");
+	TCase *tcase = tcase_create("list");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, test_add, 0, COUNT(add_rows));
+	tcase_add_loop_test(tcase, test_client, 0, COUNT(client_rows));
+	tcase_add_loop_test(tcase, test_address, 0, COUNT(address_rows));
+	tcase_add_loop_test(tcase, test_domain, 0, COUNT(domain_rows));
+	tcase_add_test(tcase, test_empty);
+	tcase_add_test(tcase, test_sealed);
+	tcase_add_test(tcase, test_everything);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

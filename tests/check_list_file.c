@@ -1,0 +1,208 @@
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "list_file.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+static char directory[] = "/tmp/check_list_file.XXXXXX";
+static char path[sizeof(directory) + 8];
+
+/* What the bad lines were, as "number: reason\n" each. */
+struct complaints {
+	char text[512];
+};
+
+static void
+note(void *context, const char *name, unsigned line, const char *why)
+{
+	struct complaints *complaints = context;
+	size_t used = strlen(complaints->text);
+
+	ck_assert_str_eq(name, path);
+	snprintf(complaints->text + used, sizeof(complaints->text) - used,
+	    "%u: %s\n", line, why);
+}
+
+static void
+set_up(void)
+{
+	memcpy(directory + sizeof(directory) - 7, "XXXXXX", 6);
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/list", directory);
+}
+
+static void
+tear_down(void)
+{
+	unlink(path);
+	rmdir(directory);
+}
+
+static void
+write_file(const char *content, size_t length)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(content, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+#define TEXT(literal) literal, sizeof(literal) - 1
+
+static const struct {
+	const char *when;
+	const char *content;
+	size_t length;
+	size_t count;
+	const char *complaints;
+} rows[] = {
+    {"one entry stands on each line", TEXT("192.0.2.1\nexample.org\n"), 2, ""},
+    {"the last line needs no end", TEXT("192.0.2.1\nexample.org"), 2, ""},
+    {"an empty file is an empty list", TEXT(""), 0, ""},
+    {"blank lines and comments are skipped",
+	TEXT("\n  \n\t\n# a comment\n  # another\n192.0.2.1\n"), 1, ""},
+    {"blanks around an entry are skipped", TEXT(" \t192.0.2.1 \t\n"), 1, ""},
+    {"CR LF ends a line too", TEXT("192.0.2.1\r\n\r\nexample.org\r\n"), 2, ""},
+    {"a comment may follow an entry", TEXT("192.0.2.1 # why\n"), 1, ""},
+    {"a # within an entry belongs to it", TEXT("bob#1@example.org\n"), 1, ""},
+    {"a bad line is named and skipped",
+	TEXT("192.0.2.1\n\n192.0.2.1/24 # oops\nexample.org\n"), 2,
+	"3: host bits are set; the network is 192.0.2.0/24\n"},
+    {"each bad line is named", TEXT("*.a.example\n1.2.3\n"), 0,
+	"1: no * in a list; a domain stands for all below it too\n"
+	"2: not an IP address\n"},
+    {"a NUL octet is named", TEXT("192.0.2.1\0x\nexample.org\n"), 1,
+	"1: a NUL octet: this is not a text file\n"},
+    {"a NUL octet hides nothing in a comment", TEXT("# \0\nexample.org\n"), 1,
+	"1: a NUL octet: this is not a text file\n"},
+};
+
+START_TEST(test_load)
+{
+	struct complaints complaints = {""};
+	struct list_file_identity identity;
+	struct list *list = NULL;
+
+	write_file(rows[_i].content, rows[_i].length);
+	ck_assert_int_eq(
+	    list_file_load(path, note, &complaints, &list, &identity),
+	    LIST_FILE_LOADED);
+	ck_assert_msg(list_count(list) == rows[_i].count, "%s", rows[_i].when);
+	ck_assert_msg(strcmp(complaints.text, rows[_i].complaints) == 0,
+	    "%s: %s", rows[_i].when, complaints.text);
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_ask)
+{
+	struct list_file_identity identity;
+	struct list *list = NULL;
+
+	write_file(TEXT("example.org\nbad line\n"));
+	ck_assert_int_eq(list_file_load(path, NULL, NULL, &list, &identity),
+	    LIST_FILE_LOADED);
+	ck_assert_msg(list_has_domain(list, "mail.example.org"),
+	    "the list is ready, and nobody need hear complaints");
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_long_line)
+{
+	struct complaints complaints = {""};
+	struct list_file_identity identity;
+	struct list *list = NULL;
+	char content[5000];
+
+	memset(content, 'a', sizeof(content));
+	content[0] = '#';
+	content[1500] = '\n';
+	content[4000] = '\n';
+	memcpy(content + 4001, "\nexample.org\n", 13);
+	write_file(content, 4014);
+	ck_assert_int_eq(
+	    list_file_load(path, note, &complaints, &list, &identity),
+	    LIST_FILE_LOADED);
+	ck_assert_msg(strcmp(complaints.text, "2: too long\n") == 0,
+	    "a comment may be long, an entry may not: %s", complaints.text);
+	ck_assert_uint_eq(list_count(list), 1);
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_unreadable)
+{
+	struct list_file_identity identity;
+	struct list *list = NULL;
+
+	ck_assert_int_eq(list_file_load(path, NULL, NULL, &list, &identity),
+	    LIST_FILE_MISSING);
+	ck_assert(!list_file_identify(path, &identity));
+	ck_assert_int_eq(
+	    list_file_load(directory, NULL, NULL, &list, &identity),
+	    LIST_FILE_UNREADABLE);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_msg(list_file_load(path, NULL, NULL, &list, &identity) ==
+		LIST_FILE_UNREADABLE,
+	    "a FIFO is refused at once");
+	ck_assert_ptr_null(list);
+}
+END_TEST
+
+START_TEST(test_identity)
+{
+	struct list_file_identity loaded;
+	struct list_file_identity now;
+	struct timespec later[2] = {{1000000000, 0}, {1000000000, 7}};
+	struct list *list = NULL;
+
+	write_file(TEXT("example.org\n"));
+	ck_assert_int_eq(
+	    list_file_load(path, NULL, NULL, &list, &loaded), LIST_FILE_LOADED);
+	list_free(&list);
+	ck_assert(list_file_identify(path, &now));
+	ck_assert_msg(
+	    list_file_is_same(&loaded, &now), "a file left alone is the same");
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, later, 0), 0);
+	ck_assert(list_file_identify(path, &now));
+	ck_assert_msg(!list_file_is_same(&loaded, &now),
+	    "a file with another time is not");
+	loaded = now;
+	write_file(TEXT("example.com\nexample.org\n"));
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, later, 0), 0);
+	ck_assert(list_file_identify(path, &now));
+	ck_assert_msg(
+	    !list_file_is_same(&loaded, &now), "a file that has grown is not");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("list_file");
+	TCase *tcase = tcase_create("list_file");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_loop_test(tcase, test_load, 0, COUNT(rows));
+	tcase_add_test(tcase, test_ask);
+	tcase_add_test(tcase, test_long_line);
+	tcase_add_test(tcase, test_unreadable);
+	tcase_add_test(tcase, test_identity);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
