@@ -1,0 +1,47 @@
+/* Each line is an entry; whatever was taken must be found again. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "list.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool
+is_found(const struct list *list, const char *entry)
+{
+	struct netaddr addr;
+
+	if (strchr(entry, '/') != NULL && strchr(entry, '@') == NULL)
+		return true; /* a network is not found by its own text */
+	if (netaddr_parse(entry, &addr))
+		return list_has_client(list, &addr);
+	if (entry[0] == '@' || entry[0] == '.')
+		entry++;
+	return list_has_address(list, entry) || list_has_domain(list, entry);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = calloc(1, size + 1);
+	struct list *one, *all = list_new();
+	const char *why;
+	char *rest;
+
+	memcpy(text, data, size);
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		one = list_new();
+		list_add(all, line, &why);
+		if (list_add(one, line, &why) && list_seal(one) &&
+		    !is_found(one, line))
+			abort();
+		list_free(&one);
+	}
+	list_seal(all);
+	list_has_address(all, text);
+	list_free(&all);
+	free(text);
+	return 0;
+}
