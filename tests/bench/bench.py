@@ -1,0 +1,214 @@
+"""Measures milter-defer against milters that do nothing; see run.sh.
+
+All contenders run at once and are driven in turns, a short round each, so that
+whatever else the machine does meets all of them alike.  A ratio compares a
+contender with the null milter of the same round; what is printed is the median
+of the rounds.
+"""
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+import contenders  # noqa: E402  (needs the path)
+import memory  # noqa: E402
+import report  # noqa: E402
+
+# What the clients are, and what they send.
+MIXES = {
+    "exempt": ["-c", "exempt"],
+    "known": ["-c", "known"],
+    "strangers": ["-c", "strangers"],
+    "retries": ["-c", "retries"],
+    "fifty": ["-c", "strangers", "-r", "50"],
+}
+KNOWN_NETWORKS = 512  # as in traffic.h
+KNOWN_DELAY = 1  # seconds, as in contenders.POLICY
+REDIS_CPU_AT = (1, 64)  # sessions at once
+
+
+class Load:
+    """Runs milter_load; no stranger comes twice while one of these lives."""
+
+    def __init__(self, programs, redis, options):
+        self._program = os.path.join(programs, "milter_load")
+        self._redis = redis
+        self._common = ["-u", options.until] + (
+            ["-e"] if options.eager else [])
+        self._next = 0
+
+    def _run(self, contender, *arguments):
+        words = [self._program, "-s", contender.socket,
+                 "-p", str(contender.process.pid),
+                 "-p", str(self._redis.process.pid),
+                 *self._common, *map(str, arguments)]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, timeout=60, text=True)
+        if done.returncode == 2 or not contender.is_alive():
+            raise RuntimeError(f"{contender.name} ended, or the command line "
+                               f"is wrong: {' '.join(words)}")
+        return json.loads(done.stdout)
+
+    def measure(self, contender, mix, concurrency, seed, options):
+        """One round of one contender."""
+        result = self._run(contender, *MIXES[mix], "-n", concurrency,
+                           "-S", seed, "-f", self._next,
+                           "-t", options.seconds, "-w", options.warmup)
+        self._next = max(self._next, result["next"])
+        milter_us, redis_us = result.pop("cpu_us")
+        result["milter_us"] = milter_us
+        result["redis_us"] = redis_us if contender.asks_redis else None
+        return result
+
+    def learn(self, contender):
+        """One message from each of the known networks, always the same."""
+        return self._run(contender, "-c", "learn", "-N", KNOWN_NETWORKS)
+
+
+def seed_known(load, contender):
+    """Make the known networks known: each sends, waits, and sends again."""
+    load.learn(contender)
+    time.sleep(KNOWN_DELAY + 1.1)  # the clocks have whole seconds
+    load.learn(contender)
+    time.sleep(0.2)  # what it earned is written without anybody waiting
+    result = load.learn(contender)
+    passed = result["accepted"] + result["continued"]
+    if passed < KNOWN_NETWORKS:
+        print(f"{contender.name}: only {passed} of {KNOWN_NETWORKS} known "
+              "networks became known", file=sys.stderr)
+
+
+def in_turn(milters, turn):
+    """The contenders, each round beginning with another one: whoever comes
+    after a certain other one shall not always do so."""
+    start = turn % len(milters)
+    return milters[start:] + milters[:start]
+
+
+def measure_mixes(load, milters, options):
+    """{(mix, concurrency): {contender: [round, ...]}}"""
+    results = {}
+    for mix in options.mixes:
+        for concurrency in options.concurrency:
+            case = {milter.name: [] for milter in milters}
+            for turn in range(options.rounds):
+                for milter in in_turn(milters, turn):
+                    case[milter.name].append(load.measure(
+                        milter, mix, concurrency, turn, options))
+            results[mix, concurrency] = case
+            say(options, f"{mix}, {concurrency} at once: done")
+    return results
+
+
+def measure_redis(load, milters, options):
+    """{contender: [Redis us per session at each of REDIS_CPU_AT]}"""
+    results = {}
+    for milter in milters:
+        if not milter.asks_redis:
+            continue
+        results[milter.name] = [statistics.median(
+            load.measure(milter, "strangers", concurrency, turn,
+                         options)["redis_us"]
+            for turn in range(options.rounds))
+            for concurrency in REDIS_CPU_AT]
+    return results
+
+
+def say(options, text):
+    if not options.quiet:
+        print(f"  {time.monotonic() - options.began:5.0f} s  {text}",
+              file=sys.stderr)
+
+
+def measure(options, directory):
+    """All there is to measure, as one dictionary."""
+    results = {}
+    with contenders.Stage(options.programs, directory) as stage:
+        milters = stage.null_milters()
+        if os.environ.get("MILTER_DEFER"):
+            milters += stage.milter_defer()
+        load = Load(options.programs, stage.redis, options)
+        for milter in milters:
+            if milter.remembers and "known" in options.mixes:
+                seed_known(load, milter)
+        results["mixes"] = measure_mixes(load, milters, options)
+        results["redis"] = measure_redis(load, milters, options)
+    if options.networks:
+        with contenders.Stage(options.programs, directory) as stage:
+            results["memory"] = memory.measure(stage.redis, options.networks)
+        say(options, "memory: done")
+    return results
+
+
+def words(text):
+    return text.split(",")
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",")]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog="run.sh", description="Benchmark of milter-defer.")
+    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true",
+                        help="at most 1.5 minutes, less exact")
+    parser.add_argument("--mixes", type=words, default=list(MIXES),
+                        metavar="MIX,...", help=", ".join(MIXES))
+    parser.add_argument("--concurrency", type=numbers, metavar="N,...",
+                        help="sessions at once (10,50; quick: 10)")
+    parser.add_argument("--rounds", type=int, help="(9; quick: 5)")
+    parser.add_argument("--seconds", type=float,
+                        help="of each round (0.5; quick: 0.3)")
+    parser.add_argument("--warmup", type=float, default=0.1,
+                        help="seconds before each round (0.1)")
+    parser.add_argument("--until", default="data",
+                        choices=["mail", "rcpt", "data", "eom"],
+                        help="the step after which clients leave (data)")
+    parser.add_argument("--eager", action="store_true",
+                        help="write each step by itself")
+    parser.add_argument("--networks", type=int, metavar="N",
+                        help="for the memory part (1000000; quick: 100000;"
+                        " 0: no memory part)")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write every round there as well")
+    parser.add_argument("--quiet", action="store_true",
+                        help="do not tell how far it is")
+    options = parser.parse_args()
+    if set(options.mixes) - set(MIXES):
+        parser.error(f"--mixes: known are {', '.join(MIXES)}")
+    for name, normal, quick in (("concurrency", [10, 50], [10]),
+                                ("rounds", 9, 5), ("seconds", 0.5, 0.3),
+                                ("networks", 1000000, 100000)):
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else normal)
+    return options
+
+
+def main():
+    options = parse_arguments()
+    options.began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with tempfile.TemporaryDirectory(prefix="milter-defer-bench.") as directory:
+        results = measure(options, directory)
+    report.show(results, options, REDIS_CPU_AT)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            mixes = results.pop("mixes")
+            json.dump({**results, "mixes": [
+                {"mix": mix, "concurrency": at, "rounds": case}
+                for (mix, at), case in mixes.items()]}, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""The milters that are measured, and the Redis that two of them ask.
+
+All listen on unix sockets in private directories and are ended by process id.
+"""
+
+import contextlib
+import os
+import subprocess
+
+from lib import daemon, milterclient, policies
+from lib.redis_servers import RedisServer
+
+# The policy of the sample file as far as a benchmark can meet it.  Two things
+# differ.  There is no rule on load: the benchmark is the load.  And the clients
+# of 198.18.0.0/15 wait for one second only, so that they can become known
+# before the measurement; all others wait for longer than it takes.
+POLICY = policies.OWN_NETWORKS + policies.response(
+    "greylisted", policies.GREYLISTED) + policies.response(
+    "ip-reputation", policies.POOR) + policies.response(
+    "server-busy", policies.BUSY.format("%{client_addr}")) + '''
+rule "postmaster" { recipient = {"postmaster@*", "abuse@*"}  verdict = accept }
+rule "store is away" { store_down = true  verdict = accept }
+rule "good standing" { known = true  verdict = accept }
+rule "poor reputation" { reputation_below = -30
+    verdict = greylist  by = client  delay = 30m  response = "ip-reputation" }
+rule "too many at once" { messages_above = 100  within = 1h
+    verdict = defer  response = "server-busy" }
+rule "to be known" { client = "198.18.0.0/15"
+    verdict = greylist  by = triplet  delay = 1s  response = "greylisted"
+    at = data }
+rule "known soon" { client = "198.18.0.0/15"  verdict = accept  at = data }
+rule "strangers" { verdict = greylist  by = triplet  delay = 3h
+    response = "greylisted"  at = data }
+'''
+HEAD = daemon.HEAD + "known_after = 1\n"
+
+
+class Contender:
+    """A milter under test: `socket` as milter_load takes it, the process whose
+    CPU time counts as its own, and whether it asks Redis."""
+
+    def __init__(self, name, socket, process, asks_redis):
+        self.name = name
+        self.socket = socket
+        self.process = process
+        self.asks_redis = asks_redis
+        self.remembers = False  # knows clients: it is a milter-defer
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+
+class Stage(contextlib.ExitStack):
+    """Starts contenders and stops all of them at the end."""
+
+    def __init__(self, programs, directory):
+        super().__init__()
+        self._programs = programs
+        self._directory = directory
+        self._redis_path = os.path.join(directory, "redis.sock")
+        self.redis = self._start_redis()
+
+    def _start_redis(self):
+        server = RedisServer(self._directory, port=0, settings={
+            "unixsocket": self._redis_path})
+        self.callback(server.stop)
+        return server.start()
+
+    def null_milters(self):
+        """The reference milters: without and with a Redis round trip."""
+        return [self._null_milter("null", "null_milter"),
+                self._null_milter("null + Redis", "null_redis_milter",
+                                  self._redis_path)]
+
+    def _null_milter(self, name, program, *arguments):
+        path = os.path.join(self._directory, program + ".sock")
+        process = subprocess.Popen(
+            [os.path.join(self._programs, program), f"unix:{path}",
+             *arguments], stdin=subprocess.DEVNULL)
+        self.callback(process.wait)
+        self.callback(process.kill)  # an orderly stop takes 5 s
+        daemon.wait_for(lambda: _answers(path), f"{program} listens")
+        return Contender(name, f"unix:{path}", process, bool(arguments))
+
+    def milter_defer(self):
+        """milter-defer with the embedded store, and with Redis."""
+        servers = f'redis {{ servers = {{"unix:{self._redis_path}"}} }}\n'
+        return [self._milter_defer("defer", ""),
+                self._milter_defer("defer + Redis", servers)]
+
+    def _milter_defer(self, name, store):
+        server = daemon.Daemon(store + POLICY, head=HEAD)
+        self.callback(server.remove)
+        self.callback(server.kill)
+        server.start()
+        contender = Contender(
+            name, server.where, server.process, bool(store))
+        contender.remembers = True
+        return contender
+
+
+def _answers(path):
+    try:
+        milterclient.connect(f"unix:{path}").close()
+    except OSError:
+        return False
+    return True
