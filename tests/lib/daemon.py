@@ -1,0 +1,183 @@
+"""Runs milter-defer for a test, each in a directory of its own.
+
+A configuration may say @DIR@ (that directory) and @SOCKET@ (its milter
+socket).  What the daemon logs goes to a file there.  A warning or error that
+the test did not announce fails it: `stop` looks for them.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from lib import milterclient
+
+HEAD = '''\
+socket = "@SOCKET@"
+pid_file = ""
+log = stderr
+'''
+
+BAD_NEWS = re.compile(r"warn|error|panic|fatal|critical|alert|sanitizer|leak",
+                      re.IGNORECASE)
+PATIENCE = 20  # seconds until a wait is given up; only a broken test waits so long
+
+
+class Daemon:
+    """One running milter-defer; use in `with`, or start() and stop().
+
+    `policy` is the configuration without the lines of HEAD; `where` is the
+    milter socket (default: a unix socket in the directory).
+    """
+
+    def __init__(self, policy, where=None, head=HEAD):
+        self.directory = tempfile.mkdtemp(prefix="milter-defer-test.")
+        os.chmod(self.directory, 0o755)  # mail servers have to reach the socket
+        self.where = where or f"unix:{self.directory}/milter.sock"
+        self.head = head
+        self.config = os.path.join(self.directory, "milter-defer.conf")
+        self.log_file = os.path.join(self.directory, "log")
+        self.process = None
+        self.expected = []
+        self.configure(policy)
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.kill()
+            self.remove()
+            raise
+
+    def __exit__(self, failure, *_):
+        if failure:
+            self.kill()
+            sys.stderr.write("".join(f"{line}\n" for line in self.log()))
+        else:
+            self.stop()
+        self.remove()
+
+    def configure(self, policy):
+        """Write the configuration file; a running daemon needs `reload`."""
+        text = (self.head + policy).replace("@SOCKET@", self.where)
+        with open(self.config, "w") as file:
+            file.write(text.replace("@DIR@", self.directory))
+
+    def start(self):
+        """Start, and wait until the milter socket accepts connections."""
+        with open(self.log_file, "a") as log:
+            self.process = subprocess.Popen(
+                [binary(), "-f", "-c", self.config],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(self._answers, "the milter socket opens", self.log)
+        return self
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(
+                f"milter-defer ended with status {self.process.returncode}:\n"
+                + "\n".join(self.log()))
+        try:
+            milterclient.connect(self.where).close()
+        except OSError:
+            return False
+        return True
+
+    def client(self, **options):
+        """A milter connection to it."""
+        return milterclient.MilterClient(self.where, **options)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self, policy, logs):
+        """Put `policy` in place, SIGHUP, and wait until it `logs` a line."""
+        seen = len(self.log())
+        self.configure(policy)
+        self.signal(signal.SIGHUP)
+        return self.wait_log(logs, seen)
+
+    def stop(self):
+        """SIGTERM; it must end, with status 0 and no bad news in its log."""
+        self.signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("milter-defer does not end at SIGTERM")
+        bad = self.unexpected()
+        if bad or status != 0:
+            raise AssertionError(f"milter-defer ended with status {status}:\n"
+                                 + "\n".join(bad or self.log()[-50:]))
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def log(self):
+        with open(self.log_file, errors="replace") as file:
+            return file.read().splitlines()
+
+    def wait_log(self, pattern, start=0):
+        """Wait for a line that matches, from line number `start` on."""
+        def find():
+            for line in self.log()[start:]:
+                if re.search(pattern, line):
+                    return line
+            return None
+        return wait_for(find, f"the log says {pattern!r}", self.log)
+
+    def decisions(self):
+        """The decision lines as dictionaries of their key=value fields."""
+        return [fields(line) for line in self.log() if "verdict=" in line]
+
+    def expect(self, pattern):
+        """Announce log lines that would otherwise fail the test."""
+        self.expected.append(re.compile(pattern))
+
+    def unexpected(self):
+        return [line for line in self.log()
+                if "verdict=" not in line and BAD_NEWS.search(line)
+                and not any(known.search(line) for known in self.expected)]
+
+    def descriptors(self):
+        """How many file descriptors it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def fields(line):
+    """`... verdict=defer rule="a b" wait=5` -> {"verdict": "defer", ...}"""
+    words = shlex.split(line[line.index("verdict="):])
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def binary():
+    """The milter-defer to test: $MILTER_DEFER, or the one just built here."""
+    return os.environ.get("MILTER_DEFER") or os.path.abspath("milter-defer")
+
+
+def run(*arguments):
+    """Run milter-defer to its end: (status, stdout, stderr)."""
+    done = subprocess.run([binary(), *arguments], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=PATIENCE)
+    return done.returncode, done.stdout, done.stderr
+
+
+def wait_for(ready, what, log=lambda: []):
+    """Ask until `ready()` is true; its value.  Polling is only the means."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        answer = ready()
+        if answer:
+            return answer
+        time.sleep(0.01)
+    raise AssertionError(f"in vain: {what}\n" + "\n".join(log()))
