@@ -1,0 +1,69 @@
+#!/bin/sh
+# run.sh [CONFIGURE OPTION...]: install what is needed, build in a private
+# directory, run all tests, and close with "N passed, N failed".
+#
+# Each single test counts, not each program: a Check program and a Python
+# program say themselves how many they had.
+set -eu
+exec </dev/null
+# shellcheck source-path=SCRIPTDIR source=build.sh
+. "$(dirname "$0")/build.sh"
+
+# "PASSED FAILED SKIPPED" of one program, from what it said (the file $1) and
+# from automake's result ($2), which alone knows of a crash.
+count() {
+	awk -v result="$2" '
+	function number(key) {
+		if (!match($0, key "[=:] *[0-9]+"))
+			return 0
+		return substr($0, RSTART + length(key) + 1, RLENGTH) + 0
+	}
+	/^[0-9]+%: Checks: / {
+		bad = number("Failures") + number("Errors")
+		failed += bad; passed += number("Checks") - bad
+	}
+	/^Ran [0-9]+ tests? in / { passed += $2 }
+	/^(OK|FAILED)( \(|$)/ {
+		bad = number("failures") + number("errors")
+		idle = number("skipped")
+		failed += bad; skipped += idle; passed -= bad + idle
+	}
+	END {
+		if (passed + failed + skipped == 0) {
+			passed = result == "PASS"
+			skipped = result == "SKIP"
+		}
+		if (failed == 0 && result != "PASS" && result != "SKIP")
+			failed = 1
+		print passed + 0, failed + 0, skipped + 0
+	}' "$1"
+}
+
+# Add up all programs; what a failed one said is shown.
+tally() {
+	passed=0 failed=0 skipped=0
+	for trs in $(find . -name '*.trs' | sort); do
+		log=${trs%.trs}.log
+		result=$(sed -n 's/^:test-result: \([A-Z]*\).*/\1/p' "$trs")
+		# shellcheck disable=SC2046 # three numbers
+		set -- $(count "$log" "$result")
+		passed=$((passed + $1))
+		failed=$((failed + $2))
+		skipped=$((skipped + $3))
+		[ "$2" -eq 0 ] || { echo "==== ${log#./}"; cat "$log"; }
+	done
+}
+
+sh "$top/tests/install.sh" build test
+build_all "$@"
+status=0
+make -s -k -j"$(nproc)" check || status=$?
+tally
+if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
+	echo "make check failed, and no test program says why"
+	failed=1
+fi
+end=
+[ "$skipped" -eq 0 ] || end=", $skipped skipped"
+echo "$passed passed, $failed failed$end"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
