@@ -1,0 +1,543 @@
+#include "inquiry.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "effects.h"
+#include "gate_parts.h"
+#include "log.h"
+
+/* A question answered and put again gets further each time; this many times is
+ * more than a policy can need. */
+#define LOOK_UPS_MAX 4
+
+static unsigned
+throw_dice(void)
+{
+	unsigned number = 0;
+
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
+		return 0;
+	return number % 10000;
+}
+
+static void
+set_local_time(struct facts *facts)
+{
+	time_t now = (time_t)facts->now;
+	struct tm local;
+
+	if (localtime_r(&now, &local) == NULL)
+		return;
+	facts->weekday = local.tm_wday;
+	facts->minute = local.tm_hour * 60 + local.tm_min;
+}
+
+void
+inquiry_network(const struct settings *settings, const struct netaddr *client,
+    char network_r[STORE_NETWORK_MAX])
+{
+	int64_t bits = client->length == 4 ? settings->network_ipv4
+					   : settings->network_ipv6;
+	struct network network;
+
+	if (settings->identity == IDENTITY_ADDRESS)
+		bits = 8 * client->length;
+	network = network_of(client, (unsigned)bits);
+	network_format(&network, network_r);
+}
+
+static void
+forget_message(struct facts *facts)
+{
+	facts->recipient_count = 0;
+	facts->recipients_seen = 0;
+	facts->recipient_domains = 0;
+	facts->header_count = 0;
+	facts->size = 0;
+	facts->complete = false;
+	facts->record_certainty = FACT_ASK;
+	facts->known = false;
+	facts->score = 0;
+	facts->clock_certainty = FACT_ASK;
+	memset(facts->client_clock, 0, sizeof facts->client_clock);
+}
+
+/* A session is one connection, so what was once counted for it stays. */
+static void
+forget_limits(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->policy->limit_count; i++) {
+		const struct limit *limit = &inquiry->policy->limits[i];
+		struct limit_count *count = &inquiry->limits[i];
+
+		if (limit->kind == LIMIT_CONNECTIONS &&
+		    count->certainty == FACT_KNOWN)
+			continue;
+		memset(count, 0, sizeof *count);
+		count->certainty = FACT_ASK;
+	}
+}
+
+void
+inquiry_begin(struct gate *gate, struct inquiry *inquiry, int64_t now)
+{
+	struct facts *facts = &inquiry->facts;
+
+	inquiry_end(gate, inquiry);
+	inquiry->begun = true;
+	inquiry->accepted = false;
+	inquiry->pairs_asked = 0;
+	facts->now = now;
+	facts->recipients = inquiry->recipients;
+	facts->limits = inquiry->limits;
+	facts->load_crossed = inquiry->load_crossed;
+	facts->lists = inquiry->lists;
+	forget_message(facts);
+	forget_limits(inquiry);
+	facts->store_down = !store_is_up(gate->store);
+	facts->dice = throw_dice();
+	set_local_time(facts);
+	busy_read(
+	    gate->busy, inquiry->policy, inquiry->load_crossed, &facts->load);
+	lists_hold(
+	    gate->lists, inquiry->policy, inquiry->snapshots, inquiry->lists);
+}
+
+static struct store_client
+client_of(const struct inquiry *inquiry)
+{
+	struct store_client client = {.network = inquiry->network,
+	    .host = inquiry->host,
+	    .pool = inquiry->pool[0] == '\0' ? NULL : inquiry->pool};
+
+	return client;
+}
+
+static const char *
+identity_of(const struct inquiry *inquiry)
+{
+	return inquiry->pool[0] == '\0' ? inquiry->network : inquiry->pool;
+}
+
+/* --- limits --- */
+
+/* NULL: the client's network. */
+static const char *
+holder_of(const struct inquiry *inquiry, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_NETWORK:
+		break;
+	case LIMIT_BY_HOST:
+		return inquiry->address;
+	case LIMIT_BY_SENDER_DOMAIN:
+		return inquiry->facts.sender_domain;
+	case LIMIT_BY_USER:
+		return inquiry->facts.user;
+	case LIMIT_BY_ALL:
+		return "*";
+	}
+	return NULL;
+}
+
+static int64_t
+units_of(const struct inquiry *inquiry, enum limit_kind kind)
+{
+	switch (kind) {
+	case LIMIT_CONNECTIONS:
+	case LIMIT_MESSAGES:
+		return 1;
+	case LIMIT_RECIPIENTS:
+		return inquiry->facts.recipients_seen;
+	case LIMIT_REFUSED:
+		break;
+	}
+	return 0; /* only read here; counted as they are refused */
+}
+
+static bool
+excludes(const struct inquiry *inquiry, const struct rule *rule,
+    const struct recipient *recipient)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+
+		if (condition->type->kind != VALUE_LIMIT &&
+		    condition->type->judge(
+			condition, &inquiry->facts, recipient) == ANSWER_NO)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the other conditions of a limit's rule leave it open that the rule
+ * holds, so that its units are worth taking. */
+static bool
+may_hold(const struct inquiry *inquiry, const struct rule *rule)
+{
+	if (inquiry->facts.recipient_count == 0)
+		return !excludes(inquiry, rule, NULL);
+	for (size_t i = 0; i < inquiry->facts.recipient_count; i++)
+		if (!excludes(inquiry, rule, &inquiry->recipients[i]))
+			return true;
+	return false;
+}
+
+/* Whether there is anybody here whom the limit could count. */
+static bool
+has_holder(const struct inquiry *inquiry, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_SENDER_DOMAIN:
+		return inquiry->facts.sender_domain[0] != '\0';
+	case LIMIT_BY_USER:
+		return inquiry->facts.user[0] != '\0';
+	case LIMIT_BY_NETWORK:
+	case LIMIT_BY_HOST:
+	case LIMIT_BY_ALL:
+		break;
+	}
+	return true;
+}
+
+static struct store_take
+take_of(const struct inquiry *inquiry, const struct limit *limit)
+{
+	struct store_take take = {.id = limit->id,
+	    .holder = holder_of(inquiry, limit->by),
+	    .period = limit->period,
+	    .units = units_of(inquiry, limit->kind)};
+
+	return take;
+}
+
+/* The takes of this look-up; `which_r` names the limit of each. */
+static size_t
+choose_takes(const struct inquiry *inquiry, enum stage stage,
+    struct store_take *takes_r, size_t *which_r)
+{
+	const struct policy *policy = inquiry->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (inquiry->limits[i].certainty != FACT_ASK ||
+		    (limit->kind == LIMIT_RECIPIENTS && stage < STAGE_DATA) ||
+		    !has_holder(inquiry, limit->by) ||
+		    !may_hold(inquiry, limit->rule))
+			continue;
+		which_r[count] = i;
+		takes_r[count++] = take_of(inquiry, limit);
+	}
+	return count;
+}
+
+/* --- the look-up --- */
+
+static void
+learn_nothing(struct gate *gate, struct inquiry *inquiry)
+{
+	struct facts *facts = &inquiry->facts;
+	struct standing_entry entry;
+
+	facts->store_down = true;
+	facts->record_certainty = FACT_UNKNOWN;
+	facts->clock_certainty = FACT_UNKNOWN;
+	for (size_t i = 0; i < facts->recipient_count; i++)
+		inquiry->recipients[i].clock_certainty = FACT_UNKNOWN;
+	for (size_t i = 0; i < inquiry->policy->limit_count; i++)
+		if (inquiry->limits[i].certainty == FACT_ASK)
+			inquiry->limits[i].certainty = FACT_UNKNOWN;
+	/* Who was in good standing a while ago is taken to be so still. */
+	if (!standing_recall(gate->standing, identity_of(inquiry), facts->now,
+		inquiry->policy->settings.store.remember_good, &entry))
+		return;
+	facts->record_certainty = FACT_KNOWN;
+	facts->known = entry.known;
+	facts->score = (double)entry.score;
+}
+
+static void
+learn_record(struct gate *gate, struct inquiry *inquiry,
+    const struct store_answer *answer)
+{
+	struct facts *facts = &inquiry->facts;
+	const struct settings *settings = &inquiry->policy->settings;
+
+	facts->store_down = false;
+	facts->now = answer->now;
+	facts->record_certainty = FACT_KNOWN;
+	facts->known = settings->known_after > 0 &&
+	    answer->passes >= settings->known_after;
+	facts->score = reputation_score(
+	    &answer->host, &answer->network, settings->reputation.prior);
+	facts->clock_certainty = FACT_KNOWN;
+	memcpy(facts->client_clock, answer->client, sizeof answer->client);
+	inquiry->last_used = answer->last_used;
+
+	if (facts->known) {
+		struct standing_entry entry = {
+		    true, (float)facts->score, facts->now};
+
+		standing_note(gate->standing, identity_of(inquiry), &entry);
+	}
+}
+
+static void
+learn_clocks(struct inquiry *inquiry, const struct store_answer *answer)
+{
+	struct facts *facts = &inquiry->facts;
+
+	for (size_t i = inquiry->pairs_asked; i < facts->recipient_count; i++) {
+		struct recipient *recipient = &inquiry->recipients[i];
+
+		memcpy(recipient->clock,
+		    answer->pairs[i - inquiry->pairs_asked],
+		    sizeof recipient->clock);
+		recipient->clock_certainty = FACT_KNOWN;
+	}
+	inquiry->pairs_asked = facts->recipient_count;
+}
+
+static void
+learn_counts(struct inquiry *inquiry, const struct store_query *query,
+    const size_t *which, const struct store_answer *answer)
+{
+	for (size_t i = 0; i < query->take_count; i++) {
+		struct limit_count *count = &inquiry->limits[which[i]];
+
+		count->certainty = FACT_KNOWN;
+		count->counts.units = query->takes[i].units;
+		count->counts.current = answer->counts[i].current;
+		count->counts.previous = answer->counts[i].previous;
+	}
+}
+
+/* A limit that counts nobody here has no count; asking again will not help. */
+static void
+settle_idle_limits(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->policy->limit_count; i++)
+		if (inquiry->limits[i].certainty == FACT_ASK &&
+		    !has_holder(inquiry, inquiry->policy->limits[i].by))
+			inquiry->limits[i].certainty = FACT_UNKNOWN;
+}
+
+static void
+look_up(struct gate *gate, struct inquiry *inquiry, enum stage stage)
+{
+	const struct policy *policy = inquiry->policy;
+	struct store_take takes[LIMITS_MAX];
+	size_t which[LIMITS_MAX];
+	struct store_query query = {.now = inquiry->facts.now,
+	    .client = client_of(inquiry),
+	    .pairs = &inquiry->pairs[inquiry->pairs_asked],
+	    .pair_count = inquiry->facts.recipient_count - inquiry->pairs_asked,
+	    .takes = takes};
+	struct store_answer answer;
+
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		query.spaces[space] = policy->clocks_used[space] ||
+		    policy->client_clocks_used[space];
+	query.take_count = choose_takes(inquiry, stage, takes, which);
+	if (store_look_up(gate->store, &query, &answer) != STORE_OK) {
+		learn_nothing(gate, inquiry);
+		return;
+	}
+	learn_record(gate, inquiry, &answer);
+	learn_clocks(inquiry, &answer);
+	learn_counts(inquiry, &query, which, &answer);
+	settle_idle_limits(inquiry);
+}
+
+struct outcome
+inquiry_judge(struct gate *gate, struct inquiry *inquiry, size_t recipient,
+    enum stage stage)
+{
+	struct outcome outcome;
+
+	for (int tries = 0;; tries++) {
+		outcome = recipient == INQUIRY_WHOLE
+		    ? decide_message(inquiry->policy, &inquiry->facts, stage)
+		    : decide(inquiry->policy, &inquiry->facts,
+			  &inquiry->recipients[recipient], stage, NULL);
+		if (outcome.verdict != VERDICT_ASK)
+			return outcome;
+		if (tries == LOOK_UPS_MAX) {
+			log_error("the rules ask the store without end; "
+				  "the message is let through");
+			outcome.verdict = VERDICT_ACCEPT;
+			return outcome;
+		}
+		look_up(gate, inquiry, stage);
+	}
+}
+
+/* --- afterwards --- */
+
+/* The units to give back: all, or those of rules that turned out not to concern
+ * an accepted message.  None are held afterwards: the others are spent. */
+static size_t
+drop_units(struct inquiry *inquiry, bool all, struct store_take *takes_r)
+{
+	const struct policy *policy = inquiry->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+		int64_t units = inquiry->limits[i].counts.units;
+
+		if (inquiry->limits[i].certainty != FACT_KNOWN || units == 0 ||
+		    limit->kind == LIMIT_CONNECTIONS)
+			continue;
+		inquiry->limits[i].counts.units = 0;
+		if (!all && may_hold(inquiry, limit->rule))
+			continue;
+		takes_r[count] = take_of(inquiry, limit);
+		takes_r[count++].units = units;
+	}
+	return count;
+}
+
+static bool
+has_marks(const struct effects *effects, size_t pairs)
+{
+	for (int space = 0; space < CLOCK_SPACES; space++) {
+		if (effects->client[space] != MARK_NONE)
+			return true;
+		for (size_t i = 0; i < pairs; i++)
+			if (effects->pairs[i][space] != MARK_NONE)
+				return true;
+	}
+	return false;
+}
+
+static void
+hand_over(struct gate *gate, const struct inquiry *inquiry,
+    const struct effects *effects)
+{
+	struct store_effects stored = {.now = inquiry->facts.now,
+	    .client = client_of(inquiry),
+	    .pairs = inquiry->pairs,
+	    .marks = effects->pairs,
+	    .pair_count = inquiry->facts.recipient_count,
+	    .passes = effects->passes,
+	    .worthy = effects->worthy};
+
+	memcpy(stored.client_mark, effects->client, sizeof effects->client);
+	if (has_marks(effects, stored.pair_count) || stored.passes > 0 ||
+	    stored.worthy)
+		(void)store_remember(gate->store, &stored);
+}
+
+void
+inquiry_settle(struct gate *gate, struct inquiry *inquiry, size_t recipient,
+    const struct outcome *outcome)
+{
+	struct effects effects;
+
+	if (outcome->verdict == VERDICT_DEFER) {
+		effects_of_deferral(
+		    inquiry->policy, &inquiry->facts, recipient, &effects);
+	} else {
+		effects_of_acceptance(inquiry->policy, &inquiry->facts, outcome,
+		    inquiry->last_used, &effects);
+		inquiry->accepted = true;
+	}
+	if (effects.hammered)
+		inquiry_event(inquiry, REPUTATION_HAMMERING);
+	if (effects.passes > 0)
+		inquiry_event(inquiry, REPUTATION_GREYLIST_PASSED);
+	hand_over(gate, inquiry, &effects);
+}
+
+void
+inquiry_event(struct inquiry *inquiry, enum reputation_event event)
+{
+	reputation_add(&inquiry->earned, &inquiry->policy->weights, event);
+}
+
+void
+inquiry_refused(struct inquiry *inquiry)
+{
+	inquiry->refused++;
+	inquiry_event(inquiry, REPUTATION_REFUSED_RECIPIENT);
+}
+
+/* Refused recipients are only counted, so theirs are units to take. */
+static size_t
+add_refused(struct inquiry *inquiry, struct store_take *takes_r, size_t count)
+{
+	const struct policy *policy = inquiry->policy;
+
+	for (size_t i = 0; inquiry->refused > 0 && i < policy->limit_count;
+	     i++) {
+		if (policy->limits[i].kind != LIMIT_REFUSED)
+			continue;
+		takes_r[count] = take_of(inquiry, &policy->limits[i]);
+		takes_r[count++].units = -inquiry->refused;
+	}
+	inquiry->refused = 0;
+	return count;
+}
+
+/* Everything that is known of a message only when it is over: what it earned,
+ * and the units of limits that it gives back because it was not accepted. */
+static void
+hand_over_rest(struct gate *gate, struct inquiry *inquiry)
+{
+	struct store_take returned[LIMITS_MAX];
+	struct store_effects stored = {.now = inquiry->facts.now,
+	    .client = client_of(inquiry),
+	    .returned = returned};
+
+	reputation_cap_message(
+	    &inquiry->earned, inquiry->policy->settings.reputation.message_cap);
+	stored.good = inquiry->earned.good;
+	stored.bad = inquiry->earned.bad;
+	memset(&inquiry->earned, 0, sizeof inquiry->earned);
+	stored.returned_count =
+	    drop_units(inquiry, !inquiry->accepted, returned);
+	stored.returned_count =
+	    add_refused(inquiry, returned, stored.returned_count);
+	if (stored.good > 0 || stored.bad > 0 || stored.returned_count > 0)
+		(void)store_remember(gate->store, &stored);
+}
+
+void
+inquiry_end(struct gate *gate, struct inquiry *inquiry)
+{
+	if (inquiry->network[0] != '\0')
+		hand_over_rest(gate, inquiry);
+	if (!inquiry->begun)
+		return;
+	inquiry->begun = false;
+	lists_release(inquiry->snapshots, inquiry->policy->list_count);
+}
+
+void
+inquiry_count_connection(
+    struct gate *gate, struct inquiry *inquiry, int64_t now)
+{
+	const struct policy *policy = inquiry->policy;
+	struct store_take taken[LIMITS_MAX];
+	struct store_effects stored = {
+	    .now = now, .client = client_of(inquiry), .returned = taken};
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (limit->kind != LIMIT_CONNECTIONS ||
+		    (limit->by != LIMIT_BY_NETWORK &&
+			limit->by != LIMIT_BY_HOST) ||
+		    inquiry->limits[i].certainty == FACT_KNOWN)
+			continue;
+		taken[stored.returned_count] = take_of(inquiry, limit);
+		taken[stored.returned_count++].units = -1;
+	}
+	if (stored.returned_count > 0)
+		(void)store_remember(gate->store, &stored);
+}

@@ -1,0 +1,68 @@
+/* inquiry -- one message before the gate: asks the store for what a rule needs,
+ * calls decide, and hands over what is to be remembered. */
+#ifndef INQUIRY_H
+#define INQUIRY_H
+
+#include "decide.h"
+#include "gate.h"
+#include "lists.h"
+
+/* Part of a session and used by its thread alone.  `facts.recipients` and
+ * `pairs` run in parallel.  The session fills what the MTA tells; the rest is
+ * filled here. */
+struct inquiry {
+	struct policy *policy; /* of the session, which holds it */
+	struct facts facts;
+	struct recipient recipients[RECIPIENTS_MAX];
+	struct store_pair pairs[RECIPIENTS_MAX];
+	size_t pairs_asked; /* the first of them, whose clocks were read */
+	struct limit_count limits[LIMITS_MAX];
+	bool load_crossed[THRESHOLDS_MAX];
+	struct list_snapshot *snapshots[LISTS_MAX];
+	const struct list *lists[LISTS_MAX];
+	/* who the client is for the store; "" for no pool */
+	char network[STORE_NETWORK_MAX];
+	unsigned host;
+	char pool[STORE_POOL_MAX];
+	char address[NETADDR_TEXT_SIZE];
+	int64_t last_used;	       /* of the record */
+	struct reputation_sums earned; /* by what the client did so far */
+	int64_t refused; /* recipients that the MTA refused, not yet counted */
+	bool begun;
+	bool accepted;
+};
+
+/* Name the network under which a client is remembered, by the settings. */
+void inquiry_network(const struct settings *settings,
+    const struct netaddr *client, char network_r[STORE_NETWORK_MAX]);
+
+/* Begin a message: forget the last one, keep what is known of the client and
+ * the session, read what runs in the background. */
+void inquiry_begin(struct gate *gate, struct inquiry *inquiry, int64_t now);
+
+/* Judge one recipient (its index), or with INQUIRY_WHOLE the message.  Waits
+ * for the store at most as long as the store's deadline. */
+#define INQUIRY_WHOLE ((size_t)-1)
+struct outcome inquiry_judge(struct gate *gate, struct inquiry *inquiry,
+    size_t recipient, enum stage stage);
+
+/* Remember a verdict that was given: on one recipient that was deferred at
+ * RCPT (its index), or on the whole message. */
+void inquiry_settle(struct gate *gate, struct inquiry *inquiry,
+    size_t recipient, const struct outcome *outcome);
+
+/* Count an event towards the client's reputation. */
+void inquiry_event(struct inquiry *inquiry, enum reputation_event event);
+
+/* Count a recipient that the MTA refused, as an event and for limits. */
+void inquiry_refused(struct inquiry *inquiry);
+
+/* The message ended, accepted or not: hand over what it earned, give back what
+ * it held.  Does nothing when none was begun. */
+void inquiry_end(struct gate *gate, struct inquiry *inquiry);
+
+/* Count a connection that never came to ask the store. */
+void inquiry_count_connection(
+    struct gate *gate, struct inquiry *inquiry, int64_t now);
+
+#endif
