@@ -1,0 +1,470 @@
+/* What only the embedded store promises: what goes first, and the file. */
+#include "store_memory.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/store_steps.h"
+#include "memory_counters.h"
+
+#define NOON INT64_C(1780000000)
+
+static char directory[] = "/tmp/check_store_memory.XXXXXX";
+static char file[sizeof directory + 16];
+static char said[1024];
+
+static void
+note(void *arg, bool bad, const char *text)
+{
+	(void)arg;
+	snprintf(said, sizeof said, "%s: %s", bad ? "bad" : "good", text);
+}
+
+static struct store_memory_config
+config_of(const unsigned char *key)
+{
+	return (struct store_memory_config){.terms = keeper_terms(),
+	    .key = key,
+	    .file = file,
+	    .save_every = 300,
+	    .report = note};
+}
+
+static void
+open_memory(const struct store_memory_config *config, int64_t at)
+{
+	now = at;
+	store = store_memory_open(config, now);
+	ck_assert_ptr_nonnull(store);
+}
+
+static void
+make_directory(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(file, sizeof file, "%s/records", directory);
+	said[0] = '\0';
+}
+
+static void
+remove_directory(void)
+{
+	char name[sizeof file + 16];
+
+	snprintf(name, sizeof name, "%s.refused", file);
+	unlink(name);
+	snprintf(name, sizeof name, "%s.new", file);
+	rmdir(name);
+	unlink(file);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+
+/* ---- Lives */
+
+static const struct {
+	const char *when;
+	bool worthy;
+	int64_t after;
+	bool there;
+} life_rows[] = {
+    {"a stranger is remembered for the retry window", false,
+	KEEPER_PENDING_LIFE - 1, true},
+    {"and no longer", false, KEEPER_PENDING_LIFE, false},
+    {"a known client is remembered longer", true, KEEPER_PENDING_LIFE, true},
+    {"until it was away for long", true, KEEPER_WORTHY_LIFE - 1, true},
+    {"and no longer", true, KEEPER_WORTHY_LIFE, false},
+};
+
+START_TEST(lives)
+{
+	const struct store_effects effects = {.now = NOON,
+	    .client = stranger,
+	    .passes = 1,
+	    .worthy = life_rows[_i].worthy};
+
+	open_store();
+	store_remember(store, &effects);
+	now = NOON + life_rows[_i].after;
+	store_tidy(store, now);
+	ck_assert_msg((look_up(&stranger)->passes == 1) == life_rows[_i].there,
+	    "%s", life_rows[_i].when);
+	close_store();
+}
+END_TEST
+
+START_TEST(a_new_attempt_prolongs_a_strangers_life)
+{
+	open_store();
+	mark(&stranger, MARK_FIRST, NOON);
+	mark_pair(&stranger, &other_pair, CLOCK_REAL, MARK_FIRST,
+	    NOON + KEEPER_PENDING_LIFE - 60);
+	now = NOON + KEEPER_PENDING_LIFE + 60;
+	ck_assert_int_ne(look_up_pair(&stranger, &other_pair)
+			     ->pairs[0][CLOCK_REAL]
+			     .first_seen,
+	    0);
+	close_store();
+}
+END_TEST
+
+/* ---- What goes first */
+
+/* Client number `i`, in a network of its own. */
+static struct store_client
+client_number(int i)
+{
+	static char network[32];
+
+	snprintf(network, sizeof network, "10.%d.%d.0/24", i / 256, i % 256);
+	return (struct store_client){network, 1, NULL};
+}
+
+static void
+remember_number(int i, bool worthy)
+{
+	const struct store_effects effects = {.now = now,
+	    .client = client_number(i),
+	    .passes = 1,
+	    .worthy = worthy};
+
+	ck_assert_int_eq(store_remember(store, &effects), STORE_OK);
+}
+
+static bool
+is_there(int i)
+{
+	const struct store_client client = client_number(i);
+
+	return look_up(&client)->passes > 0;
+}
+
+#define SMALL  (128 << 10)
+#define MANY   20000
+#define FEW    100  /* fit into SMALL */
+#define KNOWNS 2000 /* do not */
+
+static const struct {
+	const char *when;
+	bool first_worthy, then_worthy;
+	int first, then;
+	bool first_there; /* the first of the first */
+	bool last_there;  /* the last of the latter */
+} worth_rows[] = {
+    {"strangers make room for later ones", false, false, FEW, MANY, false,
+	true},
+    {"a flood of strangers leaves known clients alone", true, false, FEW, MANY,
+	true, true},
+    {"strangers make room for known clients", false, true, FEW, MANY, false,
+	true},
+    {"known clients make room for known clients", true, true, FEW, MANY, false,
+	true},
+    {"known clients leave some room to strangers", true, false, KNOWNS, 10,
+	false, true},
+};
+
+START_TEST(worth)
+{
+	struct store_terms terms = keeper_terms();
+	const char *when = worth_rows[_i].when;
+
+	terms.memory_max = SMALL;
+	open_store_with(&terms);
+	for (int i = 0; i < worth_rows[_i].first; i++)
+		remember_number(i, worth_rows[_i].first_worthy);
+	for (int i = 0; i < worth_rows[_i].then; i++)
+		remember_number(30000 + i, worth_rows[_i].then_worthy);
+	ck_assert_msg(is_there(0) == worth_rows[_i].first_there, "%s", when);
+	ck_assert_msg(is_there(30000 + worth_rows[_i].then - 1) ==
+		worth_rows[_i].last_there,
+	    "%s", when);
+	close_store();
+}
+END_TEST
+
+START_TEST(who_comes_back_stays)
+{
+	struct store_terms terms = keeper_terms();
+
+	terms.memory_max = SMALL;
+	open_store_with(&terms);
+	for (int i = 0; i < MANY; i++) {
+		remember_number(1000 + i, true);
+		if (i % 20 == 0)
+			remember_number(0, true);
+	}
+	ck_assert(is_there(0));
+	ck_assert(!is_there(1000));
+	close_store();
+}
+END_TEST
+
+START_TEST(the_expired_go_first)
+{
+	struct store_terms terms = keeper_terms();
+
+	terms.memory_max = SMALL;
+	open_store_with(&terms);
+	remember_number(0, true);
+	now += KEEPER_WORTHY_LIFE + 1;
+	for (int i = 0; i < FEW; i++)
+		remember_number(1 + i, false);
+	for (int i = 0; i < MANY; i++)
+		remember_number(30000 + i, true);
+	ck_assert(!is_there(0));
+	close_store();
+}
+END_TEST
+
+START_TEST(counters_are_bounded)
+{
+	struct memory_counters *counters = memory_counters_open(1);
+	struct memory_counter_key key = {.period = HOUR};
+	struct store_count count;
+
+	for (uint32_t i = 0; i < 10000; i++) {
+		key.id = i;
+		ck_assert(
+		    memory_counters_take(counters, &key, NOON, 1, &count));
+		ck_assert_int_eq(count.current, 1);
+	}
+	ck_assert_int_eq((int)memory_counters_count(counters), 256);
+	for (int i = 0; i < 100; i++)
+		memory_counters_expire(counters, NOON + 3 * HOUR);
+	ck_assert_int_eq((int)memory_counters_count(counters), 0);
+	memory_counters_close(&counters);
+}
+END_TEST
+
+/* ---- The file */
+
+/* All that a record can hold. */
+static void
+fill(void)
+{
+	struct store_effects effects = {.now = now,
+	    .client = stranger,
+	    .passes = 3,
+	    .good = 5,
+	    .bad = 7,
+	    .worthy = true};
+
+	effects.client_mark[CLOCK_OBSERVED] = MARK_PASSED;
+	store_remember(store, &effects);
+	mark(&stranger, MARK_FIRST, now - 60);
+	mark_pair(&stranger, &other_pair, CLOCK_DEFERRED, MARK_PASSED, now);
+	mark(&pooled_here, MARK_FIRST, now - 30);
+}
+
+static void
+check_filled(void)
+{
+	const struct store_answer *answer = look_up(&stranger);
+
+	ck_assert_int_eq(answer->passes, 3);
+	ck_assert_int_eq(answer->last_used, NOON);
+	ck_assert_int_eq(answer->client[CLOCK_OBSERVED].last_passed, NOON);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_REAL].first_seen, NOON - 60);
+	ck_assert_double_eq_tol(answer->network.good, 5, 0.01);
+	ck_assert_double_eq_tol(answer->host.bad, 7, 0.01);
+	answer = look_up_pair(&stranger, &other_pair);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_DEFERRED].last_passed, NOON);
+	ck_assert_int_eq(
+	    clock_of(&pooled_there, CLOCK_REAL).first_seen, NOON - 30);
+}
+
+static const unsigned char one_key[TRIPLET_KEY] = {1};
+static const unsigned char other_key[TRIPLET_KEY] = {2};
+
+static const struct {
+	const char *when;
+	const unsigned char *key;
+} key_rows[] = {
+    {"with a key from the configuration", one_key},
+    {"with a key of its own", NULL},
+};
+
+START_TEST(records_survive_a_restart)
+{
+	const struct store_memory_config config = config_of(key_rows[_i].key);
+	struct stat status;
+
+	make_directory();
+	open_memory(&config, NOON);
+	fill();
+	store_close(&store);
+	ck_assert_int_eq(stat(file, &status), 0);
+	ck_assert_int_eq(status.st_mode & 0777, 0600);
+	open_memory(&config, NOON + 60);
+	ck_assert_str_eq(said + strlen(said) - strlen(file), file);
+	ck_assert_ptr_nonnull(strstr(said, "good: read 2 records from "));
+	check_filled();
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(what_expired_meanwhile_is_not_read)
+{
+	const struct store_memory_config config = config_of(one_key);
+
+	make_directory();
+	open_memory(&config, NOON);
+	fill();
+	store_close(&store);
+	open_memory(&config, NOON + KEEPER_PENDING_LIFE + 60);
+	ck_assert_ptr_nonnull(strstr(said, "read 1 records"));
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(records_are_saved_now_and_then)
+{
+	const struct store_memory_config config = config_of(one_key);
+
+	make_directory();
+	open_memory(&config, NOON);
+	fill();
+	store_tidy(store, NOON + 299);
+	ck_assert_int_ne(access(file, F_OK), 0);
+	store_tidy(store, NOON + 300);
+	ck_assert_int_eq(access(file, F_OK), 0);
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+START_TEST(a_save_that_fails_is_told_once_and_so_is_its_end)
+{
+	const struct store_memory_config config = config_of(one_key);
+	char aside[sizeof file + 4];
+
+	make_directory();
+	open_memory(&config, NOON);
+	snprintf(aside, sizeof aside, "%s.new", file);
+	ck_assert_int_eq(mkdir(aside, 0700), 0); /* stands in the way */
+	store_tidy(store, NOON + 300);
+	ck_assert_ptr_nonnull(strstr(said, "bad: cannot save records: "));
+	ck_assert_ptr_nonnull(strstr(said, file));
+	said[0] = '\0';
+	store_tidy(store, NOON + 600);
+	ck_assert_str_eq(said, "");
+	ck_assert_int_eq(rmdir(aside), 0);
+	store_tidy(store, NOON + 900);
+	ck_assert_str_eq(said, "good: records are saved again");
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+/* How a file is spoilt. */
+enum spoil { CUT, EMPTIED, FLIPPED, REPLACED, KEYED, KEYLESS };
+
+static const struct {
+	const char *when;
+	enum spoil spoil;
+	const char *why;
+} spoilt_rows[] = {
+    {"a torn file is refused", CUT, "wrong checksum"},
+    {"an empty one too", EMPTIED, "empty"},
+    {"one bit is enough", FLIPPED, "wrong checksum"},
+    {"something else is refused", REPLACED, "no file of records"},
+    {"a file made with another key is of no use", KEYED, "another secret"},
+    {"nor is one with a key of its own", KEYLESS, "another secret"},
+};
+
+static void
+spoil_file(enum spoil how)
+{
+	static const char foreign[] =
+	    "root:x:0:0:root:/root:/bin/bash\nand so on for a while\n";
+	int fd = open(file, O_RDWR);
+	struct stat status;
+	char octet;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fstat(fd, &status), 0);
+	if (how == CUT) {
+		ck_assert_int_eq(ftruncate(fd, status.st_size / 2), 0);
+	} else if (how == EMPTIED) {
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+	} else if (how == FLIPPED) {
+		ck_assert_int_eq(pread(fd, &octet, 1, 200), 1);
+		octet ^= 4;
+		ck_assert_int_eq(pwrite(fd, &octet, 1, 200), 1);
+	} else if (how == REPLACED) {
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		ck_assert_int_gt(write(fd, foreign, sizeof foreign - 1), 0);
+	}
+	close(fd);
+}
+
+START_TEST(a_bad_file_is_refused_and_put_aside)
+{
+	const struct store_memory_config config = config_of(one_key);
+	enum spoil how = spoilt_rows[_i].spoil;
+	const struct store_memory_config first =
+	    config_of(how == KEYED   ? other_key
+		    : how == KEYLESS ? NULL
+				     : one_key);
+	char aside[sizeof file + 16];
+
+	make_directory();
+	open_memory(&first, NOON);
+	fill();
+	store_close(&store);
+	spoil_file(how);
+	open_memory(&config, NOON);
+	ck_assert_msg(strncmp(said, "bad: ", 5) == 0 &&
+		strstr(said, spoilt_rows[_i].why) != NULL &&
+		strstr(said, file) != NULL,
+	    "%s: %s", spoilt_rows[_i].when, said);
+	snprintf(aside, sizeof aside, "%s.refused", file);
+	ck_assert_int_eq(access(aside, F_OK), 0);
+	ck_assert_int_eq(access(file, F_OK), -1);
+	ck_assert_int_eq(look_up(&stranger)->passes, 0);
+	fill();
+	store_close(&store);
+	open_memory(&config, NOON);
+	check_filled();
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+static Suite *
+store_memory_suite(void)
+{
+	Suite *suite = suite_create("store_memory");
+	TCase *bounds = tcase_create("bounds");
+	TCase *saved = tcase_create("file");
+
+	tcase_set_timeout(bounds, 60);
+	tcase_add_loop_test(bounds, lives, 0, COUNT(life_rows));
+	tcase_add_test(bounds, a_new_attempt_prolongs_a_strangers_life);
+	tcase_add_loop_test(bounds, worth, 0, COUNT(worth_rows));
+	tcase_add_test(bounds, who_comes_back_stays);
+	tcase_add_test(bounds, the_expired_go_first);
+	tcase_add_test(bounds, counters_are_bounded);
+	suite_add_tcase(suite, bounds);
+
+	tcase_add_loop_test(
+	    saved, records_survive_a_restart, 0, COUNT(key_rows));
+	tcase_add_test(saved, what_expired_meanwhile_is_not_read);
+	tcase_add_test(saved, records_are_saved_now_and_then);
+	tcase_add_test(saved, a_save_that_fails_is_told_once_and_so_is_its_end);
+	tcase_add_loop_test(
+	    saved, a_bad_file_is_refused_and_put_aside, 0, COUNT(spoilt_rows));
+	suite_add_tcase(suite, saved);
+	return suite;
+}
+
+int
+main(void)
+{
+	return run_suite(store_memory_suite(), 1, NULL);
+}
