@@ -1,0 +1,318 @@
+/* The contract of every store: limits, floods, and what the farm shares. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/store_steps.h"
+#include "window.h"
+
+static const struct store_take one = {.id = 77, .period = HOUR, .units = 1};
+
+static void
+give_back(const struct store_client *client, const struct store_take *what)
+{
+	const struct store_effects effects = {.now = keeper_now(store),
+	    .client = *client,
+	    .returned = what,
+	    .returned_count = 1};
+
+	ck_assert_int_eq(store_remember(store, &effects), STORE_OK);
+}
+
+static const struct {
+	const char *when;
+	struct store_client client;
+	struct store_take take;
+	int64_t current; /* after one other unit was taken by `stranger` */
+} take_rows[] = {
+    {"the units of a network add up", {"192.0.2.0/24", 7, NULL},
+	{77, NULL, false, HOUR, 1}, 2},
+    {"whichever host takes them", {"192.0.2.0/24", 9, NULL},
+	{77, NULL, false, HOUR, 1}, 2},
+    {"whatever the pool", {"192.0.2.0/24", 7, "example.net"},
+	{77, NULL, false, HOUR, 1}, 2},
+    {"several can be taken at once", {"192.0.2.0/24", 7, NULL},
+	{77, NULL, false, HOUR, 5}, 6},
+    {"none can be taken, to have a look", {"192.0.2.0/24", 7, NULL},
+	{77, NULL, false, HOUR, 0}, 1},
+    {"another limit counts for itself", {"192.0.2.0/24", 7, NULL},
+	{78, NULL, false, HOUR, 1}, 1},
+    {"and so does another period", {"192.0.2.0/24", 7, NULL},
+	{77, NULL, false, 2 * HOUR, 1}, 1},
+    {"and another network", {"198.51.100.0/24", 7, NULL},
+	{77, NULL, false, HOUR, 1}, 1},
+    {"and a host in the network", {"192.0.2.0/24", 7, NULL},
+	{77, NULL, true, HOUR, 1}, 1},
+    {"and another holder", {"192.0.2.0/24", 7, NULL},
+	{77, "example.com", false, HOUR, 1}, 1},
+};
+
+START_TEST(takes)
+{
+	struct store_count count;
+
+	open_store();
+	take(&stranger, &one);
+	count = take(&take_rows[_i].client, &take_rows[_i].take);
+	ck_assert_msg(
+	    count.current == take_rows[_i].current && count.previous == 0,
+	    "%s: %lld", take_rows[_i].when, (long long)count.current);
+	close_store();
+}
+END_TEST
+
+START_TEST(holders_of_all_kinds_are_counted_in_one_look_up)
+{
+	const struct store_take all[] = {
+	    {1, NULL, false, HOUR, 1},
+	    {2, NULL, true, HOUR, 2},
+	    {3, "alice", false, HOUR, 3},
+	    {4, "*", false, HOUR, 4},
+	    {5, "alice", false, 60 * HOUR, 5},
+	    {6, "", false, HOUR, 6},
+	};
+	struct store_answer answer;
+	struct store_query query = {
+	    .client = pooled_here, .takes = all, .take_count = 6};
+
+	open_store();
+	query.now = now;
+	for (int round = 1; round <= 2; round++) {
+		ck_assert_int_eq(
+		    store_look_up(store, &query, &answer), STORE_OK);
+		for (int i = 0; i < 6; i++)
+			ck_assert_int_eq(
+			    answer.counts[i].current, round * (i + 1));
+	}
+	close_store();
+}
+END_TEST
+
+START_TEST(units_come_back)
+{
+	const struct store_take two = {.id = 77, .period = HOUR, .units = 2};
+	const struct store_take added = {.id = 77, .period = HOUR, .units = -3};
+	const struct store_take none = {.id = 77, .period = HOUR};
+
+	open_store();
+	take(&stranger, &two);
+	take(&stranger, &two);
+	give_back(&stranger, &two);
+	ck_assert_int_eq(take(&stranger, &none).current, 2);
+	give_back(&stranger, &added);
+	ck_assert_int_eq(take(&stranger, &none).current, 5);
+	close_store();
+}
+END_TEST
+
+#define SESSIONS 50
+
+static atomic_int seen_counts[SESSIONS + 1];
+
+static void *
+take_one(void *arg)
+{
+	struct store_answer answer;
+	const struct store_query query = {
+	    .now = now, .client = stranger, .takes = &one, .take_count = 1};
+
+	(void)arg;
+	if (store_look_up(store, &query, &answer) == STORE_OK &&
+	    answer.counts[0].current >= 1 &&
+	    answer.counts[0].current <= SESSIONS)
+		seen_counts[answer.counts[0].current]++;
+	return NULL;
+}
+
+START_TEST(parallel_sessions_never_get_the_same_unit)
+{
+	pthread_t threads[SESSIONS];
+
+	open_store();
+	for (int i = 0; i < SESSIONS; i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, take_one, NULL), 0);
+	for (int i = 0; i < SESSIONS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 1; i <= SESSIONS; i++)
+		ck_assert_msg(seen_counts[i] == 1, "unit %d was given %d times",
+		    i, seen_counts[i]);
+	close_store();
+}
+END_TEST
+
+/* The window of now, when one has just begun, as far as one can choose. */
+static int64_t
+wait_for_window(int64_t period, int64_t after)
+{
+	const struct timespec pause = {0, 20000000};
+
+	if (!keeper_is_redis()) {
+		now = (after + 1) * period;
+		return after + 1;
+	}
+	while (window_id(keeper_now(store), period) <= after)
+		nanosleep(&pause, NULL);
+	now = keeper_now(store);
+	return window_id(now, period);
+}
+
+START_TEST(a_window_becomes_the_one_before)
+{
+	const struct store_take three = {.id = 7, .period = 2, .units = 3};
+	struct store_count counts[3];
+	int64_t window;
+
+	open_store();
+	window = wait_for_window(2, window_id(now, 2));
+	counts[0] = take(&stranger, &three);
+	ck_assert_int_eq(wait_for_window(2, window), window + 1);
+	counts[1] = take(&stranger, &three);
+	wait_for_window(2, window + 2);
+	counts[2] = take(&stranger, &three);
+	ck_assert_int_eq(counts[0].current, 3);
+	ck_assert_int_eq(counts[0].previous, 0);
+	ck_assert_int_eq(counts[1].current, 3);
+	ck_assert_int_eq(counts[1].previous, 3);
+	ck_assert_int_eq(counts[2].current, 3);
+	ck_assert_int_eq(counts[2].previous, 0);
+	close_store();
+}
+END_TEST
+
+/* ---- A flood */
+
+#define CAP 64
+
+static void
+open_store_with_cap(size_t cap)
+{
+	struct store_terms terms = keeper_terms();
+
+	terms.network_cap = cap;
+	open_store_with(&terms);
+}
+
+START_TEST(a_flood_stays_within_the_cap)
+{
+	int flood = keeper_is_redis() ? 3000 : 100000;
+
+	open_store_with_cap(CAP);
+	mark(&elsewhere, MARK_FIRST, now - 60);
+	for (int i = 0; i < flood; i++) {
+		mark_attempt(&stranger, i, now - 3600 + i % 3600);
+		if (keeper_is_redis() && i % 50 == 0)
+			look_up(&stranger);
+	}
+	look_up(&stranger);
+	store_tidy(store, now);
+	ck_assert_int_le(remembered(&stranger, flood - 3000, flood), CAP);
+	ck_assert_int_eq(clock_of(&elsewhere, CLOCK_REAL).first_seen, now - 60);
+	close_store();
+}
+END_TEST
+
+START_TEST(the_oldest_attempts_make_room)
+{
+	open_store_with_cap(CAP);
+	mark(&stranger, MARK_PASSED, now - 2 * HOUR);
+	for (int i = 0; i < CAP + 8; i++)
+		mark_attempt(&stranger, i, now - HOUR + i);
+	for (int i = 0; i < 2; i++) {
+		look_up(&stranger);
+		store_tidy(store, now);
+	}
+	ck_assert_int_eq(
+	    clock_of(&stranger, CLOCK_REAL).last_passed, now - 2 * HOUR);
+	ck_assert_int_eq(remembered(&stranger, 0, 9), 0);
+	ck_assert_int_eq(remembered(&stranger, 9, CAP + 8), CAP - 1);
+	close_store();
+}
+END_TEST
+
+/* ---- The farm */
+
+START_TEST(a_load_that_is_published_is_read)
+{
+	struct load_report own = {.load = 0.75}, reports[8];
+	int64_t there = 0;
+	size_t count = 0;
+
+	open_store();
+	own.at = now;
+	ck_assert_int_eq(
+	    store_exchange_load(store, &own, reports, 8, &there, &count),
+	    STORE_OK);
+	ck_assert_int_eq((int)count, 1);
+	ck_assert_double_eq_tol(reports[0].load, 0.75, 0.001);
+	ck_assert_int_le(llabs(reports[0].at - there), 1);
+	ck_assert_int_le(llabs(there - now), 2);
+	close_store();
+}
+END_TEST
+
+START_TEST(an_unknown_shared_list_is_empty_and_told_once)
+{
+	struct list *list = NULL;
+
+	open_store();
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_ptr_nonnull(list);
+	ck_assert_int_eq((int)list_count(list), 0);
+	list_free(&list);
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_ptr_null(list);
+	ck_assert_int_eq(store_read_list(store, "foes", &list), STORE_OK);
+	ck_assert_ptr_nonnull(list);
+	list_free(&list);
+	close_store();
+}
+END_TEST
+
+static void
+count_report(void *arg, const char *text)
+{
+	(void)text;
+	++*(int *)arg;
+}
+
+START_TEST(without_reports_none_are_given)
+{
+	int count = 0;
+
+	open_store();
+	ck_assert_int_eq(
+	    store_take_reports(store, now, count_report, &count), STORE_OK);
+	ck_assert_int_eq(count, 0);
+	ck_assert(store_is_up(store));
+	close_store();
+}
+END_TEST
+
+static Suite *
+store_limits_suite(void)
+{
+	Suite *suite = suite_create("store_limits");
+	TCase *limits = tcase_create("limits");
+
+	tcase_set_timeout(limits, 60);
+	tcase_add_loop_test(limits, takes, 0, COUNT(take_rows));
+	tcase_add_test(limits, holders_of_all_kinds_are_counted_in_one_look_up);
+	tcase_add_test(limits, units_come_back);
+	tcase_add_test(limits, parallel_sessions_never_get_the_same_unit);
+	tcase_add_test(limits, a_window_becomes_the_one_before);
+	tcase_add_test(limits, a_flood_stays_within_the_cap);
+	tcase_add_test(limits, the_oldest_attempts_make_room);
+	tcase_add_test(limits, a_load_that_is_published_is_read);
+	tcase_add_test(limits, an_unknown_shared_list_is_empty_and_told_once);
+	tcase_add_test(limits, without_reports_none_are_given);
+	suite_add_tcase(suite, limits);
+	return suite;
+}
+
+int
+main(int argc, char **argv)
+{
+	return run_suite(store_limits_suite(), argc, argv);
+}

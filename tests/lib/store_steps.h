@@ -1,0 +1,54 @@
+/* store_steps -- the steps of a test of any store, as short as they can be said.
+ *
+ * There is one store, opened by open_store(), and one time, that of its
+ * opening. */
+#ifndef STORE_STEPS_H
+#define STORE_STEPS_H
+
+#include <check.h>
+
+#include "keeper.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#define HOUR	 INT64_C(3600)
+#define DAY	 (24 * HOUR)
+
+extern const struct store_client stranger, neighbour, elsewhere, pooled_here,
+    pooled_there;
+extern const struct store_pair pair, other_pair;
+
+extern struct store *store;
+extern int64_t now;
+
+void open_store(void);
+void open_store_with(const struct store_terms *terms);
+void close_store(void);
+
+/* The answer about a client with one pair; good until the next call. */
+const struct store_answer *
+look_up_pair(const struct store_client *client, const struct store_pair *asked);
+const struct store_answer *look_up(const struct store_client *client);
+
+/* The clock of `pair`. */
+struct greylist_clock
+clock_of(const struct store_client *client, enum clock_space space);
+
+void
+mark_pair(const struct store_client *client, const struct store_pair *marked,
+    enum clock_space space, enum store_mark mark, int64_t at);
+void mark(const struct store_client *client, enum store_mark what, int64_t at);
+
+/* The first attempt number `number` of a flood, and how many of some are still
+ * remembered. */
+void mark_attempt(const struct store_client *client, int number, int64_t at);
+int remembered(const struct store_client *client, int from, int to);
+
+void
+earn(const struct store_client *client, double good, double bad, int64_t at);
+struct store_count
+take(const struct store_client *client, const struct store_take *what);
+
+/* Run the suite against the store that the arguments name. */
+int run_suite(Suite *suite, int argc, char **argv);
+
+#endif
