@@ -1,0 +1,160 @@
+/* settings -- every setting outside the rules, with its type and default.
+ *
+ * One table describes them all; the configuration reader, the man page test
+ * and the sample file test go by it.  To add one: add its member here, its row
+ * in settings.c, its paragraph in milter-defer.conf(5) and the sample file. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum identity { IDENTITY_POOL, IDENTITY_NETWORK, IDENTITY_ADDRESS };
+enum farm_load { FARM_MEAN, FARM_MAX, FARM_OWN };
+enum redis_layout { LAYOUT_SINGLE, LAYOUT_SENTINEL, LAYOUT_CLUSTER };
+
+/* Strings and lists are owned by the struct; a list ends with NULL.  A string
+ * that is not set is "".  Durations are seconds unless the name says ms. */
+struct settings {
+	char *socket;
+	int64_t socket_mode;
+	char *socket_group;
+	char *user;
+	char *pid_file;
+	int64_t log; /* enum log_target */
+	char *log_facility;
+	bool log_accepted;
+	char *server_name;
+	char *link;
+	bool observe;
+	char *secret_file;
+
+	int64_t identity;     /* enum identity */
+	int64_t network_ipv4; /* bits */
+	int64_t network_ipv6;
+	int64_t delay;
+	int64_t retry_window;
+	int64_t keep;
+	int64_t known_after; /* passed triplets */
+	int64_t delay_cap;   /* 0: none */
+	double hide_wait_below;
+
+	struct {
+		char **servers;
+		int64_t mode; /* enum redis_layout */
+		char *master_name;
+		char *user;
+		char *password_file;
+		char *sentinel_password_file;
+		int64_t database;
+		bool tls;
+		char *tls_ca_file;
+		char *tls_cert_file;
+		char *tls_key_file;
+		char *tls_name;
+		char *prefix;
+		int64_t deadline_ms;
+		int64_t connect_ms;
+	} redis;
+
+	struct {
+		int64_t memory_max; /* octets */
+		int64_t network_cap;
+		char *file;
+		int64_t save_every;
+		int64_t remember_good; /* while the store is away */
+	} store;
+
+	struct {
+		double average; /* load average per CPU that counts as 1.0 */
+		double pressure_cpu;
+		double pressure_io;
+		double pressure_memory;
+		int64_t sessions;
+		char *queue_directory;
+		int64_t queue_messages;
+		char *disk_directory;
+		double
+		    disk_free; /* free share of space, inodes that counts as 1.0 */
+		char *figure_file;
+		int64_t figure_age;
+		int64_t farm; /* enum farm_load */
+		double hysteresis;
+		int64_t dwell;
+		int64_t silent_after;
+	} load;
+
+	struct {
+		int64_t half_life;
+		double prior;
+		double greylist_passed;
+		double accepted;
+		double ham;
+		double abandoned;
+		double refused_recipient;
+		double unknown_command;
+		double malformed_helo;
+		double hammering;
+		double spam;
+		double report_ham;
+		double report_spam;
+		double report_trap;
+		double message_cap;
+		int64_t abandoned_after;
+		char **spam_headers;
+		char **ham_headers;
+		char *reports_file;
+	} reputation;
+};
+
+enum setting_type {
+	SETTING_STRING,
+	SETTING_STRINGS,
+	SETTING_BOOL,
+	SETTING_NUMBER,
+	SETTING_REAL,
+	SETTING_DURATION,
+	SETTING_MILLISECONDS,
+	SETTING_SIZE,
+	SETTING_OCTAL,
+	SETTING_CHOICE
+};
+
+struct setting {
+	const char *section; /* "" for the top of the file */
+	const char *name;
+	enum setting_type type;
+	size_t offset;
+	/* The default, as one would write it; of a list one value a line. */
+	const char *fallback;
+	double min; /* of numbers, in the unit of the member */
+	double max;
+	/* What SETTING_CHOICE or a string can be: "pool network address"; a
+	 * choice is kept as its place in that list.  NULL: any. */
+	const char *choices;
+	/* Further demands on a string, or on each of a list; NULL: none. */
+	bool (*check)(const char *text, char *why_r, size_t why_size);
+};
+
+#define SETTING_WHY_SIZE 200
+
+extern const struct setting setting_table[];
+extern const size_t setting_count;
+
+/* Set one member of `target` from the values in the file; what it held is
+ * freed.  False, and the member as it was: `why_r` says what would be right, as
+ * the end of a sentence about the setting.  `target` is a struct settings, or
+ * whatever struct the offset of `setting` belongs to. */
+bool setting_assign(void *target, const struct setting *setting,
+    const char *const *values, size_t count, char why_r[SETTING_WHY_SIZE]);
+
+/* The same with its default. */
+bool setting_assign_default(
+    void *target, const struct setting *setting, char why_r[SETTING_WHY_SIZE]);
+
+/* Give every setting its default.  False: out of memory. */
+bool settings_init(struct settings *settings);
+void settings_clear(struct settings *settings);
+
+#endif
