@@ -1,0 +1,668 @@
+#include "conf.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+/* What was said: one sentence a line, "E " or "W " before it, the path of the
+ * file left out. */
+struct said {
+	const char *path;
+	char text[4000];
+};
+
+static void
+note(void *arg, bool error, const char *text)
+{
+	struct said *said = arg;
+	size_t length = strlen(said->path);
+	size_t at = strlen(said->text);
+
+	ck_assert_msg(
+	    strncmp(text, said->path, length) == 0 && text[length] == ':',
+	    "no file in front: %s", text);
+	text += length + 1;
+	snprintf(said->text + at, sizeof said->text - at, "%s%s%s%s",
+	    at == 0 ? "" : "\n", error ? "E" : "W", *text == ' ' ? "" : " ",
+	    text);
+}
+
+static struct policy *
+load_octets(const char *text, size_t length, struct said *said)
+{
+	char path[] = "/tmp/check_conf.XXXXXX";
+	int fd = mkstemp(path);
+	FILE *file = fdopen(fd, "w");
+	struct policy *policy;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(text, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+	said->path = path;
+	said->text[0] = '\0';
+	policy = conf_load(path, note, said);
+	unlink(path);
+	return policy;
+}
+
+static struct policy *
+load(const char *text, struct said *said)
+{
+	return load_octets(text, strlen(text), said);
+}
+
+/* --- what is refused --- */
+
+#define ACCEPT "rule \"a\" { verdict = accept }\n"
+
+static const struct {
+	const char *when;
+	const char *text;
+	const char *said;
+} bad_rows[] = {
+    /* syntax */
+    {"an unknown name at the top", "\npid_fiel = \"/x\"\n",
+	"E 2: there is no pid_fiel; did you mean pid_file?"},
+    {"nothing like it", "frobnicate = 1\n", "E 1: there is no frobnicate"},
+    {"an unknown section", "rules \"x\" { }\n",
+	"E 1: there is no rules; did you mean rule?"},
+    {"an unknown name in a section", "redis {\n  server = \"a:1\"\n}\n",
+	"E 2: there is no server in a section redis; did you mean servers?"},
+    {"an unknown condition",
+	"rule \"x\" {\n  autenticated = true\n  verdict = accept }\n",
+	"E 2: there is no autenticated in a section rule; did you mean "
+	"authenticated?"},
+    {"a comma is missing", "rule \"x\" { client = {\"::1\" \"::2\"} }\n",
+	"E 1: unexpected token '::2'"},
+    {"an equals sign is missing", "delay 5m\n",
+	"E 1: missing equal sign after option 'delay'"},
+    {"a rule without a name", "rule { verdict = accept }\n",
+	"E 1: missing title for section 'rule'"},
+    {"a value is missing", "\n\ndelay =\n", "E 4: premature end of file"},
+    {"a brace is never closed",
+	ACCEPT "rule \"x\" {\n verdict = accept\n" ACCEPT,
+	"E 2: the brace that opens here is never closed"},
+    {"a brace too many", ACCEPT "}\n",
+	"E 2: a closing brace without an opening one"},
+    {"braces within braces within braces", "redis { { { { {",
+	"E 1: too many braces within each other"},
+    {"a quote is never closed", "\nlink = \"https://a\n" ACCEPT,
+	"E 2: a line break in a text; is its closing quote missing?"},
+    {"also at the end of the file", "link = \"https://a",
+	"E 1: a line break in a text; is its closing quote missing?"},
+    {"a comment is never closed", "\n/* what\n",
+	"E 2: this comment is never closed"},
+    {"a bare text that a comment would cut", "link = https://a.test/\n",
+	"E 1: a comment would begin within this text; put the text in quotes, "
+	"or a blank before the comment"},
+    {"a bare pattern",
+	"rule \"x\" { recipient = postmaster@* verdict = accept }\n",
+	"E 1: a text with * + \\ or ${ has to stand in quotes"},
+    {"an environment variable", "user = ${USER}\n",
+	"E 1: a text with * + \\ or ${ has to stand in quotes"},
+    {"and in quotes", "link = \"${client_addr}\"\n",
+	"E 1: ${ in a text; a placeholder is written %{...}"},
+    {"a control character", "delay = 5m\n\001", "E 2: a control character"},
+    {"and in a text", "user = \"a\033[1m\"\n",
+	"E 1: a control character in a text"},
+    {"the same setting twice", "delay = 5m\n\ndelay = 6m\n",
+	"E 3: delay stands here twice; it is already on line 1"},
+    {"the same condition twice",
+	"rule \"x\" { client = \"::1\"\n client = \"::2\" verdict = accept }\n",
+	"E 2: client stands here twice; it is already on line 1"},
+    {"the same setting twice in a section given twice",
+	"redis { database = 1 }\nredis { database = 2 }\n",
+	"E 2: database stands here twice; it is already on line 1"},
+    {"comments do not shift the lines",
+	"# one\n/* two\n three */ /* still three */\n// four\n#\ndelay = x\n",
+	"E 6: delay \"x\": a duration is needed, such as 30s, 5m, 2h, 36d or "
+	"1h30m"},
+
+    /* settings */
+    {"a number out of range", "network_ipv4 = 40\n",
+	"E 1: network_ipv4 \"40\": it has to be from 8 to 32"},
+    {"a list where one value belongs", "delay = {5m,\n6m}\n",
+	"E 1: delay \"5m\": one value is needed, not a list"},
+    {"an empty list where one value belongs", "redis { database = {} }\n",
+	"E database: one value is needed, not a list"},
+    {"an unknown choice", "identity = host\n",
+	"E 1: identity \"host\": it has to be one of: pool network address"},
+    {"a port open to all", "socket = \"inet:8891\"\n",
+	"E 1: socket \"inet:8891\": a host is needed, as in "
+	"inet:8891@127.0.0.1; for all addresses say inet:8891@0.0.0.0"},
+    {"a bad server among good ones",
+	"redis { mode = cluster\n servers = {\"a:1\",\n \"b\"} }\n",
+	"E 3: servers \"b\": an address is needed, such as "
+	"redis1.example.org:6379, [2001:db8::1]:6379 or "
+	"/run/redis/redis.sock\n"
+	"E 1: mode: servers are missing"},
+    {"an unknown placeholder in the link", "link = \"https://a/%{agian}\"\n",
+	"E 1: link \"https://a/%{agian}\": unknown placeholder %{agian}; "
+	"there are client_addr client_name helo sender recipient server rule "
+	"reference link wait score"},
+    {"a header without a pattern",
+	"reputation { spam_headers = {\"X-Spam-Flag\"} }\n",
+	"E 1: spam_headers \"X-Spam-Flag\": a header is needed, such as "
+	"\"X-Spam-Flag: YES*\""},
+    {"several servers without a mode", "redis { servers = {\"a:1\", \"b:1\"} }",
+	"E 1: servers: mode = single has one server; for more, set mode to "
+	"sentinel or cluster"},
+    {"a cluster with a database",
+	"redis { servers = {\"a:1\"} mode = cluster\n database = 3 }",
+	"E 2: database: a cluster has no other than 0"},
+    {"a Redis user without a password", "redis { user = joe }\n",
+	"E 1: user: password_file is missing"},
+    {"a certificate without a key",
+	"redis { tls = true\n tls_cert_file = /c }\n",
+	"E 2: tls_cert_file and tls_key_file go together"},
+    {"a certificate without TLS", "redis { tls_ca_file = /c }\n",
+	"E 1: tls_ca_file is of no use without tls = true"},
+    {"a delay as long as the window", "delay = 2h\nretry_window = 2h\n",
+	"E 1: retry_window has to be longer than delay"},
+
+    /* responses */
+    {"a permanent rejection",
+	"response \"no\" {\n  reply = \"550 5.7.1 Go away\"\n}\n",
+	"E 2: response \"no\": code 550: milter-defer only defers, so a code "
+	"from 400 to 459 is needed, such as 451"},
+    {"a line break in a text",
+	"response \"no\" { reply = \"451 4.7.1 try\\nagain\" }\n",
+	"E 1: response \"no\": a line break in the text; give a list of texts "
+	"for a reply of several lines"},
+    {"an unknown placeholder",
+	"response \"no\" { reply = {\"451 a\",\n \"451 b %{minutes}\"} }\n",
+	"E 2: response \"no\": unknown placeholder %{minutes}; there are "
+	"client_addr client_name helo sender recipient server rule reference "
+	"link wait score"},
+    {"a response without a reply", "\nresponse \"no\" { }\n",
+	"E 2: response \"no\" has no reply"},
+    {"a response twice",
+	"response \"a\" { reply = \"451 a\" }\n"
+	"response \"a\" { reply = \"451 b\" }\n",
+	"E 2: response \"a\" stands here twice"},
+
+    /* rules */
+    {"a rule without a verdict", "\nrule \"x\"\n{ known = true }\n",
+	"E 3: rule \"x\": verdict is missing: accept, defer or greylist"},
+    {"an unknown verdict", "rule \"x\" { verdict = reject }\n",
+	"E 1: verdict \"reject\": it has to be one of: accept defer "
+	"greylist"},
+    {"no such response",
+	"rule \"x\" { verdict = defer\n response = \"nosuch\" }\n",
+	"E 2: rule \"x\": there is no response \"nosuch\""},
+    {"a response for an accepting rule",
+	"rule \"x\" { verdict = accept\n response = \"greylisted\" }\n",
+	"E 2: rule \"x\": response does not belong to a rule that accepts"},
+    {"a delay for a deferring rule",
+	"rule \"x\" { verdict = defer\n delay = 5m\n by = client }\n",
+	"E 3: rule \"x\": by belongs to a rule with verdict = greylist\n"
+	"E 2: rule \"x\": delay belongs to a rule with verdict = greylist"},
+    {"a wait for a greylisting rule",
+	"rule \"x\" { verdict = greylist wait = 5m }\n",
+	"E 1: rule \"x\": wait belongs to a rule with verdict = defer"},
+    {"a delay longer than the window",
+	"rule \"x\" { verdict = greylist\n delay = 2d }\n",
+	"E 2: rule \"x\": window has to be longer than delay, or nobody "
+	"passes"},
+    {"a delay beyond its range",
+	"rule \"x\" { verdict = greylist delay = 30d }\n",
+	"E 1: delay \"30d\": it has to be from 0s to 7d"},
+    {"a triplet at mail", "rule \"x\" { verdict = greylist at = mail }\n",
+	"E 1: rule \"x\": a triplet has a recipient, which is not known at "
+	"mail"},
+    {"a rule twice", ACCEPT "\n" ACCEPT,
+	"E 3: rule \"a\" stands here twice; it is already on line 1"},
+    {"a rule without letters", "rule \"\" { verdict = accept }\n",
+	"E 1: the name of a rule is 1 to 80 letters of printable ASCII"},
+
+    /* conditions */
+    {"/40 for IPv4",
+	"rule \"x\" { client = {\"::1\",\n\"10.0.0.0/40\"} verdict = accept }",
+	"E 2: client \"10.0.0.0/40\": /40 does not fit this address, /0 to /32 "
+	"would"},
+    {"bits beyond the prefix",
+	"rule \"x\" { client = \"10.0.0.1/8\" verdict = accept }\n",
+	"E 1: client \"10.0.0.1/8\": host bits are set; the network "
+	"is 10.0.0.0/8"},
+    {"every bad value is named",
+	"rule \"x\" { client = {a, \"::1\", b} verdict = accept }\n",
+	"E 1: client \"a\": not an IP address\n"
+	"E 1: client \"b\": not an IP address"},
+    {"an empty list of networks would be no condition",
+	"\nrule \"x\" { client = {} verdict = accept }\n",
+	"E 2: client: an empty list would never match"},
+    {"an empty pattern", "rule \"x\" { sender = \"\" verdict = accept }\n",
+	"E 1: sender \"\": an empty pattern matches nothing"},
+    {"asking for the contrary",
+	"rule \"x\" { authenticated = false verdict = accept }\n",
+	"E 1: authenticated \"false\": only true can be asked for; leave the "
+	"condition out"},
+    {"a truth that is none",
+	"rule \"x\" { authenticated = 1 verdict = accept }\n",
+	"E 1: authenticated \"1\": it has to be true or false"},
+    {"a score beyond its range",
+	"rule \"x\" { reputation_below = -101 verdict = accept }\n",
+	"E 1: reputation_below \"-101\": it has to be from -100 to 100"},
+    {"a load of nothing", "rule \"x\" { load_above = 0 verdict = accept }\n",
+	"E 1: load_above \"0\": it has to be above 0, and at most 100"},
+    {"a load in percent", "rule \"x\" { load_above = 80% verdict = accept }\n",
+	"E 1: load_above \"80%\": a number is needed, such as 0.85"},
+    {"a share without a percent sign",
+	"rule \"x\" { share = 10 verdict = accept }\n",
+	"E 1: share \"10\": a percentage is needed, such as 10%"},
+    {"hours that are none",
+	"rule \"x\" { hours = \"Mon 8-18\" verdict = accept }\n",
+	"E 1: hours \"Mon 8-18\": hours are needed, such as \"Mon-Fri "
+	"08:00-18:00\" or \"22:00-06:00\""},
+    {"a header number without a number",
+	"rule \"x\" { header_above = \"X-Spam-Score: high\" verdict = accept }",
+	"E 1: header_above \"X-Spam-Score: high\": a header and a number are "
+	"needed, such as \"X-Spam-Score: 5\""},
+    {"a relative path",
+	"rule \"x\" { client_list = \"list\" verdict = accept }\n",
+	"E 1: client_list \"list\": a path that begins with / is needed"},
+    {"a shared list with a blank in its name",
+	"rule \"x\" { listed = \"a b\" verdict = accept }\n",
+	"E 1: listed \"a b\": printable ASCII without blanks and braces is "
+	"needed"},
+    {"two values where there is one",
+	"rule \"x\" { daemon_port = {25,\n26} verdict = accept }\n",
+	"E 2: daemon_port \"26\": one value is needed, not a list"},
+    {"a port beyond all",
+	"rule \"x\" { daemon_port = 65536 verdict = accept }\n",
+	"E 1: daemon_port \"65536\": it has to be from 1 to 65535"},
+
+    /* limits */
+    {"a limit without a time",
+	"rule \"x\" { messages_above = 5 verdict = defer }\n",
+	"E 1: rule \"x\": a limit needs within, such as within = 1h"},
+    {"a time without a limit", "rule \"x\" { within = 1h verdict = defer }\n",
+	"E 1: rule \"x\": within belongs to a rule with a limit, such as "
+	"messages_above"},
+    {"a holder without a limit",
+	"rule \"x\" { per = host\nscale_by_reputation = true verdict = defer }",
+	"E 1: rule \"x\": per belongs to a rule with a limit, such as "
+	"messages_above\n"
+	"E 2: rule \"x\": scale_by_reputation belongs to a rule with a limit, "
+	"such as messages_above"},
+    {"two limits in a rule",
+	"rule \"x\" { messages_above = 5\n recipients_above = 9\n within = 1h "
+	"verdict = defer }\n",
+	"E 2: rule \"x\" has two limits; make two rules of it"},
+    {"connections of a sender",
+	"rule \"x\" { connections_above = 5 within = 1h per = user\n"
+	"verdict = defer }\n",
+	"E 1: rule \"x\": connections are counted per network, host or all"},
+    {"a limit of nothing",
+	"rule \"x\" { messages_above = 0 within = 1h verdict = defer }\n",
+	"E 1: messages_above \"0\": it has to be from 1 to 1000000000"},
+};
+
+START_TEST(bad_files)
+{
+	struct said said;
+	struct policy *policy = load(bad_rows[_i].text, &said);
+
+	ck_assert_msg(strcmp(said.text, bad_rows[_i].said) == 0, "%s:\n%s",
+	    bad_rows[_i].when, said.text);
+	ck_assert_ptr_null(policy);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_named)
+{
+	struct said said = {.path = "/nonexistent/x.conf"};
+
+	ck_assert_ptr_null(conf_load(said.path, note, &said));
+	ck_assert_str_eq(said.text, "E No such file or directory");
+}
+END_TEST
+
+START_TEST(a_nul_is_a_control_character)
+{
+	struct said said;
+
+	ck_assert_ptr_null(load_octets("delay = 5m\0\n", 12, &said));
+	ck_assert_str_eq(said.text, "E 1: a control character");
+}
+END_TEST
+
+START_TEST(a_huge_file_is_refused)
+{
+	size_t length = 1024 * 1024 + 1;
+	char *text = malloc(length);
+	struct said said;
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, '\n', length);
+	ck_assert_ptr_null(load_octets(text, length, &said));
+	ck_assert_str_eq(said.text, "E this file is larger than 1M");
+	free(text);
+}
+END_TEST
+
+/* The parser keeps its state in globals: nothing of a bad file may stay. */
+START_TEST(a_bad_file_leaves_nothing_behind)
+{
+	struct said said;
+	struct policy *policy;
+
+	for (int i = 0; i < COUNT(bad_rows); i++) {
+		ck_assert_ptr_null(load(bad_rows[i].text, &said));
+		policy = load(ACCEPT, &said);
+		ck_assert_str_eq(said.text, "");
+		ck_assert_ptr_nonnull(policy);
+		policy_release(&policy);
+	}
+}
+END_TEST
+
+/* --- what is allowed but hardly meant --- */
+
+static const struct {
+	const char *when;
+	const char *text;
+	const char *said; /* "" for nothing */
+} warning_rows[] = {
+    {"an empty file accepts everything, in silence", "", ""},
+    {"carriage returns are blanks", "delay = 5m\r\n" ACCEPT, ""},
+    {"a comment without text", "#\n" ACCEPT, ""},
+    {"a comment as long as the parser's buffer",
+	"#2345678901234567890123456789012\n" ACCEPT, ""},
+    {"a trailing comma", "rule \"x\" { client = {\"::1\",} verdict = accept }",
+	""},
+    {"adding to a list",
+	"rule \"x\" { client = \"::1\"\nclient += {\"::2\"} verdict = accept }",
+	""},
+    {"a text over two lines by a backslash",
+	"response \"greylisted\" { reply = \"451 4.7.1 a \\\nb\" }\n", ""},
+    {"a quote in quotes", "response \"policy\" { reply = \"451 \\\"a\\\"\" }",
+	""},
+    {"no mark of spam is looked for",
+	"reputation { spam_headers = {} ham_headers = {} }\n", ""},
+    {"a rule below one that holds for all",
+	ACCEPT "rule \"b\" { known = true verdict = accept }\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled "
+	"by rule \"a\" on line 1"},
+    {"a rule that only narrows one above",
+	"rule \"a\" { client = {\"::1\", \"::2\"} verdict = accept }\n"
+	"rule \"b\" { tls = true client = {\"::1\", \"::2\"} "
+	"verdict = defer }\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled "
+	"by rule \"a\" on line 1"},
+    {"other networks are another thing",
+	"rule \"a\" { client = {\"::1\", \"::2\"} verdict = accept }\n"
+	"rule \"b\" { client = {\"::1\"} verdict = defer }\n",
+	""},
+    {"a greylist rule lets go",
+	"rule \"a\" { verdict = greylist }\n"
+	"rule \"b\" { null_sender = true verdict = defer }\n",
+	""},
+    {"a rule on trial settles nothing",
+	"rule \"a\" { verdict = accept observe = true }\n"
+	"rule \"b\" { verdict = defer }\n",
+	""},
+    {"a rule at mail below one at data",
+	"rule \"a\" { at = data verdict = greylist }\n"
+	"rule \"b\" { authenticated = true verdict = accept }\n",
+	"W 2: rule \"b\" could speak at mail, but waits for rule \"a\" on "
+	"line 1, which speaks at data; move it up, or set its at to data"},
+    {"a rule at mail below one on trial",
+	"rule \"a\" { at = data verdict = greylist observe = true }\n"
+	"rule \"b\" { authenticated = true verdict = accept }\n",
+	""},
+    {"an `at` that is too early",
+	"rule \"a\" { at = rcpt size_above = 1M verdict = defer }\n",
+	"W 1: rule \"a\": at = rcpt, but what it asks is known at eom"},
+    {"a code that does not fit",
+	"response \"timeout\" { reply = \"421 4.2.1 Timeout\" }\n",
+	"W 1: response \"timeout\": code 4.2.1 does not fit 421: 421 closes "
+	"the connection; a code 4.3.x, 4.4.x or 4.7.x goes with it"},
+    {"a response that nobody uses",
+	"response \"mine\" { reply = \"451 4.7.1 a\" }\n",
+	"W 1: response \"mine\" is not used by any rule"},
+    {"a link that is not set",
+	"rule \"a\" { store_down = true verdict = defer "
+	"response = \"internal-resource\" }\n",
+	"W 1: rule \"a\": its response shows %{link}, but no link is set"},
+    {"a whole policy on trial", "\nobserve = true\n" ACCEPT,
+	"W 2: observe is set: nothing is deferred, only logged"},
+};
+
+START_TEST(warnings)
+{
+	struct said said;
+	struct policy *policy = load(warning_rows[_i].text, &said);
+
+	ck_assert_msg(
+	    policy != NULL && strcmp(said.text, warning_rows[_i].said) == 0,
+	    "%s:\n%s", warning_rows[_i].when, said.text);
+	policy_release(&policy);
+}
+END_TEST
+
+/* --- what becomes of it --- */
+
+static struct policy *
+good(const char *text)
+{
+	struct said said;
+	struct policy *policy = load(text, &said);
+
+	ck_assert_msg(policy != NULL && said.text[0] == '\0', "%s", said.text);
+	return policy;
+}
+
+START_TEST(a_rule_has_what_was_written)
+{
+	struct policy *policy = good(
+	    "delay = 6m\n"
+	    "response \"mine\" { reply = {\"450 4.2.1 a\", \"450 4.2.1 b\"} }\n"
+	    "rule \"x\" { client = {\"10.0.0.0/8\", \"::1\"} known = true\n"
+	    "  verdict = greylist by = client window = 2h keep = 3d at = eom\n"
+	    "  response = \"mine\" uncapped = yes observe = on }\n"
+	    "rule \"y\" { verdict = defer wait = 10m }\n");
+	const struct rule *rule = &policy->rules[0];
+
+	ck_assert_uint_eq(policy->rule_count, 2);
+	ck_assert_str_eq(rule->name, "x");
+	ck_assert_int_eq(rule->line, 3);
+	ck_assert_int_eq(rule->verdict, RULE_GREYLIST);
+	ck_assert_int_eq(rule->by, BY_CLIENT);
+	ck_assert_int_eq(rule->terms.delay, 360);
+	ck_assert_int_eq(rule->terms.window, 7200);
+	ck_assert_int_eq(rule->terms.keep, 3 * 86400);
+	ck_assert_int_eq(rule->at, STAGE_EOM);
+	ck_assert(rule->observe && rule->uncapped);
+	ck_assert_str_eq(response_name(rule->reply), "mine");
+	ck_assert_uint_eq(rule->condition_count, 2);
+	ck_assert_uint_eq(rule->conditions[0].count, 2);
+	rule++;
+	ck_assert_uint_eq(rule->index, 1);
+	ck_assert_int_eq(rule->wait, 600);
+	ck_assert_str_eq(response_name(rule->reply), "try-again");
+	policy_release(&policy);
+	ck_assert_ptr_null(policy);
+}
+END_TEST
+
+START_TEST(a_greylist_rule_needs_no_options)
+{
+	struct policy *policy = good("rule \"x\" { verdict = greylist }\n");
+	const struct rule *rule = &policy->rules[0];
+
+	ck_assert_int_eq(rule->by, BY_TRIPLET);
+	ck_assert_int_eq(rule->terms.delay, GREYLIST_DELAY);
+	ck_assert_int_eq(rule->terms.window, GREYLIST_WINDOW);
+	ck_assert_int_eq(rule->terms.keep, GREYLIST_KEEP);
+	ck_assert_str_eq(response_name(rule->reply), "greylisted");
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(observe_at_the_top_holds_for_all_rules)
+{
+	struct said said;
+	struct policy *policy = load("observe = true\n" ACCEPT, &said);
+
+	ck_assert(policy->rules[0].observe);
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(a_response_of_the_file_replaces_the_built_in)
+{
+	struct policy *policy =
+	    good("response \"greylisted\" { reply = \"451 4.7.1 Mine\" }\n"
+		 "rule \"x\" { verdict = greylist }\n");
+
+	ck_assert_str_eq(
+	    response_line(policy->rules[0].reply, 0), "451 4.7.1 Mine");
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(loads_lists_and_headers_are_shared)
+{
+	struct policy *policy = good(
+	    "reputation { spam_headers = {\"X-Spam: yes\"}\n"
+	    "  ham_headers = {\"x-spam: no\"} }\n"
+	    "rule \"a\" { load_above = 0.8 client_list = /a at = eom\n"
+	    "  header = {\"X-Spam: maybe\", \"X-Mark: 1\"} verdict = defer }\n"
+	    "rule \"b\" { load_below = 0.8 sender_list = /a at = eom\n"
+	    "  header_above = \"X-Score: -1.5\" verdict = defer }\n"
+	    "rule \"c\" { load_above = 0.9 listed = \"a\" at = eom\n"
+	    "  verdict = defer }\n");
+
+	ck_assert_uint_eq(policy->threshold_count, 2);
+	ck_assert_int_eq(policy->rules[1].conditions[0].number, 0);
+	ck_assert_double_eq(policy->thresholds[1], 0.9);
+	ck_assert_uint_eq(policy->list_count, 2);
+	ck_assert(!policy->lists[0].shared);
+	ck_assert(policy->lists[1].shared);
+	ck_assert_uint_eq(policy->header_count, 3);
+	ck_assert_str_eq(policy->headers[0], "X-Spam");
+	ck_assert_str_eq(policy->headers[1], "X-Mark");
+	ck_assert_double_eq(policy->rules[1].conditions[2].real, -1.5);
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(headers_that_earn_nothing_are_not_read)
+{
+	struct policy *policy = good("reputation { spam = 0 ham = 0 }\n");
+
+	ck_assert_uint_eq(policy->header_count, 0);
+	ck_assert(!policy->wants_headers);
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(a_limit_counts_for_its_condition)
+{
+	const char *text =
+	    "rule \"a\" { messages_above = 5 within = 1h per = host\n"
+	    "  scale_by_reputation = true verdict = defer }\n"
+	    "rule \"b\" { connections_above = 6 within = 1m verdict = defer "
+	    "}\n";
+	struct policy *policy = good(text);
+	struct policy *again = good(text);
+	const struct limit *limit = &policy->limits[0];
+	const struct condition *condition = &policy->rules[0].conditions[0];
+
+	ck_assert_uint_eq(policy->limit_count, 2);
+	ck_assert_int_eq(limit->kind, LIMIT_MESSAGES);
+	ck_assert_int_eq(limit->by, LIMIT_BY_HOST);
+	ck_assert_int_eq(limit->above, 5);
+	ck_assert_int_eq(limit->period, 3600);
+	ck_assert(limit->scaled);
+	ck_assert_ptr_eq(limit->rule, &policy->rules[0]);
+	ck_assert_int_eq(condition->above, 5);
+	ck_assert_int_eq(condition->period, 3600);
+	ck_assert(condition->scaled);
+	ck_assert_int_eq(policy->rules[1].conditions[0].number, 1);
+	ck_assert_int_eq(policy->limits[1].by, LIMIT_BY_NETWORK);
+	ck_assert_uint_ne(policy->limits[1].id, limit->id);
+	ck_assert_uint_eq(again->limits[0].id, limit->id);
+	policy_release(&policy);
+	policy_release(&again);
+}
+END_TEST
+
+START_TEST(a_policy_lives_as_long_as_anybody_holds_it)
+{
+	struct policy *policy = good(ACCEPT);
+	struct policy *other = policy_hold(policy);
+
+	policy_release(&policy);
+	ck_assert_str_eq(other->rules[0].name, "a");
+	policy_release(&other);
+}
+END_TEST
+
+/* --- files of ours --- */
+
+static const struct {
+	const char *path;
+	int lines; /* at most; 0: any number */
+} shipped[] = {
+    {"conf/milter-defer.conf", 0},
+    {"tests/policies/thirteen.conf", 120},
+};
+
+START_TEST(shipped_files_are_read_without_a_word)
+{
+	const char *top = getenv("srcdir");
+	char path[1000];
+	struct said said = {.path = path};
+	struct policy *policy;
+	FILE *file;
+	int lines = 0;
+
+	snprintf(path, sizeof path, "%s/%s", top == NULL ? ".." : top,
+	    shipped[_i].path);
+	policy = conf_load(path, note, &said);
+	ck_assert_msg(policy != NULL && said.text[0] == '\0', "%s", said.text);
+	policy_release(&policy);
+	file = fopen(path, "r");
+	for (int c = getc(file); c != EOF; c = getc(file))
+		lines += c == '\n';
+	fclose(file);
+	ck_assert(shipped[_i].lines == 0 || lines <= shipped[_i].lines);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("conf");
+	TCase *tcase = tcase_create("conf");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, bad_files, 0, COUNT(bad_rows));
+	tcase_add_test(tcase, a_file_that_is_not_there_is_named);
+	tcase_add_test(tcase, a_nul_is_a_control_character);
+	tcase_add_test(tcase, a_huge_file_is_refused);
+	tcase_add_test(tcase, a_bad_file_leaves_nothing_behind);
+	tcase_add_loop_test(tcase, warnings, 0, COUNT(warning_rows));
+	tcase_add_test(tcase, a_rule_has_what_was_written);
+	tcase_add_test(tcase, a_greylist_rule_needs_no_options);
+	tcase_add_test(tcase, observe_at_the_top_holds_for_all_rules);
+	tcase_add_test(tcase, a_response_of_the_file_replaces_the_built_in);
+	tcase_add_test(tcase, loads_lists_and_headers_are_shared);
+	tcase_add_test(tcase, headers_that_earn_nothing_are_not_read);
+	tcase_add_test(tcase, a_limit_counts_for_its_condition);
+	tcase_add_test(tcase, a_policy_lives_as_long_as_anybody_holds_it);
+	tcase_add_loop_test(
+	    tcase, shipped_files_are_read_without_a_word, 0, COUNT(shipped));
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
