@@ -1,0 +1,198 @@
+"""The manual page and the sample file say what the code does.
+
+dump_settings prints the tables of the code; every line of them has to stand in
+milter-defer.conf(5) and in conf/milter-defer.conf, with the same defaults, and
+nothing else may.
+"""
+
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+from lib import daemon
+
+TOP = os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), "..")
+DUMP = os.environ.get("DUMP_SETTINGS") or os.path.join(
+    os.path.dirname(os.environ.get("MILTER_DEFER", "./milter-defer")),
+    "tests", "dump_settings")
+
+
+def read(*path):
+    with open(os.path.join(TOP, *path)) as file:
+        return file.read()
+
+
+def rows(what):
+    """The lines of the dump that begin with this word, without it."""
+    output = subprocess.run([DUMP], stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
+    lines = [line.split("\t") for line in output.splitlines()]
+    return [line[1:] for line in lines if line[0] == what]
+
+
+def check(text):
+    """What `milter-defer -t` makes of this text: (status, out, err)."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write(text)
+        file.flush()
+        return daemon.run("-t", "-c", file.name)
+
+
+class Manual(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.text = read("milter", "milter-defer.conf.5")
+        cls.parts = cls.split(cls.text)
+
+    @staticmethod
+    def split(text):
+        """{(heading, tag): paragraph}; a tag is an .It line with .Ic."""
+        parts, heading, tag = {}, "", None
+        for line in text.replace(r"\&", "").splitlines():
+            if line.startswith((".Ss ", ".Sh ")):
+                heading, tag = line[4:], None
+            elif line.startswith(".It "):
+                tag = line[4:]
+                parts[heading, tag] = ""
+            elif line == ".El":
+                tag = None
+            elif tag:
+                parts[heading, tag] += line + " "
+        return parts
+
+    @staticmethod
+    def choices(words):
+        *most, last = words.split()
+        return ", ".join(most) + " or " + last
+
+    def tag(self, row):
+        """The .It line of a setting or an option of a rule."""
+        section, name, kind, default, low, high, words = row
+        facts = [self.choices(words) if kind == "choice" else kind]
+        if default and kind == "list":
+            facts.append("default below")
+        elif default or section != "rule":
+            facts.append("default " + (default or "none"))
+        if low:
+            facts.append(f"{low} to {high}")
+        return f"Ic {name} Pq " + ", ".join(facts)
+
+    def paragraph(self, heading, tag):
+        self.assertIn((heading, tag), self.parts)
+        return self.parts[heading, tag]
+
+    def test_each_setting_is_there_with_its_default_and_range(self):
+        for row in rows("setting"):
+            section, name, kind, default = row[:4]
+            with self.subTest(section=section, name=name):
+                heading = f"Section {section}" if section else "SETTINGS"
+                text = self.paragraph(heading, self.tag(row))
+                self.assertTrue(text)
+                for value in default.split(";") if kind == "list" else []:
+                    self.assertIn(value, text)
+
+    def test_each_option_of_a_rule_is_there(self):
+        for row in rows("option"):
+            with self.subTest(row[1]):
+                self.assertTrue(self.paragraph("Options", self.tag(row)))
+
+    def test_each_condition_is_there_with_its_stage(self):
+        tags = {tag: text for (_, tag), text in self.parts.items()}
+        for name, kind, stage in rows("condition"):
+            with self.subTest(name):
+                self.assertTrue(tags.get(f"Ic {name} Pq {kind}, at {stage}"))
+
+    def test_each_response_is_there_to_the_letter(self):
+        for name, text in rows("response"):
+            with self.subTest(name):
+                self.assertEqual(
+                    self.paragraph("RESPONSES", f"Qq {name}").strip(), text)
+
+    def test_nothing_else_is_there(self):
+        known = {row[1] for row in rows("setting") + rows("option")}
+        known |= {row[0] for row in rows("condition")}
+        for _, tag in self.parts:
+            if tag.startswith("Ic "):
+                self.assertIn(tag.split()[1], known)
+
+
+class Sample(unittest.TestCase):
+    SETTING = re.compile(r"^\t?# (\w+) = (.+)$", re.MULTILINE)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.text = read("conf", "milter-defer.conf")
+
+    def shown(self):
+        """{(section, name): default} of what is commented out."""
+        shown = {}
+        section = ""
+        for line in self.text.splitlines():
+            begin = re.match(r"(\w+) \{$", line)
+            if begin or line == "}":
+                section = begin.group(1) if begin else ""
+            setting = self.SETTING.match(line)
+            if setting:
+                key = (section, setting.group(1))
+                self.assertNotIn(key, shown)
+                shown[key] = self.value(setting.group(2))
+        return shown
+
+    @staticmethod
+    def value(text):
+        """As dump_settings prints it."""
+        if text.startswith("{"):
+            return ";".join(re.findall(r'"([^"]*)"', text))
+        return text.strip('"')
+
+    def test_each_setting_is_there_with_its_default(self):
+        code = {(row[0], row[1]): row[3] for row in rows("setting")}
+        self.assertEqual(self.shown(), code)
+
+    def test_the_defaults_can_be_written_as_they_are_shown(self):
+        plain = check(self.text)
+        written = check(self.SETTING.sub(
+            lambda found: f"{found.group(1)} = {found.group(2)}", self.text))
+        self.assertEqual(plain[0], 0, plain[2])
+        self.assertEqual(written, plain)
+
+    def test_each_response_is_there_to_the_letter(self):
+        replies = dict(re.findall(
+            r'^response "(.*?)" *\{ reply = "(.*)" \}$', self.text, re.M))
+        self.assertEqual(replies, dict(rows("response")))
+
+    def test_each_response_has_a_rule_that_can_give_it(self):
+        for name, _ in rows("response"):
+            with self.subTest(name):
+                self.assertRegex(
+                    self.text, f'(?m)^(# )?rule .* response = "{name}" }}$')
+
+    def test_each_rule_that_is_commented_out_could_be_used(self):
+        link = 'link = "https://mx.example.org/%{reference}"\n'
+        with tempfile.NamedTemporaryFile() as empty_list:
+            for rule in re.findall(r'(?m)^# (rule "[^"]*" *\{.*\})$', self.text):
+                rule = rule.replace("/etc/milter-defer/blocked", empty_list.name)
+                with self.subTest(rule):
+                    status, _, err = check(link + rule)
+                    self.assertEqual((status, err), (0, ""))
+
+    def test_it_is_read_without_a_word(self):
+        status, out, err = check(self.text)
+        self.assertEqual((status, err), (0, ""))
+        for line in out.splitlines():
+            self.assertLessEqual(len(line), 100)
+
+
+class Readme(unittest.TestCase):
+    def test_its_example_is_a_configuration(self):
+        part = read("README").split("A configuration of ten lines")[1]
+        lines = re.findall(r"(?m)^    ((?:rule|redis) .*\})$", part)
+        self.assertIn("rule", lines[-1])
+        status, _, err = check("\n".join(lines) + "\n")
+        self.assertEqual((status, err), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
