@@ -22,7 +22,7 @@ struct part {
 	const char *text; /* with a placeholder: its name */
 	size_t length;
 	bool is_placeholder;
-	enum placeholder which; /* FILL_COUNT: there is none of this name */
+	enum placeholder which; /* FILL_COUNT: none, or none of this name */
 };
 
 static enum placeholder
@@ -48,6 +48,7 @@ next_part(const char **cursor, struct part *part_r)
 	if (*start == '\0')
 		return false;
 	part_r->is_placeholder = open == start;
+	part_r->which = FILL_COUNT;
 	if (open != start) {
 		part_r->text = start;
 		part_r->length =
@@ -58,7 +59,6 @@ next_part(const char **cursor, struct part *part_r)
 	part_r->text = start + 2;
 	part_r->length = strcspn(part_r->text, "}");
 	*cursor = part_r->text + part_r->length;
-	part_r->which = FILL_COUNT;
 	if (**cursor == '}') {
 		part_r->which = find_placeholder(part_r->text, part_r->length);
 		(*cursor)++;
