@@ -1,0 +1,23 @@
+/* redis_error -- what an error reply of Redis means for us.  Pure. */
+#ifndef REDIS_ERROR_H
+#define REDIS_ERROR_H
+
+#include <stddef.h>
+
+enum redis_error {
+	REDIS_ERROR_NONE,     /* the text is NULL: no error at all */
+	REDIS_ERROR_HARMLESS, /* an answer like others: a counter is full */
+	REDIS_ERROR_REDIRECT, /* MOVED or ASK: not executed, go elsewhere */
+	REDIS_ERROR_REFUSED,  /* this command failed, the link is sound */
+	REDIS_ERROR_UNFIT,    /* this server cannot serve us now: leave it */
+};
+
+enum redis_error redis_error_judge(const char *text);
+
+enum { REDIS_WORDS_SIZE = 160 };
+
+/* Copy foreign words for a log line: cut, with '?' for what is not printable
+ * ASCII. */
+void redis_error_clean(const char *text, char *words_r, size_t size);
+
+#endif
