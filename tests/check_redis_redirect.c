@@ -1,0 +1,144 @@
+#include "redis_redirect.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+enum { COMMANDS = 4 };
+
+/* A call of ECHO 0, ECHO 1, ... with these replies. */
+struct answered {
+	struct resp_commands commands;
+	struct resp_reply *replies[COMMANDS];
+	struct redis_call call;
+};
+
+static void
+parse(const char *bytes, struct resp_reply **replies_r, size_t count)
+{
+	struct resp_parser *parser = resp_parser_open();
+
+	resp_feed(parser, bytes, strlen(bytes));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(resp_next(parser, &replies_r[i]), RESP_REPLY);
+	resp_parser_close(&parser);
+}
+
+static void
+open_answered(struct answered *answered, const char *replies)
+{
+	*answered = (struct answered){0};
+	for (int i = 0; i < COMMANDS; i++) {
+		resp_begin(&answered->commands, 2);
+		resp_add_string(&answered->commands, "ECHO");
+		resp_add_integer(&answered->commands, i);
+	}
+	parse(replies, answered->replies, COMMANDS);
+	answered->call.commands = &answered->commands;
+	answered->call.replies = answered->replies;
+}
+
+static void
+close_answered(struct answered *answered)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		resp_reply_free(&answered->replies[i]);
+	resp_free(&answered->commands);
+}
+
+#define OK	    "+OK\r\n"
+#define MOVED	    "-MOVED 3999 h:7001\r\n"
+#define OTHER	    "-MOVED 3999 h:7002\r\n"
+#define ASK	    "-ASK 3999 h:7001\r\n"
+#define ECHO(digit) "*2\r\n$4\r\nECHO\r\n$1\r\n" digit "\r\n"
+#define ASKING	    "*1\r\n$6\r\nASKING\r\n"
+
+static const struct {
+	const char *when;
+	const char *replies;
+	const char *again; /* NULL: nothing is redirected */
+	const char *next_replies;
+	const char *merged; /* letters of the replies in the end */
+} rows[] = {
+    {"nothing is redirected", OK OK OK OK, NULL, NULL, NULL},
+    {"other errors are no redirection", OK OK OK "-ERR no\r\n", NULL, NULL,
+	NULL},
+    {"a slot beyond the last is nonsense", "-MOVED 16384 h:7001\r\n" OK OK OK,
+	NULL, NULL, NULL},
+    {"an address is needed", "-MOVED 3999\r\n" OK OK OK, NULL, NULL, NULL},
+    {"all that moved is sent again", MOVED MOVED MOVED MOVED,
+	ECHO("0") ECHO("1") ECHO("2") ECHO("3"), "+a\r\n+b\r\n+c\r\n+d\r\n",
+	"abcd"},
+    {"what was done is not sent again", OK MOVED OK MOVED, ECHO("1") ECHO("3"),
+	"+a\r\n+b\r\n", "OaOb"},
+    {"what asks gets ASKING before each", OK ASK ASK OK,
+	ASKING ECHO("1") ASKING ECHO("2"), "+x\r\n+a\r\n+x\r\n+b\r\n", "OabO"},
+    {"one target at a time", MOVED OTHER OK MOVED, ECHO("0") ECHO("3"),
+	"+a\r\n+b\r\n", "aMOb"},
+    {"one kind at a time", ASK MOVED OK OK, ASKING ECHO("0"), "+x\r\n+a\r\n",
+	"aMOO"},
+};
+
+static char
+letter(const struct resp_reply *reply)
+{
+	const char *string = resp_string(reply, NULL);
+
+	return string != NULL ? string[0] : resp_error(reply)[0];
+}
+
+START_TEST(redirections)
+{
+	const char *when = rows[_i].when;
+	struct answered answered;
+	struct redis_redirect redirect;
+	struct resp_commands again = {0};
+	struct resp_reply *next[2 * COMMANDS] = {0};
+
+	open_answered(&answered, rows[_i].replies);
+	ck_assert_msg(redis_redirect_find(&answered.call, &redirect) ==
+		(rows[_i].again != NULL),
+	    "%s", when);
+	if (rows[_i].again != NULL) {
+		ck_assert_uint_eq(redirect.slot, 3999);
+		ck_assert_str_eq(redirect.to, "h:7001");
+		redis_redirect_collect(&answered.call, &redirect, &again);
+		ck_assert_msg(again.length == strlen(rows[_i].again) &&
+			memcmp(again.bytes, rows[_i].again, again.length) == 0,
+		    "%s", when);
+		parse(rows[_i].next_replies, next, again.count);
+		redis_redirect_merge(&answered.call, &redirect, next);
+		for (size_t i = 0; i < COMMANDS; i++)
+			ck_assert_msg(
+			    letter(answered.replies[i]) == rows[_i].merged[i],
+			    "%s", when);
+	}
+	resp_free(&again);
+	close_answered(&answered);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *suite = suite_create("redis_redirect");
+	TCase *all = tcase_create("redis_redirect");
+
+	tcase_add_loop_test(all, redirections, 0, COUNT(rows));
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
