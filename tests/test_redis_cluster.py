@@ -1,0 +1,108 @@
+"""A Redis Cluster: slots are found, and followed when they move."""
+
+import time
+import unittest
+
+from lib.redis_probe import LinkTest, Probe
+from lib.redis_servers import start_cluster, start_single
+
+
+class Cluster(LinkTest):
+    def probe(self, cluster, **settings):
+        return Probe("-m", "cluster", "-T", *cluster.addresses[:2],
+                     **{"pause_ms": 20, "threads": 20, **settings})
+
+    @staticmethod
+    def sums(cluster):
+        """Of all counters that the probe incremented: asked and told."""
+        asked = told = 0
+        for node in cluster.masters():
+            with node.client() as client:
+                for key in client.ask("KEYS", "probe:*"):
+                    n, t = client.ask("HMGET", key, "n", "told")
+                    asked += int(n or 0)
+                    told += int(t or 0)
+        return asked, told
+
+    def assert_nothing_lost_or_doubled(self, cluster, saw):
+        self.assertEqual(self.sums(cluster), (2 * saw["ok"], saw["told"]))
+
+    def test_healthy(self):
+        with start_cluster() as cluster:
+            saw = self.probe(cluster, seconds=1.5).finish()
+            self.assert_healthy(saw)
+            self.assert_nothing_lost_or_doubled(cluster, saw)
+
+    def test_a_master_dies(self):
+        with start_cluster() as cluster:
+            probe = self.probe(cluster, seconds=8)
+            time.sleep(1)
+            dead = cluster.masters()[1]
+            dead.kill()
+            saw = probe.finish()
+            self.assert_in_time(saw)
+            self.assertGreater(saw["failed"], 0)
+            self.assertLess(saw["last_failed_ms"], 1000 + 5000)
+            self.assertLess(saw["gap_ms"], 1000)  # other slots go on
+            self.assertIn(dead.where,
+                          [report["where"] for report in saw["reports"]])
+            self.assertTrue(saw["reports"][-1]["up"])
+
+    def test_planned_failover(self):
+        with start_cluster() as cluster:
+            probe = self.probe(cluster, seconds=4)
+            time.sleep(1)
+            replica = next(node for node in cluster.nodes
+                           if node not in cluster.masters())
+            replica.ask("CLUSTER", "FAILOVER")
+            saw = probe.finish()
+            self.assert_in_time(saw)
+            self.assertIn(replica, cluster.masters())
+            self.assertLess(saw["failed"], 100)
+
+    def test_resharding(self):
+        with start_cluster(replicas=0) as cluster:
+            probe = self.probe(cluster, seconds=5)
+            time.sleep(1)
+            source, target = cluster.masters()[:2]
+            keys = source.ask("KEYS", "probe:*")
+            slots = {source.ask("CLUSTER", "KEYSLOT", key) for key in keys}
+            self.assertGreater(len(slots), 10)
+            cluster.move_slots(slots, source, target, pause=1)
+            saw = probe.finish()
+            self.assert_healthy(saw)
+            self.assert_nothing_lost_or_doubled(cluster, saw)
+            self.assertEqual(source.ask("KEYS", "probe:*"), [])
+
+    def test_slots_that_nobody_serves(self):
+        with start_cluster(replicas=0) as cluster:
+            probe = self.probe(cluster, seconds=4)
+            time.sleep(1)
+            dead = cluster.masters()[1]
+            dead.kill()
+            saw = probe.finish()
+            self.assert_in_time(saw)
+            self.assertGreater(saw["refused"], 0)
+            self.assertGreater(saw["last_ok_ms"], 3500)
+
+    def test_the_whole_cluster_restarts(self):
+        with start_cluster() as cluster:
+            probe = self.probe(cluster, seconds=8)
+            time.sleep(0.5)
+            for node in cluster.nodes:
+                node.kill()
+            for node in cluster.nodes:
+                node.start(wait=False)
+            saw = probe.finish()
+            self.assert_in_time(saw)
+            self.assertGreater(saw["last_ok_ms"], 7500)
+            self.assertLess(saw["last_failed_ms"], 7000)
+
+    def test_no_cluster_at_all(self):
+        with start_single() as server:
+            saw = Probe("-m", "cluster", server.where, seconds=1).finish()
+            self.assert_never_up(saw, "cluster support disabled")
+
+
+if __name__ == "__main__":
+    unittest.main()

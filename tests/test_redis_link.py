@@ -1,0 +1,315 @@
+"""The link to Redis, against real servers in trouble and against a liar."""
+
+import concurrent.futures
+import os
+import shutil
+import tempfile
+import threading
+import unittest
+
+from lib import lying_redis as lies
+from lib.lying_redis import Deaf, LyingRedis
+from lib.redis_probe import LinkTest, Probe, during
+from lib.redis_servers import RedisServer, free_port, start_single
+
+
+class Liar(LinkTest):
+    """What no honest server does, for a while."""
+
+    def check(self, lie, words, **settings):
+        with LyingRedis() as server:
+            saw = during(lambda: setattr(server, "lie", lie),
+                         lambda: setattr(server, "lie", None),
+                         "-r", server.where, **settings)
+            self.assert_healed(saw, words, server.where)
+
+    def test_an_answer_too_many(self):
+        self.check(lies.but_login(lies.after(b"+EXTRA\r\n")),
+                   "nobody asked for")
+
+    def test_an_answer_that_nobody_asked_for(self):
+        with LyingRedis() as server:
+            saw = during(lambda: server.shout(b":1\r\n"), lambda: None,
+                         "-r", server.where, threads=1)
+            self.assert_in_time(saw)
+            self.assertEqual(self.two_reports(saw)[0]["why"],
+                             "a reply that nobody asked for")
+
+    def test_late_answers(self):
+        self.check(lies.but_login(lies.late(0.4)), "no answer in time")
+
+    def test_answers_that_drip(self):
+        self.check(lies.but_login(lies.dripping(0.05)), "no answer in time")
+
+    def test_half_an_answer(self):
+        self.check(lies.but_login(lies.half), "no answer in time")
+
+    def test_no_answer(self):
+        self.check(lies.silent, "no answer in time", seconds=4)
+
+    def test_garbage(self):
+        self.check(lies.instead(b"\0\r\nnonsense"), "Protocol error")
+
+    def test_another_protocol(self):
+        self.check(lies.instead(b"HTTP/1.1 400 Bad Request\r\n"),
+                   "Protocol error")
+
+    def test_resp3(self):
+        self.check(lies.instead(b"%1\r\n+a\r\n+b\r\n"),
+                   "Protocol error|type that was not asked for")
+
+    def test_a_reply_without_end(self):
+        self.check(lies.but_login(lies.instead(b"$99999999\r\n" + 4096 * b"x")),
+                   "too long|no answer in time")
+
+    def test_hanging_up(self):
+        self.check(lies.hanging_up, "closed|reset")
+
+    def check_errors(self, errors, lie_about):
+        """All at the same time; each with fewer sessions."""
+        def check(error):
+            self.check(lie_about(lies.instead(b"-%s\r\n" % error.encode())),
+                       f"^{error}", threads=12)
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for result in [pool.submit(check, error) for error in errors]:
+                result.result()
+
+    def test_errors_that_end_the_connection(self):
+        self.check_errors((
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down",
+            "NOAUTH Authentication required.",
+            "BUSY Redis is busy running a script.",
+            "DENIED Redis is running in protected mode",
+            "ERR max number of clients reached"), lambda lie: lie)
+
+    def test_errors_that_keep_the_connection(self):
+        self.check_errors((
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "MISCONF Redis is configured to save RDB snapshots",
+            "NOREPLICAS Not enough good replicas to write.",
+            "NOPERM this user has no permissions to run it",
+            "WRONGTYPE Operation against a key holding the wrong"),
+                          lies.but_login)
+
+    def test_who_never_accepts(self):
+        with Deaf() as server:
+            self.assert_never_up(Probe(server.where, seconds=2.5).finish(),
+                                 "no answer in time")
+
+    def test_words_with_controls_are_cleaned(self):
+        with LyingRedis() as server:
+            server.lie = lies.instead(b"-ERR \x1b[31m\xff" + 500 * b"x"
+                                      + b"\r\n")
+            saw = Probe("-p", "secret", server.where, seconds=1).finish()
+            self.assert_never_up(saw, r"^ERR \?\[31m\?x+$")
+            self.assertLess(len(saw["reports"][0]["why"]), 160)
+
+
+class Trouble(LinkTest):
+    """Real servers in real trouble."""
+
+    def test_nobody_listens(self):
+        self.assert_never_up(
+            Probe(f"127.0.0.1:{free_port()}", seconds=1).finish(),
+            "^Connection refused$")
+
+    def test_no_such_host(self):
+        self.assert_never_up(
+            Probe("no-such-host.invalid:6379", seconds=1).finish(), ".")
+
+    def test_killed_and_restarted(self):
+        with start_single() as server:
+            self.assert_healed(
+                during(server.kill, server.start, "-T", server.where),
+                "closed|reset", server.where)
+
+    def test_started_after_us(self):
+        with RedisServer() as server:
+            saw = during(lambda: None, server.start, "-T", server.where)
+            self.assert_healed(saw, "^Connection refused$", server.where)
+
+    def test_frozen(self):
+        with start_single() as server:
+            self.assert_healed(
+                during(server.freeze, server.thaw, "-T", server.where),
+                "no answer in time", server.where)
+
+    def test_frozen_while_nobody_asks(self):
+        with start_single() as server:
+            saw = during(server.freeze, server.thaw, server.where, threads=1,
+                         pause_ms=3900, seconds=4, fault=2.5)
+            self.assertEqual(self.two_reports(saw)[0]["why"],
+                             "no answer in time")
+
+    def test_paused(self):
+        with start_single() as server:
+            saw = during(lambda: server.ask("CLIENT", "PAUSE", 700, "ALL"),
+                         lambda: None, "-T", server.where)
+            self.assert_healed(saw, "no answer in time", server.where)
+
+    def test_clients_killed(self):
+        with start_single() as server:
+            saw = during(lambda: server.ask("CLIENT", "KILL", "TYPE", "normal"),
+                         lambda: None, server.where)
+            self.assert_in_time(saw)
+            self.assertRegex(self.two_reports(saw)[0]["why"], "closed|reset")
+
+    def test_busy_with_a_script(self):
+        def run_for_ever():
+            try:
+                with server.client() as client:
+                    client.ask("EVAL", "while true do end", 0)
+            except Exception:  # it is killed
+                pass
+
+        with start_single(busy_reply_threshold=300) as server:
+            script = threading.Thread(target=run_for_ever)
+            saw = during(script.start, lambda: server.ask("SCRIPT", "KILL"),
+                         server.where)
+            script.join()
+            self.assert_healed(saw, "no answer in time", server.where)
+
+    def test_turned_into_a_replica(self):
+        with start_single() as server:
+            saw = during(
+                lambda: server.ask("REPLICAOF", "127.0.0.1", free_port()),
+                lambda: server.ask("REPLICAOF", "NO", "ONE"),
+                "-T", server.where)
+            self.assert_healed(saw, "^READONLY |is a replica|closed",
+                               server.where)
+
+    def test_replica_without_its_master(self):
+        with start_single(replica_serve_stale_data="no") as server:
+            saw = during(
+                lambda: server.ask("REPLICAOF", "127.0.0.1", free_port()),
+                lambda: server.ask("REPLICAOF", "NO", "ONE"),
+                "-T", server.where)
+            self.assert_healed(saw, "^MASTERDOWN |^READONLY |closed",
+                               server.where)
+
+    def test_out_of_memory(self):
+        with start_single() as server:
+            saw = during(lambda: server.ask("CONFIG", "SET", "maxmemory", 1),
+                         lambda: server.ask("CONFIG", "SET", "maxmemory", 0),
+                         "-T", server.where)
+            self.assert_healed(saw, "^OOM command not allowed", server.where)
+
+    def test_unable_to_save(self):
+        with start_single(save="900 1") as server:
+            def fail_to_save():
+                shutil.rmtree(server.directory)
+                server.ask("SET", "changed", "1")
+                server.ask("BGSAVE")
+
+            def stop_caring():
+                server.ask("CONFIG", "SET", "stop-writes-on-bgsave-error",
+                           "no")
+
+            saw = during(fail_to_save, stop_caring, "-T", server.where,
+                         seconds=4.5)
+            self.assert_healed(saw, "^MISCONF ", server.where)
+
+    def test_a_command_forbidden(self):
+        with start_single() as server:
+            saw = during(
+                lambda: server.ask("ACL", "SETUSER", "default", "-hincrby"),
+                lambda: server.ask("ACL", "SETUSER", "default", "+hincrby"),
+                "-T", server.where)
+            self.assert_healed(saw, "^NOPERM .*hincrby", server.where)
+
+    def test_password_set_while_we_run(self):
+        with start_single() as server:
+            def demand():
+                server.ask("CONFIG", "SET", "requirepass", "secret")
+                server.password = "secret"
+                server.ask("CLIENT", "KILL", "TYPE", "normal")
+
+            saw = during(demand,
+                         lambda: server.ask("CONFIG", "SET", "requirepass", ""),
+                         server.where)
+            self.assert_healed(saw, "closed|reset|^NOAUTH ", server.where)
+
+    def test_loading(self):
+        with start_single() as server:
+            with server.client() as client:
+                client.pipeline([("SET", i, i) for i in range(2000)])
+                client.ask("SAVE")
+            server.kill()
+            server.settings["key-load-delay"] = 500  # us: about a second
+            server.settings["loading-process-events-interval-bytes"] = 1024
+            saw = during(lambda: server.start(wait=False), lambda: None,
+                         server.where, seconds=4)
+            self.assert_in_time(saw)
+            self.assertGreater(saw["ok"], 0)
+            self.assertEqual([report["up"] for report in saw["reports"]],
+                             [False, True])
+
+    def test_full_of_clients(self):
+        with start_single(maxclients=1) as server:
+            with server.client():
+                saw = Probe(server.where, seconds=1).finish()
+                self.assert_never_up(saw, "^ERR max number of clients")
+
+
+class Access(LinkTest):
+    def check(self, *arguments, seconds=0.5):
+        self.assert_healthy(
+            Probe("-T", *arguments, seconds=seconds, threads=8).finish())
+
+    def test_plain(self):
+        with start_single() as server:
+            self.check(server.where)
+
+    def test_idle_time_limit_of_the_server(self):
+        with start_single(timeout=2) as server:
+            saw = Probe(server.where, threads=1, pause_ms=6000,
+                        seconds=1).finish()
+            self.assertEqual(saw["reports"], [])
+
+    def test_ipv6(self):
+        with start_single(bind="::1") as server:
+            self.check(server.where)
+
+    def test_unix_socket(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "redis.sock")
+            with start_single(unixsocket=path) as server:
+                self.check(path)
+                self.check("unix:" + path)
+
+    def test_password(self):
+        with start_single(requirepass="secret") as server:
+            self.check("-p", "secret", server.where)
+            self.assert_never_up(Probe(server.where, seconds=0.5).finish(),
+                                 "^NOAUTH ")
+            self.assert_never_up(
+                Probe("-p", "wrong", server.where, seconds=0.5).finish(),
+                "^WRONGPASS ")
+
+    def test_user(self):
+        with start_single() as server:
+            server.ask("ACL", "SETUSER", "mta", "reset", "on", ">secret",
+                       "~probe:*", "+hincrby", "+hmget", "+hsetnx", "+expire",
+                       "+echo")
+            self.check("-u", "mta", "-p", "secret", server.where)
+            self.assert_never_up(
+                Probe("-u", "mta", "-p", "wrong", server.where,
+                      seconds=0.5).finish(), "^WRONGPASS ")
+
+    def test_database(self):
+        with start_single() as server:
+            self.check("-d", "3", server.where)
+            self.assertEqual(server.ask("DBSIZE"), 0)
+            with server.client() as client:
+                client.ask("SELECT", 3)
+                self.assertGreater(client.ask("DBSIZE"), 0)
+            self.assert_never_up(
+                Probe("-d", "99", server.where, seconds=0.5).finish(),
+                "^ERR DB index is out of range")
+
+
+if __name__ == "__main__":
+    unittest.main()

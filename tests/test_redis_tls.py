@@ -1,0 +1,137 @@
+"""The link to Redis over TLS, against real servers."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from lib.redis_probe import LinkTest, Probe, during
+from lib.redis_servers import RedisServer, start_single, wait_until
+
+
+class Tls(LinkTest):
+    """Certificates for "localhost" and "redis.example", made by openssl."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp(prefix="redis-tls-")
+        cls.make("ca", "-x509", "-addext", "basicConstraints=critical,CA:TRUE")
+        cls.make("other", "-x509")
+        cls.sign("server", "subjectAltName=DNS:localhost,DNS:redis.example,"
+                           "IP:127.0.0.1")
+        cls.sign("client", "subjectAltName=DNS:client.example")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.directory)
+
+    @classmethod
+    def file(cls, name):
+        return os.path.join(cls.directory, name)
+
+    @classmethod
+    def make(cls, name, *arguments):
+        subprocess.run(
+            ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+             "-subj", f"/CN={name}", "-keyout", cls.file(f"{name}.key"),
+             "-out", cls.file(f"{name}.pem"), *arguments],
+            check=True, capture_output=True)
+
+    @classmethod
+    def sign(cls, name, extension):
+        cls.make(name)
+        with open(cls.file(f"{name}.ext"), "w", encoding="ascii") as lines:
+            lines.write(extension)
+        subprocess.run(
+            ["openssl", "x509", "-req", "-in", cls.file(f"{name}.pem"),
+             "-CA", cls.file("ca.pem"), "-CAkey", cls.file("ca.key"),
+             "-CAcreateserial", "-days", "2", "-out", cls.file(f"{name}.pem"),
+             "-extfile", cls.file(f"{name}.ext")],
+            check=True, capture_output=True)
+
+    def start(self, **settings):
+        server = RedisServer(settings={
+            "tls-cert-file": self.file("server.pem"),
+            "tls-key-file": self.file("server.key"),
+            "tls-ca-cert-file": self.file("ca.pem"),
+            "tls-auth-clients": "no", **settings})
+        server.settings["tls-port"] = server.port
+        server.settings["port"] = 0
+        self.addCleanup(server.stop)
+        server.start(wait=False)
+        wait_until(lambda: "Ready to accept" in server.log(), 15, "it is up")
+        return server
+
+    def test_the_name_and_the_address_of_the_certificate(self):
+        with self.start() as server:
+            for where, *more in (
+                    (f"localhost:{server.port}",),
+                    (f"127.0.0.1:{server.port}",),
+                    (f"127.0.0.1:{server.port}", "-N", "redis.example")):
+                with self.subTest(where, more=more):
+                    self.assert_healthy(
+                        Probe("-t", "-C", self.file("ca.pem"), "-T", *more,
+                              where, seconds=0.7).finish())
+
+    def test_under_load(self):
+        with self.start() as server:
+            self.assert_healthy(
+                Probe("-t", "-C", self.file("ca.pem"), "-T", server.where,
+                      pause_ms=5, seconds=2).finish())
+
+    def test_another_name(self):
+        with self.start() as server:
+            self.assert_never_up(
+                Probe("-t", "-C", self.file("ca.pem"), "-N", "other.example",
+                      server.where, seconds=0.7).finish(), "hostname mismatch")
+
+    def test_another_authority(self):
+        with self.start() as server:
+            self.assert_never_up(
+                Probe("-t", "-C", self.file("other.pem"), server.where,
+                      seconds=0.7).finish(), "certificate")
+
+    def test_authorities_of_the_system(self):
+        with self.start() as server:
+            self.assert_never_up(
+                Probe("-t", server.where, seconds=0.7).finish(), "certificate")
+
+    def test_a_certificate_of_our_own(self):
+        with self.start(**{"tls-auth-clients": "yes"}) as server:
+            tls = ("-t", "-C", self.file("ca.pem"))
+            self.assert_healthy(
+                Probe(*tls, "-c", self.file("client.pem"), "-k",
+                      self.file("client.key"), server.where,
+                      seconds=0.7).finish())
+            self.assert_never_up(
+                Probe(*tls, server.where, seconds=0.7).finish(),
+                "certificate required|reset|closed|Broken pipe")
+
+    def test_a_server_without_tls(self):
+        with start_single() as server:
+            self.assert_never_up(
+                Probe("-t", "-C", self.file("ca.pem"), server.where,
+                      seconds=1.5).finish(), ".")
+
+    def test_no_tls_where_it_is_wanted(self):
+        with self.start() as server:
+            self.assert_never_up(Probe(server.where, seconds=0.7).finish(),
+                                 ".")
+
+    def test_old_versions_are_refused(self):
+        with self.start(**{"tls-protocols": '"TLSv1.1"',
+                           "tls-ciphers": "ALL:@SECLEVEL=0"}) as server:
+            self.assert_never_up(
+                Probe("-t", "-C", self.file("ca.pem"), server.where,
+                      seconds=0.7).finish(), "version|alert|eof")
+
+    def test_killed_and_restarted(self):
+        with self.start() as server:
+            saw = during(server.kill, lambda: server.start(wait=False), "-t",
+                         "-C", self.file("ca.pem"), "-T", server.where)
+            self.assert_healed(saw, ".", server.where)
+
+
+if __name__ == "__main__":
+    unittest.main()
