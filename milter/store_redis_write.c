@@ -1,0 +1,323 @@
+#include "store_redis_parts.h"
+
+#include <string.h>
+
+#include "decay.h"
+#include "window.h"
+
+struct writing {
+	struct redis_store *store;
+	const struct store_effects *effects;
+	int64_t now; /* the effects' own */
+	unsigned char key[TRIPLET_KEY];
+	struct redis_trip trip;
+};
+
+bool
+store_redis_place_take(struct redis_trip *trip,
+    const unsigned char key[TRIPLET_KEY], const struct store_client *client,
+    const struct store_take *take, struct limit_place *place_r)
+{
+	char name[TRIPLET_SIZE], tag[KEYS_TAG_SIZE];
+	bool of_host = take->holder == NULL && take->of_host;
+
+	if (take->holder == NULL) {
+		place_r->stop = trip_stop_for(trip, client->network);
+	} else {
+		if (!triplet_holder(key, take->holder, name))
+			return false;
+		keys_holder_tag(name, tag);
+		place_r->stop = trip_stop_for(trip, tag);
+	}
+	place_r->tag = trip->stops[place_r->stop].tag;
+	keys_limit(
+	    take->id, of_host ? client->host : KEYS_NO_HOST, place_r->field);
+	return true;
+}
+
+static void
+increment(struct resp_commands *commands, const char *key, const char *field,
+    int64_t by)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, "HINCRBY");
+	resp_add_string(commands, key);
+	resp_add_string(commands, field);
+	resp_add_integer(commands, by);
+}
+
+void
+store_redis_add_units(struct resp_commands *commands, const char *key,
+    const struct limit_place *place, const struct store_take *take)
+{
+	increment(commands, key, place->field, take->units);
+	resp_begin(commands, 4);
+	resp_add_string(commands, "EXPIRE");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, 2 * take->period);
+	resp_add_string(commands, "NX");
+}
+
+static void
+set_clock(struct resp_commands *commands, const char *command, const char *key,
+    const char *field, int64_t clock)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, command);
+	resp_add_string(commands, key);
+	resp_add_string(commands, field);
+	resp_add_integer(commands, clock);
+}
+
+/* True if that can make the key. */
+static bool
+add_mark(const struct writing *writing, struct resp_commands *commands,
+    const char *key, const char *field, enum store_mark mark)
+{
+	const struct greylist_clock first = {.first_seen = writing->now};
+	const struct greylist_clock passed = {.last_passed = writing->now};
+
+	switch (mark) {
+	case MARK_NONE:
+		return false;
+	case MARK_FORGET:
+		resp_add(commands, "HDEL", key, field);
+		return false;
+	case MARK_FIRST:
+		set_clock(commands, "HSETNX", key, field,
+		    greylist_clock_encode(&first));
+		break;
+	case MARK_RESTART:
+		set_clock(commands, "HSET", key, field,
+		    greylist_clock_encode(&first));
+		break;
+	case MARK_PASSED:
+		set_clock(commands, "HSET", key, field,
+		    greylist_clock_encode(&passed));
+		break;
+	}
+	return true;
+}
+
+static bool
+add_client_marks(
+    const struct writing *writing, struct resp_commands *commands, size_t stop)
+{
+	const char *key = trip_key(&writing->trip, stop);
+	char field[KEYS_FIELD_SIZE];
+	bool made = false;
+
+	for (int i = 0; i < CLOCK_SPACES; i++) {
+		keys_clock((enum clock_space)i, NULL, field);
+		made |= add_mark(writing, commands, key, field,
+		    writing->effects->client_mark[i]);
+	}
+	return made;
+}
+
+/* A record that has outgrown its cap gets no new clocks: their senders wait
+ * until it is swept, and nothing is pretended. */
+static bool
+is_refused(enum store_mark mark, bool full)
+{
+	return full && (mark == MARK_FIRST || mark == MARK_RESTART);
+}
+
+static bool
+add_pair_marks(const struct writing *writing, struct resp_commands *commands,
+    size_t stop, size_t pair)
+{
+	const struct store_effects *effects = writing->effects;
+	const char *key = trip_key(&writing->trip, stop);
+	bool full = sweep_is_full(
+	    &writing->store->sweeps, writing->trip.stops[stop].tag);
+	char name[TRIPLET_SIZE], field[KEYS_FIELD_SIZE];
+	bool made = false;
+
+	if (!triplet_name(writing->key, &effects->pairs[pair], name))
+		return false;
+	for (int i = 0; i < CLOCK_SPACES; i++) {
+		enum store_mark mark = effects->marks[pair][i];
+
+		if (is_refused(mark, full))
+			continue;
+		keys_clock((enum clock_space)i, name, field);
+		made |= add_mark(writing, commands, key, field, mark);
+	}
+	return made;
+}
+
+static bool
+has_mark(const struct store_effects *effects, size_t pair)
+{
+	for (int i = 0; i < CLOCK_SPACES; i++)
+		if (effects->marks[pair][i] != MARK_NONE)
+			return true;
+	return false;
+}
+
+/* True if that can make the key. */
+static bool
+add_identity(struct writing *writing, size_t stop)
+{
+	const struct greylist_clock now = {.first_seen = writing->now};
+	const struct store_effects *effects = writing->effects;
+	struct resp_commands *commands = trip_commands(&writing->trip, stop);
+	const char *key = trip_key(&writing->trip, stop);
+	bool paired = false, made;
+
+	made = add_client_marks(writing, commands, stop);
+	for (size_t i = 0; i < effects->pair_count; i++)
+		if (has_mark(effects, i))
+			paired |= add_pair_marks(writing, commands, stop, i);
+	/* the sweeper's: when the record was new */
+	if (paired)
+		set_clock(commands, "HSETNX", key, KEYS_SWEPT,
+		    greylist_clock_encode(&now));
+	if (effects->passes > 0)
+		increment(commands, key, KEYS_PASSES, effects->passes);
+	if (effects->worthy)
+		set_clock(commands, "HSET", key, KEYS_USED,
+		    greylist_clock_encode(&now));
+	return made || paired || effects->passes > 0 || effects->worthy;
+}
+
+/* Points, when and to whom. */
+struct sum {
+	char which; /* 'g' or 'b' */
+	double points;
+	int64_t now;
+	uint32_t host;
+};
+
+static void
+add_points(const struct redis_store *store, struct resp_commands *commands,
+    const char *key, const struct sum *sum)
+{
+	int64_t half_life = store->terms.half_life;
+	char field[KEYS_FIELD_SIZE];
+
+	keys_sum(&store->keys, sum->which,
+	    decay_generation(half_life, sum->now), sum->host, field);
+	increment(commands, key, field,
+	    decay_weight(half_life, sum->now, sum->points));
+}
+
+static void
+add_sum(struct writing *writing, size_t stop, char which, double points)
+{
+	const uint32_t whose[] = {KEYS_NO_HOST, writing->effects->client.host};
+	struct resp_commands *commands = trip_commands(&writing->trip, stop);
+	const char *key = trip_key(&writing->trip, stop);
+
+	for (int i = 0; i < 2 && points > 0; i++) {
+		const struct sum sum = {which, points, writing->now, whose[i]};
+
+		add_points(writing->store, commands, key, &sum);
+	}
+}
+
+static void
+add_life(struct writing *writing, size_t stop)
+{
+	const struct store_terms *terms = &writing->store->terms;
+
+	trip_add_life(trip_commands(&writing->trip, stop),
+	    trip_key(&writing->trip, stop),
+	    writing->effects->worthy ? terms->worthy_life
+				     : terms->pending_life);
+}
+
+/* What belongs to the network and what to the identity, which may be one. */
+static void
+add_records(struct writing *writing)
+{
+	const struct store_effects *effects = writing->effects;
+	const char *pool = effects->client.pool;
+	size_t network = trip_stop_for(&writing->trip, effects->client.network);
+	size_t identity = network;
+	bool made;
+
+	if (pool != NULL && pool[0] != '\0')
+		identity = trip_stop_for(&writing->trip, pool);
+	made = add_identity(writing, identity);
+	if (made && identity != network)
+		add_life(writing, identity);
+	add_sum(writing, network, 'g', effects->good);
+	add_sum(writing, network, 'b', effects->bad);
+	if (effects->good > 0 || effects->bad > 0 || effects->worthy ||
+	    (made && identity == network))
+		add_life(writing, network);
+}
+
+/* What is given back goes to the window from which it was taken; what is added
+ * without asking, to that of now. */
+static bool
+add_returned(struct writing *writing, const struct store_take *returned)
+{
+	int64_t now = returned->units < 0
+	    ? redis_clock_now(&writing->store->clock)
+	    : writing->now;
+	const struct keys_window window = {
+	    returned->period, window_id(now, returned->period)};
+	struct store_take added = *returned;
+	struct limit_place place;
+	char key[KEYS_KEY_SIZE];
+
+	added.units = -returned->units;
+	if (!store_redis_place_take(&writing->trip, writing->key,
+		&writing->effects->client, returned, &place))
+		return false;
+	keys_window(&writing->store->keys, place.tag, &window, key);
+	store_redis_add_units(
+	    trip_commands(&writing->trip, place.stop), key, &place, &added);
+	return true;
+}
+
+/* The time of a decision may lie behind ours, but not ahead: an event in the
+ * future would outweigh all others for as long as it lies there. */
+static int64_t
+sane_time(const struct redis_store *store, int64_t now)
+{
+	int64_t ours = redis_clock_now(&store->clock);
+
+	return now < ours ? now : ours;
+}
+
+enum store_result
+store_redis_remember(struct store *store, const struct store_effects *effects)
+{
+	struct writing writing = {.store = (struct redis_store *)store};
+	bool told = true;
+
+	writing.effects = effects;
+	if (!redis_clock_is_known(&writing.store->clock) ||
+	    !redis_secret_read(&writing.store->secret, writing.key))
+		return STORE_DOWN;
+	writing.now = sane_time(writing.store, effects->now);
+	trip_init(&writing.trip, &writing.store->keys);
+	add_records(&writing);
+	for (size_t i = 0; i < effects->returned_count; i++)
+		told = told && add_returned(&writing, &effects->returned[i]);
+	told = trip_tell(&writing.trip, writing.store->redis) && told;
+	trip_free(&writing.trip);
+	return told ? STORE_OK : STORE_DOWN;
+}
+
+void
+store_redis_charge(
+    struct redis_store *store, const char *network, double bad, int64_t now)
+{
+	const struct sum sum = {'b', bad, now, KEYS_NO_HOST};
+	struct redis_trip trip;
+	size_t stop;
+
+	trip_init(&trip, &store->keys);
+	stop = trip_stop_for(&trip, network);
+	add_points(
+	    store, trip_commands(&trip, stop), trip_key(&trip, stop), &sum);
+	trip_add_life(trip_commands(&trip, stop), trip_key(&trip, stop),
+	    store->terms.pending_life);
+	(void)trip_tell(&trip, store->redis);
+	trip_free(&trip);
+}

@@ -1,0 +1,499 @@
+/* What only the store in Redis promises.  Needs the name of a Redis as its
+ * arguments (lib/keeper.h); without them it is skipped. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/store_steps.h"
+#include "store_redis.h"
+
+#define SKIPPED 77
+
+static struct redis *redis;
+
+static void
+open_both(void)
+{
+	open_store();
+	redis = keeper_redis();
+}
+
+static void
+close_both(void)
+{
+	redis_close(&redis);
+	close_store();
+}
+
+static const char *
+key_of(const char *name)
+{
+	static char key[256];
+
+	snprintf(key, sizeof key, "%s%s", keeper_prefix(), name);
+	return key;
+}
+
+/* One command about a key of the store, with up to two more words; its answer,
+ * -1 if that is no number. */
+static int64_t
+tell_redis(const char *command, const char *name, const char *first,
+    const char *second)
+{
+	struct redis_request request = {.key = key_of(name)};
+	int64_t answer = -1;
+
+	if (second != NULL)
+		resp_add(
+		    &request.commands, command, request.key, first, second);
+	else if (first != NULL)
+		resp_add(&request.commands, command, request.key, first);
+	else
+		resp_add(&request.commands, command, request.key);
+	ck_assert_int_eq(redis_ask(redis, &request, 1, 0), REDIS_OK);
+	(void)resp_integer(request.replies[0], &answer);
+	redis_request_free(&request);
+	return answer;
+}
+
+/* ---- Lives */
+
+/* Everything that the store ever writes about one stranger. */
+static void
+write_all(void)
+{
+	const struct store_take takes[] = {
+	    {1, NULL, false, HOUR, 1},
+	    {2, "bob", false, HOUR, 1},
+	};
+	struct store_answer answer;
+	struct store_query query = {.now = now,
+	    .client = pooled_here,
+	    .pairs = &pair,
+	    .pair_count = 1,
+	    .takes = takes,
+	    .take_count = 2};
+	const struct load_report own = {now, 0.5};
+	struct load_report reports[4];
+	int64_t there;
+	size_t count;
+
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_OK);
+	mark(&pooled_here, MARK_FIRST, now);
+	earn(&stranger, 1, 1, now);
+	store_exchange_load(store, &own, reports, 4, &there, &count);
+}
+
+static const struct {
+	const char *when, *key;
+	int64_t least, most; /* seconds to live */
+} life_rows[] = {
+    {"a pool that is a stranger", "{example.net}", KEEPER_PENDING_LIFE - 60,
+	KEEPER_PENDING_LIFE * 11 / 10},
+    {"a network that is a stranger", "{192.0.2.0/24}", KEEPER_PENDING_LIFE - 60,
+	KEEPER_PENDING_LIFE * 11 / 10},
+    {"the load of the farm", "load", 3000, 3600},
+    {"the key for hashing", "key", 300 * DAY, 400 * DAY},
+};
+
+START_TEST(every_key_has_a_life)
+{
+	open_both();
+	write_all();
+	for (int i = 0; i < COUNT(life_rows); i++) {
+		int64_t life = tell_redis("TTL", life_rows[i].key, NULL, NULL);
+
+		ck_assert_msg(
+		    life >= life_rows[i].least && life <= life_rows[i].most,
+		    "%s: %lld", life_rows[i].when, (long long)life);
+	}
+	close_both();
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	bool worthy[2];
+	int64_t least;
+} worth_rows[] = {
+    {"a known client lives long", {true, true}, KEEPER_WORTHY_LIFE - 60},
+    {"a stranger who becomes known lives long", {false, true},
+	KEEPER_WORTHY_LIFE - 60},
+    {"a known client's life is never cut", {true, false},
+	KEEPER_WORTHY_LIFE - 60},
+};
+
+START_TEST(lives_go_by_worth)
+{
+	struct store_effects effects = {.client = stranger, .passes = 1};
+	int64_t life;
+
+	open_both();
+	effects.now = now;
+	for (int i = 0; i < 2; i++) {
+		effects.worthy = worth_rows[_i].worthy[i];
+		store_remember(store, &effects);
+	}
+	look_up(&stranger);
+	life = tell_redis("TTL", "{192.0.2.0/24}", NULL, NULL);
+	ck_assert_msg(life >= worth_rows[_i].least, "%s: %lld",
+	    worth_rows[_i].when, (long long)life);
+	close_both();
+}
+END_TEST
+
+/* ---- Time */
+
+START_TEST(the_time_is_that_of_redis)
+{
+	struct store_answer answer;
+	struct store_query query = {.client = stranger};
+	struct store_effects effects = {.client = stranger, .bad = 8};
+
+	open_both();
+	query.now = now + 365 * DAY; /* this host's calendar is wrong */
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_OK);
+	ck_assert_int_le(llabs(answer.now - now), 2);
+	effects.now = now + 365 * DAY;
+	ck_assert_int_eq(store_remember(store, &effects), STORE_OK);
+	ck_assert_double_eq_tol(look_up(&stranger)->network.bad, 8, 0.01);
+	close_both();
+}
+END_TEST
+
+/* ---- The farm */
+
+START_TEST(hosts_read_each_others_load)
+{
+	struct store_terms terms = keeper_terms();
+	struct load_report own = {.load = 0.25}, reports[8];
+	struct store *other;
+	int64_t there;
+	size_t count, sane = 0;
+	double sum = 0;
+
+	open_both();
+	terms.host = "mx2.example.net";
+	other = keeper_open(&terms);
+	tell_redis("HSET", "load", "mx3.example.net", "nonsense");
+	store_exchange_load(store, &own, reports, 8, &there, &count);
+	own.load = 0.5;
+	store_exchange_load(other, &own, reports, 8, &there, &count);
+	ck_assert_int_eq((int)count, 3);
+	for (size_t i = 0; i < count; i++) {
+		if (isnan(reports[i].load))
+			continue;
+		sane++;
+		sum += reports[i].load;
+	}
+	ck_assert_int_eq((int)sane, 2);
+	ck_assert_double_eq_tol(sum, 0.75, 0.001);
+	store_close(&other);
+	close_both();
+}
+END_TEST
+
+START_TEST(a_host_that_fell_silent_is_forgotten)
+{
+	struct load_report own = {.load = 0.25}, reports[8];
+	int64_t there;
+	size_t count;
+
+	open_both();
+	tell_redis("HSET", "load", "mx3.example.net", "1000000:0.5");
+	store_exchange_load(store, &own, reports, 8, &there, &count);
+	store_exchange_load(store, &own, reports, 8, &there, &count);
+	ck_assert_int_eq((int)count, 1);
+	close_both();
+}
+END_TEST
+
+START_TEST(servers_hash_with_the_same_key)
+{
+	struct store_terms terms = keeper_terms();
+	struct store *first;
+
+	open_both();
+	mark(&stranger, MARK_FIRST, now - 60);
+	look_up(&stranger);
+	first = store;
+	store = keeper_open(&terms);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now - 60);
+	store_close(&first);
+	close_both();
+}
+END_TEST
+
+START_TEST(a_key_that_is_too_short_is_not_used)
+{
+	struct store_answer answer;
+	struct store_query query = {.client = stranger};
+
+	redis = keeper_redis();
+	tell_redis("SET", "key", "secret", NULL);
+	store = keeper_connect(&(struct store_terms){.network_cap = 1});
+	for (int i = 0; i < 100 && !store_is_up(store); i++)
+		nanosleep(&(struct timespec){0, 20000000}, NULL);
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_DOWN);
+	ck_assert_ptr_nonnull(strstr(keeper_said(), "less than 32"));
+	close_both();
+}
+END_TEST
+
+/* ---- Lists */
+
+START_TEST(a_shared_list_is_read_when_it_changes)
+{
+	struct list *list;
+
+	open_both();
+	tell_redis("SADD", "list:friends", "192.0.2.0/24", "example.org");
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_int_eq((int)list_count(list), 2);
+	ck_assert(list_has_domain(list, "mail.example.org"));
+	list_free(&list);
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_ptr_null(list);
+
+	tell_redis("SADD", "list:friends", "example.net", NULL);
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_ptr_nonnull(list);
+	list_free(&list);
+
+	tell_redis("SREM", "list:friends", "example.net", NULL);
+	tell_redis("SADD", "list:friends", "example.com", NULL);
+	tell_redis("HINCRBY", "lists", "friends", "1");
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert(list_has_domain(list, "example.com"));
+	ck_assert(!list_has_domain(list, "example.net"));
+	list_free(&list);
+	close_both();
+}
+END_TEST
+
+START_TEST(what_is_no_entry_is_named_once)
+{
+	struct list *list;
+
+	open_both();
+	tell_redis("SADD", "list:friends", "not an entry\r\n", "example.org");
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
+	ck_assert_int_eq((int)list_count(list), 1);
+	list_free(&list);
+	ck_assert_str_eq(keeper_said(),
+	    "bad: shared list friends: 1 entries are no network, address or "
+	    "domain, such as \"not an entry??\"");
+	close_both();
+}
+END_TEST
+
+START_TEST(a_long_list_is_read_whole)
+{
+	struct list *list;
+	char name[32];
+
+	open_both();
+	for (int i = 0; i < 2500; i++) {
+		snprintf(name, sizeof name, "d%d.example.org", i);
+		tell_redis("SADD", "list:foes", name, NULL);
+	}
+	ck_assert_int_eq(store_read_list(store, "foes", &list), STORE_OK);
+	ck_assert_int_ge((int)list_count(list), 2500);
+	ck_assert(list_has_domain(list, "d2499.example.org"));
+	list_free(&list);
+	close_both();
+}
+END_TEST
+
+/* ---- Reports */
+
+static void
+add_number(void *arg, const char *text)
+{
+	*(long *)arg += atol(text);
+}
+
+START_TEST(each_report_is_given_once)
+{
+	char text[16];
+	long sum = 0;
+
+	open_both();
+	for (int i = 1; i <= 250; i++) {
+		snprintf(text, sizeof text, "%d", i);
+		tell_redis("RPUSH", "reports", text, NULL);
+	}
+	ck_assert_int_eq(
+	    store_take_reports(store, now, add_number, &sum), STORE_OK);
+	ck_assert_int_eq(sum, 250 * 251 / 2);
+	ck_assert_int_eq(
+	    store_take_reports(store, now, add_number, &sum), STORE_OK);
+	ck_assert_int_eq(sum, 250 * 251 / 2);
+	close_both();
+}
+END_TEST
+
+/* ---- Sweeping */
+
+START_TEST(a_flood_stops_at_twice_the_cap_by_itself)
+{
+	struct store_terms terms = keeper_terms();
+
+	terms.network_cap = 32;
+	open_store_with(&terms);
+	redis = keeper_redis();
+	for (int i = 0; i < 500; i++) {
+		mark_attempt(&stranger, i, now);
+		look_up(&stranger);
+	}
+	/* clocks, and when the record was made */
+	ck_assert_int_eq(
+	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 2 * 32 + 1);
+	store_tidy(store, now);
+	ck_assert_int_eq(
+	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 32 + 2);
+	mark_attempt(&stranger, 1000, now);
+	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 1);
+	close_both();
+}
+END_TEST
+
+START_TEST(sums_of_another_half_life_are_swept)
+{
+	open_both();
+	tell_redis("HSET", "{192.0.2.0/24}", "g3d.50", "1000");
+	tell_redis("HSET", "{192.0.2.0/24}", "b7d.50.ff", "1000");
+	earn(&stranger, 4, 0, now);
+	look_up(&stranger);
+	store_tidy(store, now);
+	ck_assert_double_eq_tol(look_up(&stranger)->host.good, 4, 0.01);
+	/* good of network and host, and what the sweeper notes */
+	ck_assert_int_eq(
+	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 2 + 2);
+	close_both();
+}
+END_TEST
+
+START_TEST(two_servers_count_an_abandoned_attempt_once)
+{
+	struct store_terms terms = keeper_terms();
+	struct store *first;
+
+	open_both();
+	first = store;
+	store = keeper_open(&terms);
+	mark(&stranger, MARK_FIRST, now - KEEPER_ABANDONED_AFTER);
+	look_up_pair(&stranger, &other_pair);
+	store_look_up(first,
+	    &(struct store_query){.now = now, .client = stranger},
+	    &(struct store_answer){0});
+	store_tidy(store, now);
+	store_tidy(first, now);
+	ck_assert_double_eq_tol(look_up(&stranger)->network.bad, 2, 0.01);
+	store_close(&first);
+	close_both();
+}
+END_TEST
+
+/* ---- Faults */
+
+START_TEST(a_key_of_the_wrong_kind_is_down_not_wrong)
+{
+	struct store_answer answer;
+	struct store_query query = {.client = stranger};
+
+	open_both();
+	tell_redis("SETEX", "{192.0.2.0/24}", "600", "foreign");
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_DOWN);
+	query.client = elsewhere;
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_OK);
+	close_both();
+}
+END_TEST
+
+START_TEST(nobody_there_is_down)
+{
+	char *nowhere[] = {"127.0.0.1:9", NULL};
+	struct store_effects effects = {.client = stranger, .bad = 1};
+	struct store_query query = {.client = stranger};
+	struct load_report own = {.load = 0.5}, report;
+	struct store_answer answer;
+	struct list *list;
+	int64_t there;
+	size_t count;
+
+	keeper_use(nowhere);
+	store = keeper_connect(&(struct store_terms){.network_cap = 1});
+	ck_assert(!store_is_up(store));
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_DOWN);
+	ck_assert_int_eq(store_remember(store, &effects), STORE_DOWN);
+	ck_assert_int_eq(
+	    store_exchange_load(store, &own, &report, 1, &there, &count),
+	    STORE_DOWN);
+	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_DOWN);
+	ck_assert_int_eq(
+	    store_take_reports(store, 0, add_number, NULL), STORE_DOWN);
+	store_tidy(store, 0);
+	close_store();
+}
+END_TEST
+
+static const struct {
+	const char *when, *prefix, *why;
+} prefix_rows[] = {
+    {"there must be a prefix", "", "is empty"},
+    {"it may have no braces", "m{x}:", "braces"},
+    {"it may have no blanks", "m x:", "blanks"},
+    {"it may not be long",
+	"mdefermdefermdefermdefermdefermdefermdefermdefermdefermdefermdefer:",
+	"too long"},
+};
+
+START_TEST(prefixes)
+{
+	char error[256] = "";
+
+	ck_assert_msg(keeper_try_prefix(prefix_rows[_i].prefix, error,
+			  sizeof error) == NULL &&
+		strstr(error, prefix_rows[_i].why) != NULL,
+	    "%s: %s", prefix_rows[_i].when, error);
+}
+END_TEST
+
+static Suite *
+store_redis_suite(void)
+{
+	Suite *suite = suite_create("store_redis");
+	TCase *all = tcase_create("all");
+
+	tcase_set_timeout(all, 60);
+	tcase_add_test(all, every_key_has_a_life);
+	tcase_add_loop_test(all, lives_go_by_worth, 0, COUNT(worth_rows));
+	tcase_add_test(all, the_time_is_that_of_redis);
+	tcase_add_test(all, hosts_read_each_others_load);
+	tcase_add_test(all, a_host_that_fell_silent_is_forgotten);
+	tcase_add_test(all, servers_hash_with_the_same_key);
+	tcase_add_test(all, a_key_that_is_too_short_is_not_used);
+	tcase_add_test(all, a_shared_list_is_read_when_it_changes);
+	tcase_add_test(all, what_is_no_entry_is_named_once);
+	tcase_add_test(all, a_long_list_is_read_whole);
+	tcase_add_test(all, each_report_is_given_once);
+	tcase_add_test(all, a_flood_stops_at_twice_the_cap_by_itself);
+	tcase_add_test(all, sums_of_another_half_life_are_swept);
+	tcase_add_test(all, two_servers_count_an_abandoned_attempt_once);
+	tcase_add_test(all, a_key_of_the_wrong_kind_is_down_not_wrong);
+	tcase_add_test(all, nobody_there_is_down);
+	tcase_add_loop_test(all, prefixes, 0, COUNT(prefix_rows));
+	suite_add_tcase(suite, all);
+	return suite;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2)
+		return SKIPPED;
+	return run_suite(store_redis_suite(), argc, argv);
+}
