@@ -89,16 +89,6 @@ pass_mark(const struct policy *policy, const struct greylist_clock *clock,
 	    : MARK_NONE;
 }
 
-/* A rule on trial deferred nobody, so its clocks start with what was accepted
- * in spite of it. */
-static enum store_mark
-trial_mark(const struct policy *policy, const struct greylist_clock *clock,
-    bool passed, int64_t now)
-{
-	return passed ? pass_mark(policy, clock, true, now)
-		      : start_mark(policy, clock, now);
-}
-
 static void
 pass_pair(const struct policy *policy, const struct facts *facts,
     const struct outcome *outcome, size_t i, struct effects *effects_r)
@@ -116,10 +106,6 @@ pass_pair(const struct policy *policy, const struct facts *facts,
 		if (clocks[CLOCK_REAL].first_seen != 0)
 			effects_r->passes++;
 	}
-	if (policy->clocks_used[CLOCK_OBSERVED])
-		marks[CLOCK_OBSERVED] =
-		    trial_mark(policy, &clocks[CLOCK_OBSERVED],
-			outcome->triplet_passed[CLOCK_OBSERVED], facts->now);
 	if (clocks[CLOCK_DEFERRED].first_seen != 0)
 		marks[CLOCK_DEFERRED] = MARK_FORGET;
 }
@@ -128,26 +114,21 @@ static void
 pass_client(const struct policy *policy, const struct facts *facts,
     const struct outcome *outcome, struct effects *effects_r)
 {
-	const struct greylist_clock *clocks = facts->client_clock;
-	enum store_mark *marks = effects_r->client;
+	const struct greylist_clock *clock = &facts->client_clock[CLOCK_REAL];
 
-	if (outcome->client_passed[CLOCK_REAL])
-		marks[CLOCK_REAL] = pass_mark(
-		    policy, &clocks[CLOCK_REAL], true, facts->now);
-	if (marks[CLOCK_REAL] == MARK_PASSED)
+	if (!outcome->client_passed[CLOCK_REAL])
+		return;
+	effects_r->client[CLOCK_REAL] =
+	    pass_mark(policy, clock, true, facts->now);
+	if (effects_r->client[CLOCK_REAL] == MARK_PASSED)
 		effects_r->worthy = true;
-	if (policy->client_clocks_used[CLOCK_OBSERVED])
-		marks[CLOCK_OBSERVED] =
-		    trial_mark(policy, &clocks[CLOCK_OBSERVED],
-			outcome->client_passed[CLOCK_OBSERVED], facts->now);
 }
 
 void
 effects_of_acceptance(const struct policy *policy, const struct facts *facts,
-    const struct outcome *outcome, int64_t last_used,
-    struct effects *effects_r)
+    const struct outcome *outcome, int64_t last_used, struct effects *effects_r)
 {
-	memset(effects_r, 0, sizeof *effects_r);
+	effects_of_trial(policy, facts, outcome, effects_r);
 	for (size_t i = 0; i < facts->recipient_count; i++)
 		pass_pair(policy, facts, outcome, i, effects_r);
 	if (facts->clock_certainty != FACT_KNOWN)
@@ -155,4 +136,41 @@ effects_of_acceptance(const struct policy *policy, const struct facts *facts,
 	pass_client(policy, facts, outcome, effects_r);
 	if (facts->known && facts->now - last_used > RENEWAL)
 		effects_r->worthy = true;
+}
+
+/* The rule deferred nobody, so its clock starts with a message that it would
+ * have `stopped`. */
+static enum store_mark
+trial_mark(const struct policy *policy, const struct greylist_clock *clock,
+    bool passed, bool stopped, int64_t now)
+{
+	if (passed)
+		return pass_mark(policy, clock, true, now);
+	return stopped ? start_mark(policy, clock, now) : MARK_NONE;
+}
+
+void
+effects_of_trial(const struct policy *policy, const struct facts *facts,
+    const struct outcome *outcome, struct effects *effects_r)
+{
+	const enum clock_space space = CLOCK_OBSERVED;
+	bool stopped = outcome->observed != NULL &&
+	    outcome->observed->verdict != RULE_ACCEPT;
+
+	memset(effects_r, 0, sizeof *effects_r);
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct recipient *recipient = &facts->recipients[i];
+
+		if (policy->clocks_used[space] &&
+		    recipient->clock_certainty == FACT_KNOWN)
+			effects_r->pairs[i][space] =
+			    trial_mark(policy, &recipient->clock[space],
+				outcome->triplet_passed[space], stopped,
+				facts->now);
+	}
+	if (policy->client_clocks_used[space] &&
+	    facts->clock_certainty == FACT_KNOWN)
+		effects_r->client[space] =
+		    trial_mark(policy, &facts->client_clock[space],
+			outcome->client_passed[space], stopped, facts->now);
 }

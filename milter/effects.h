@@ -27,4 +27,9 @@ void effects_of_acceptance(const struct policy *policy,
     const struct facts *facts, const struct outcome *outcome, int64_t last_used,
     struct effects *effects_r);
 
+/* What rules on trial make of a message that was accepted in spite of them: a
+ * part of the above, and all there is for those that wait for its end. */
+void effects_of_trial(const struct policy *policy, const struct facts *facts,
+    const struct outcome *outcome, struct effects *effects_r);
+
 #endif

@@ -123,15 +123,14 @@ identity_of(const struct inquiry *inquiry)
 
 /* --- limits --- */
 
-/* NULL: the client's network. */
+/* NULL: the client's network, or its host. */
 static const char *
 holder_of(const struct inquiry *inquiry, enum limit_by by)
 {
 	switch (by) {
 	case LIMIT_BY_NETWORK:
-		break;
 	case LIMIT_BY_HOST:
-		return inquiry->address;
+		break;
 	case LIMIT_BY_SENDER_DOMAIN:
 		return inquiry->facts.sender_domain;
 	case LIMIT_BY_USER:
@@ -207,6 +206,7 @@ take_of(const struct inquiry *inquiry, const struct limit *limit)
 {
 	struct store_take take = {.id = limit->id,
 	    .holder = holder_of(inquiry, limit->by),
+	    .of_host = limit->by == LIMIT_BY_HOST,
 	    .period = limit->period,
 	    .units = units_of(inquiry, limit->kind)};
 
@@ -451,6 +451,16 @@ inquiry_settle(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 		inquiry_event(inquiry, REPUTATION_HAMMERING);
 	if (effects.passes > 0)
 		inquiry_event(inquiry, REPUTATION_GREYLIST_PASSED);
+	hand_over(gate, inquiry, &effects);
+}
+
+void
+inquiry_settle_trial(
+    struct gate *gate, struct inquiry *inquiry, const struct outcome *outcome)
+{
+	struct effects effects;
+
+	effects_of_trial(inquiry->policy, &inquiry->facts, outcome, &effects);
 	hand_over(gate, inquiry, &effects);
 }
 

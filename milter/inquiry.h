@@ -51,6 +51,11 @@ struct outcome inquiry_judge(struct gate *gate, struct inquiry *inquiry,
 void inquiry_settle(struct gate *gate, struct inquiry *inquiry,
     size_t recipient, const struct outcome *outcome);
 
+/* Remember what rules on trial would have done with a message that was settled
+ * before they could speak. */
+void inquiry_settle_trial(
+    struct gate *gate, struct inquiry *inquiry, const struct outcome *outcome);
+
 /* Count an event towards the client's reputation. */
 void inquiry_event(struct inquiry *inquiry, enum reputation_event event);
 

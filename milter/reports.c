@@ -67,25 +67,25 @@ take_one(void *arg, const char *text)
 		(void)store_remember(round->store, &effects);
 }
 
-/* True while more may follow. */
+/* True while more may follow.  A NUL octet would hide what comes after it, so it
+ * becomes one that no report can have. */
 static bool
 take_line(struct round *round, FILE *file)
 {
 	char line[REPORT_SIZE];
-	size_t length;
+	size_t length = 0;
 	int c;
 
-	if (fgets(line, sizeof line, file) == NULL)
-		return false;
-	length = strlen(line);
-	if (length > 0 && line[length - 1] != '\n')
-		while ((c = getc(file)) != '\n' && c != EOF)
-			length = REPORT_SIZE;
-	if (length >= REPORT_SIZE)
+	while ((c = getc(file)) != '\n' && c != EOF)
+		if (length < sizeof line)
+			line[length++] = c == '\0' ? '\x7f' : (char)c;
+	if (length == sizeof line) {
 		round->reports->malformed++;
-	else if (line[0] != '\n' && line[0] != '#')
+	} else if (length > 0 && line[0] != '#') {
+		line[length] = '\0';
 		take_one(round, line);
-	return true;
+	}
+	return c != EOF;
 }
 
 /* The file is moved aside and removed first: programs that append then make a

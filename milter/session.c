@@ -94,16 +94,18 @@ can_answer(const struct session *session, enum stage stage)
 	return (session->inquiry.policy->stage_mask >> stage & 1U) != 0;
 }
 
-/* An accepted message goes on to its end when somebody learns from it.  Of an
- * exempt client, whose record nobody asked for, nothing is learned. */
+/* An accepted message goes on to its end when a rule on trial waits for it, or
+ * when somebody learns from it.  Of an exempt client, whose record nobody asked
+ * for, nothing is learned. */
 static enum action
-accept_message(struct session *session, enum stage stage)
+accept_message(
+    struct session *session, const struct outcome *outcome, enum stage stage)
 {
 	const struct inquiry *inquiry = &session->inquiry;
 	bool learns = inquiry->policy->wants_eom &&
 	    inquiry->facts.record_certainty == FACT_KNOWN;
 
-	if (stage == STAGE_EOM || learns || inquiry->policy->observes_eom)
+	if (stage == STAGE_EOM || learns || outcome->trial_waits)
 		return ACTION_CONTINUE;
 	end_message(session);
 	return ACTION_ACCEPT;
@@ -134,7 +136,7 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	if (inquiry->policy->settings.log_accepted)
 		session_log(session, &outcome, recipient, stage);
 	inquiry_settle(session->gate, inquiry, recipient, &outcome);
-	return accept_message(session, stage);
+	return accept_message(session, &outcome, stage);
 }
 
 static enum action
@@ -225,6 +227,7 @@ observe_accepted(struct session *session)
 	    session->gate, &session->inquiry, INQUIRY_WHOLE, STAGE_EOM);
 
 	session_log_observed(session, &outcome, INQUIRY_WHOLE, STAGE_EOM);
+	inquiry_settle_trial(session->gate, &session->inquiry, &outcome);
 }
 
 enum action

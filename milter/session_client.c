@@ -63,8 +63,7 @@ set_network(struct session *session)
 	struct inquiry *inquiry = &session->inquiry;
 	const struct netaddr *client = &inquiry->facts.client;
 
-	inquiry_network(
-	    &inquiry->policy->settings, client, inquiry->network);
+	inquiry_network(&inquiry->policy->settings, client, inquiry->network);
 	netaddr_format(client, inquiry->address);
 	inquiry->host = netaddr_host_bucket(client);
 	inquiry->facts.share = share_of(inquiry->network);
