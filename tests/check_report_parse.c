@@ -1,0 +1,134 @@
+#include "reports.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+/* The shipped weights: spam 10, ham 2, trap 20. */
+static const struct {
+	const char *when;
+	const char *text;
+	const char *client;
+	double good, bad;
+} good_rows[] = {
+    {"an event of an address", "192.0.2.7 report_spam", "192.0.2.7", 0, 10},
+    {"a good one", "192.0.2.7 ham", "192.0.2.7", 2, 0},
+    {"IPv6", "2001:DB8::25 report_trap", "2001:db8::25", 0, 20},
+    {"IPv4 within IPv6 is IPv4", "::ffff:192.0.2.7 spam", "192.0.2.7", 0, 10},
+    {"an address as an MTA writes it", "[192.0.2.7] spam", "192.0.2.7", 0, 10},
+    {"points", "192.0.2.7 12.5", "192.0.2.7", 12.5, 0},
+    {"bad ones have a minus", "192.0.2.7 -12.5", "192.0.2.7", 0, 12.5},
+    {"as many as there may be", "192.0.2.7 -1000", "192.0.2.7", 0, 1000},
+    {"no points change nothing", "192.0.2.7 0", "192.0.2.7", 0, 0},
+    {"several times", "192.0.2.7 spam 3", "192.0.2.7", 0, 30},
+    {"as often as may be", "192.0.2.7 ham 100", "192.0.2.7", 200, 0},
+    {"points several times", "192.0.2.7 -2 4", "192.0.2.7", 0, 8},
+    {"blanks and a line end do not matter", " \t192.0.2.7 \t spam  \r\n",
+	"192.0.2.7", 0, 10},
+};
+
+START_TEST(reports_that_count)
+{
+	struct reputation_weights weights;
+	char client[NETADDR_TEXT_SIZE];
+	struct report report;
+
+	reputation_default_weights(&weights);
+	ck_assert_msg(report_parse(good_rows[_i].text, &weights, &report),
+	    "%s: refused", good_rows[_i].when);
+	netaddr_format(&report.client, client);
+	ck_assert_str_eq(client, good_rows[_i].client);
+	ck_assert_msg(report.points.good == good_rows[_i].good &&
+		report.points.bad == good_rows[_i].bad,
+	    "%s: got %g and %g", good_rows[_i].when, report.points.good,
+	    report.points.bad);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *text;
+} bad_rows[] = {
+    {"nothing at all", ""},
+    {"only blanks", " \t\r\n"},
+    {"no event", "192.0.2.7"},
+    {"no address", "report_spam"},
+    {"an address that is none", "192.0.2.256 spam"},
+    {"a network", "192.0.2.0/24 spam"},
+    {"a name", "mx.example.org spam"},
+    {"an unknown event", "192.0.2.7 murder"},
+    {"an event in capitals", "192.0.2.7 SPAM"},
+    {"too many points", "192.0.2.7 1000.1"},
+    {"too many bad ones", "192.0.2.7 -1000.1"},
+    {"points without end", "192.0.2.7 inf"},
+    {"points that are no number", "192.0.2.7 nan"},
+    {"points with something behind", "192.0.2.7 5x"},
+    {"zero times", "192.0.2.7 spam 0"},
+    {"a negative number of times", "192.0.2.7 spam -1"},
+    {"a signed one", "192.0.2.7 spam +1"},
+    {"too often", "192.0.2.7 spam 101"},
+    {"beyond any number", "192.0.2.7 spam 99999999999999999999"},
+    {"half a time", "192.0.2.7 spam 1.5"},
+    {"a fourth word", "192.0.2.7 spam 1 1"},
+};
+
+START_TEST(reports_that_are_malformed)
+{
+	struct reputation_weights weights;
+	struct report report;
+
+	reputation_default_weights(&weights);
+	ck_assert_msg(!report_parse(bad_rows[_i].text, &weights, &report),
+	    "%s was taken", bad_rows[_i].when);
+}
+END_TEST
+
+START_TEST(an_event_without_weight_is_well_formed)
+{
+	struct reputation_weights none = {{0}};
+	struct report report;
+
+	ck_assert(report_parse("192.0.2.7 spam", &none, &report));
+	ck_assert(report.points.good == 0 && report.points.bad == 0);
+}
+END_TEST
+
+START_TEST(long_lines_are_malformed)
+{
+	struct reputation_weights weights;
+	struct report report;
+	char line[REPORT_SIZE + 1];
+
+	reputation_default_weights(&weights);
+	memset(line, ' ', sizeof line);
+	memcpy(line, "192.0.2.7 spam", 14);
+	line[REPORT_SIZE - 1] = '\0';
+	ck_assert(report_parse(line, &weights, &report));
+	line[REPORT_SIZE - 1] = ' ';
+	line[REPORT_SIZE] = '\0';
+	ck_assert(!report_parse(line, &weights, &report));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("report_parse");
+	TCase *tcase = tcase_create("report_parse");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_loop_test(tcase, reports_that_count, 0, COUNT(good_rows));
+	tcase_add_loop_test(
+	    tcase, reports_that_are_malformed, 0, COUNT(bad_rows));
+	tcase_add_test(tcase, an_event_without_weight_is_well_formed);
+	tcase_add_test(tcase, long_lines_are_malformed);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
