@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "load.h"
@@ -24,6 +25,8 @@ struct probe {
 	const char *path; /* what to read; "" for a source without a file */
 	int64_t sessions;
 	int64_t now;
+	int64_t clock_us;		/* monotonic, of this sample */
+	struct load_pressure *pressure; /* what this source keeps */
 };
 
 struct source {
@@ -64,15 +67,31 @@ read_file(const char *path, char text_r[TEXT_SIZE], size_t *len_r)
 	return fd < 0 ? errno : read_fd(fd, text_r, len_r);
 }
 
-/* The load average is that of the whole machine, so it is divided by the CPUs
- * of the machine, not by those that this process may use. */
+static const char *
+proc_path(const char *root, const char *file, char path_r[PATH_MAX])
+{
+	int len = snprintf(
+	    path_r, PATH_MAX, "%s/%s", root != NULL ? root : "/proc", file);
+
+	return len > 0 && len < PATH_MAX ? path_r : NULL;
+}
+
+/* Loads are those of the whole machine, so they are divided by the CPUs of the
+ * machine, not by those that this process may use. */
+static long
+online_cpus(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus > 0 ? cpus : 1;
+}
+
 static int
 measure_cpu(const struct probe *probe, double *measure_r)
 {
 	char text[TEXT_SIZE];
 	const char *blank;
 	size_t len = 0;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int error = read_file(probe->path, text, &len);
 
 	if (error != 0)
@@ -81,21 +100,71 @@ measure_cpu(const struct probe *probe, double *measure_r)
 	if (blank == NULL ||
 	    !load_number_parse(text, (size_t)(blank - text), measure_r))
 		return LOAD_FAULT_NONSENSE;
-	*measure_r /= cpus > 0 ? (double)cpus : 1;
+	*measure_r /= (double)online_cpus();
 	return 0;
 }
 
 static int
-measure_pressure(const struct probe *probe, double *measure_r)
+read_pressure(const struct probe *probe, double *measure_r)
 {
 	char text[TEXT_SIZE];
 	size_t len = 0;
+	int64_t total;
 	int error = read_file(probe->path, text, &len);
 
 	if (error != 0)
 		return error;
-	return load_pressure_parse(text, len, measure_r) ? 0
-							 : LOAD_FAULT_NONSENSE;
+	if (!load_pressure_parse(text, len, &total))
+		return LOAD_FAULT_NONSENSE;
+	*measure_r =
+	    load_pressure_step(probe->pressure, total, probe->clock_us);
+	return 0;
+}
+
+/* A kernel without PSI has no such file; one that was told "psi=0" may have a
+ * file that cannot be read. */
+static bool
+is_absent(int error)
+{
+	return error == ENOENT || error == EOPNOTSUPP;
+}
+
+/* What a system does not offer is off; that is no fault. */
+static int
+measure_pressure(const struct probe *probe, double *measure_r)
+{
+	int error = read_pressure(probe, measure_r);
+
+	return is_absent(error) ? 0 : error;
+}
+
+/* Guessed from the run queue of this moment, in which we are one ourselves.  If
+ * that cannot be read either, it is for LOAD_CPU to say so. */
+static void
+guess_cpu_pressure(const struct probe *probe, double *measure_r)
+{
+	char path[PATH_MAX], text[TEXT_SIZE];
+	size_t len = 0;
+	int64_t runnable;
+
+	if (proc_path(probe->sources->proc_dir, "loadavg", path) == NULL ||
+	    read_file(path, text, &len) != 0 ||
+	    !load_pressure_parse_runnable(text, len, &runnable))
+		return;
+	*measure_r = load_pressure_assume(probe->pressure,
+	    load_pressure_of_queue(runnable - 1, online_cpus()),
+	    probe->clock_us);
+}
+
+static int
+measure_cpu_pressure(const struct probe *probe, double *measure_r)
+{
+	int error = read_pressure(probe, measure_r);
+
+	if (!is_absent(error))
+		return error;
+	guess_cpu_pressure(probe, measure_r);
+	return 0;
 }
 
 static int
@@ -192,7 +261,7 @@ measure_figure(const struct probe *probe, double *measure_r)
 
 static const struct source table[LOAD_SOURCE_COUNT] = {
     [LOAD_CPU] = {"cpu", measure_cpu, false},
-    [LOAD_CPU_PRESSURE] = {"cpu_pressure", measure_pressure, false},
+    [LOAD_CPU_PRESSURE] = {"cpu_pressure", measure_cpu_pressure, false},
     [LOAD_IO_PRESSURE] = {"io_pressure", measure_pressure, false},
     [LOAD_MEMORY_PRESSURE] = {"memory_pressure", measure_pressure, false},
     [LOAD_SESSIONS] = {"sessions", measure_sessions, false},
@@ -223,15 +292,6 @@ load_fault_text(int fault)
 	default:
 		return strerror(fault);
 	}
-}
-
-static const char *
-proc_path(const char *root, const char *file, char path_r[PATH_MAX])
-{
-	int len = snprintf(
-	    path_r, PATH_MAX, "%s/%s", root != NULL ? root : "/proc", file);
-
-	return len > 0 && len < PATH_MAX ? path_r : NULL;
 }
 
 /* NULL: the source is off. */
@@ -283,16 +343,30 @@ load_by(struct probe *probe, enum load_source source, int *fault_r)
 	return fmin(load, LOAD_MAX);
 }
 
+static int64_t
+monotonic_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 void
 load_sample_take(const struct load_sources *sources, int64_t sessions,
     int64_t now, struct load_sample *sample)
 {
-	struct probe probe = {sources, "", sessions, now};
+	struct probe probe = {.sources = sources,
+	    .path = "",
+	    .sessions = sessions,
+	    .now = now,
+	    .clock_us = monotonic_us()};
 	int fault;
 
 	sample->load = 0;
 	sample->source = LOAD_SOURCE_NONE;
 	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
+		probe.pressure = &sample->pressures[i];
 		sample->loads[i] = load_by(&probe, (enum load_source)i, &fault);
 		sample->fault_changed[i] = fault != sample->faults[i];
 		sample->faults[i] = fault;
@@ -301,62 +375,4 @@ load_sample_take(const struct load_sources *sources, int64_t sessions,
 			sample->source = (enum load_source)i;
 		}
 	}
-}
-
-/* Cut the first `sep`, or all, off the front of *text_r. */
-static size_t
-next_part(const char **text_r, size_t *len_r, char sep, const char **part_r)
-{
-	const char *end = *len_r > 0 ? memchr(*text_r, sep, *len_r) : NULL;
-	size_t part_len = end != NULL ? (size_t)(end - *text_r) : *len_r;
-	size_t taken = end != NULL ? part_len + 1 : part_len;
-
-	*part_r = *text_r;
-	*text_r += taken;
-	*len_r -= taken;
-	return part_len;
-}
-
-static bool
-begins_with(const char *text, size_t len, const char *prefix)
-{
-	return len >= strlen(prefix) &&
-	    memcmp(text, prefix, strlen(prefix)) == 0;
-}
-
-/* "some avg10=1.23 avg60=..." */
-static bool
-parse_some_line(const char *line, size_t len, double *share_r)
-{
-	static const char key[] = "avg10=";
-	const size_t key_len = sizeof key - 1;
-	double percent;
-
-	while (len > 0) {
-		const char *word;
-		size_t word_len = next_part(&line, &len, ' ', &word);
-
-		if (!begins_with(word, word_len, key))
-			continue;
-		if (!load_number_parse(
-			word + key_len, word_len - key_len, &percent) ||
-		    percent > 100)
-			return false;
-		*share_r = percent / 100;
-		return true;
-	}
-	return false;
-}
-
-bool
-load_pressure_parse(const char *text, size_t len, double *share_r)
-{
-	while (len > 0) {
-		const char *line;
-		size_t line_len = next_part(&text, &len, '\n', &line);
-
-		if (begins_with(line, line_len, "some "))
-			return parse_some_line(line, line_len, share_r);
-	}
-	return false;
 }

@@ -8,9 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "load_pressure.h"
+
 enum load_source {
 	LOAD_CPU,	      /* 1-minute load average per online CPU */
-	LOAD_CPU_PRESSURE,    /* share of the last 10 s in which some task */
+	LOAD_CPU_PRESSURE,    /* share of the last seconds in which some task */
 	LOAD_IO_PRESSURE,     /*   stood still for want of CPU, input/output */
 	LOAD_MEMORY_PRESSURE, /*   or memory; 0..1, Linux PSI */
 	LOAD_SESSIONS,	      /* open SMTP sessions */
@@ -31,7 +33,8 @@ enum load_source {
  * does not look like a busy host.
  *
  * The strings belong to the caller.  A source whose directory or file is NULL
- * is off. */
+ * is off.  So is a pressure that this kernel does not count, which is common and
+ * no fault; CPU pressure is then guessed from the length of the run queue. */
 struct load_sources {
 	double capacity[LOAD_SOURCE_COUNT];
 	const char *queue_dir;
@@ -53,6 +56,7 @@ struct load_sample {
 	double loads[LOAD_SOURCE_COUNT]; /* of each; 0 if off or ignored */
 	int faults[LOAD_SOURCE_COUNT];
 	bool fault_changed[LOAD_SOURCE_COUNT]; /* since the sample before */
+	struct load_pressure pressures[LOAD_SOURCE_COUNT]; /* for the next */
 };
 
 /* The name of a source as in config and log; "none" for LOAD_SOURCE_NONE. */
@@ -70,10 +74,5 @@ const char *load_fault_text(int fault);
  * it heals. */
 void load_sample_take(const struct load_sources *sources, int64_t sessions,
     int64_t now, struct load_sample *sample);
-
-/* The figure of one line of a Linux pressure file, as a share 0..1: the number
- * behind "avg10=" in the line that begins with "some ".  False, and *share_r
- * unchanged, if the text holds no such line or no percentage there.  Pure. */
-bool load_pressure_parse(const char *text, size_t len, double *share_r);
 
 #endif

@@ -101,9 +101,8 @@ static const struct {
 	int64_t sessions;
 	double load;
 } source_rows[] = {
-    {"CPU pressure", LOAD_CPU_PRESSURE, 0.4, 0, 0.5},
-    {"input/output pressure", LOAD_IO_PRESSURE, 0.3, 0, 1.0},
-    {"memory pressure: `some`, not `full`", LOAD_MEMORY_PRESSURE, 0.2, 0, 2.0},
+    {"pressure tells nothing in the first sample", LOAD_CPU_PRESSURE, 0.4, 0,
+	0},
     {"open sessions", LOAD_SESSIONS, 200, 50, 0.25},
     {"a negative number of sessions is none", LOAD_SESSIONS, 200, -1, 0},
     {"messages in the queue", LOAD_QUEUE, 8, 0, 0.25},
@@ -169,12 +168,12 @@ START_TEST(the_busiest_source_is_the_load)
 	struct load_sources sources = one_source(LOAD_SESSIONS, 100);
 	struct load_sample sample = {0};
 
-	sources.capacity[LOAD_CPU_PRESSURE] = 0.5;
+	sources.capacity[LOAD_QUEUE] = 5;
 	sources.capacity[LOAD_FIGURE] = 1;
 	load_sample_take(&sources, 60, time(NULL), &sample);
 	ck_assert(sample.load == 0.6);
 	ck_assert_str_eq(load_source_name(sample.source), "sessions");
-	ck_assert(sample.loads[LOAD_CPU_PRESSURE] == 0.4);
+	ck_assert(sample.loads[LOAD_QUEUE] == 0.4);
 	ck_assert(sample.loads[LOAD_FIGURE] == 0.5);
 	load_sample_take(&sources, 10, time(NULL), &sample);
 	ck_assert(sample.load == 0.5);
@@ -199,26 +198,90 @@ START_TEST(sources_without_a_path_are_off)
 }
 END_TEST
 
+static void
+wait_a_moment(void)
+{
+	const struct timespec moment = {0, 2000000};
+
+	(void)nanosleep(&moment, NULL);
+}
+
+START_TEST(pressure_is_what_the_counter_grew_by)
+{
+	struct load_sources sources = one_source(LOAD_CPU_PRESSURE, 1);
+	struct load_sample sample = {0};
+
+	sources.capacity[LOAD_IO_PRESSURE] = 1;
+	sources.capacity[LOAD_MEMORY_PRESSURE] = 1;
+	load_sample_take(&sources, 0, 0, &sample);
+	ck_assert(sample.load == 0);
+	put("pressure/cpu", "some avg10=0.00 total=9999999999\n");
+	put("pressure/memory",
+	    "some avg10=0.00 total=5\nfull avg10=0.00 total=9999999999\n");
+	wait_a_moment();
+	load_sample_take(&sources, 0, 0, &sample);
+	ck_assert_msg(sample.loads[LOAD_CPU_PRESSURE] > 0 &&
+		sample.loads[LOAD_CPU_PRESSURE] < 1,
+	    "got %f", sample.loads[LOAD_CPU_PRESSURE]);
+	ck_assert(sample.loads[LOAD_IO_PRESSURE] == 0);
+	ck_assert_msg(sample.loads[LOAD_MEMORY_PRESSURE] == 0,
+	    "`some` counts, not `full`");
+}
+END_TEST
+
+START_TEST(without_pressure_the_run_queue_counts)
+{
+	struct load_sources sources = one_source(LOAD_CPU_PRESSURE, 1);
+	struct load_sample sample = {0};
+	char text[64];
+
+	sources.capacity[LOAD_IO_PRESSURE] = 1;
+	take_away("pressure/cpu");
+	take_away("pressure/io");
+	snprintf(text, sizeof text, "0.00 0.00 0.00 %ld/9999 4711\n",
+	    2 * sysconf(_SC_NPROCESSORS_ONLN) + 1);
+	put("loadavg", text);
+	load_sample_take(&sources, 0, 0, &sample);
+	wait_a_moment();
+	load_sample_take(&sources, 0, 0, &sample);
+	ck_assert(sample.loads[LOAD_CPU_PRESSURE] > 0);
+	ck_assert(sample.loads[LOAD_IO_PRESSURE] == 0);
+	for (int i = 0; i < LOAD_SOURCE_COUNT; i++)
+		ck_assert_msg(sample.faults[i] == 0, "it is off, not at fault");
+}
+END_TEST
+
 START_TEST(a_fault_is_told_once_and_its_end_once)
+{
+	struct load_sources sources = one_source(LOAD_FIGURE, 0.5);
+	struct load_sample sample = {0};
+	const int *fault = &sample.faults[LOAD_FIGURE];
+	const bool *changed = &sample.fault_changed[LOAD_FIGURE];
+
+	load_sample_take(&sources, 0, time(NULL), &sample);
+	ck_assert(*fault == 0 && !*changed);
+	take_away("figure");
+	load_sample_take(&sources, 0, time(NULL), &sample);
+	ck_assert(*fault == ENOENT && *changed && sample.load == 0);
+	load_sample_take(&sources, 0, time(NULL), &sample);
+	ck_assert(*fault == ENOENT && !*changed);
+	put("figure", "rubbish\n");
+	load_sample_take(&sources, 0, time(NULL), &sample);
+	ck_assert(*fault == LOAD_FAULT_NONSENSE && *changed);
+	put("figure", "0.5\n");
+	load_sample_take(&sources, 0, time(NULL), &sample);
+	ck_assert(*fault == 0 && *changed && sample.load == 1);
+}
+END_TEST
+
+START_TEST(a_pressure_file_of_nonsense_is_a_fault)
 {
 	struct load_sources sources = one_source(LOAD_IO_PRESSURE, 0.5);
 	struct load_sample sample = {0};
-	const int *fault = &sample.faults[LOAD_IO_PRESSURE];
-	const bool *changed = &sample.fault_changed[LOAD_IO_PRESSURE];
 
-	load_sample_take(&sources, 0, 0, &sample);
-	ck_assert(*fault == 0 && !*changed);
-	take_away("pressure/io");
-	load_sample_take(&sources, 0, 0, &sample);
-	ck_assert(*fault == ENOENT && *changed && sample.load == 0);
-	load_sample_take(&sources, 0, 0, &sample);
-	ck_assert(*fault == ENOENT && !*changed);
 	put("pressure/io", "rubbish\n");
 	load_sample_take(&sources, 0, 0, &sample);
-	ck_assert(*fault == LOAD_FAULT_NONSENSE && *changed);
-	put("pressure/io", "some avg10=50.00\n");
-	load_sample_take(&sources, 0, 0, &sample);
-	ck_assert(*fault == 0 && *changed && sample.load == 1);
+	ck_assert_int_eq(sample.faults[LOAD_IO_PRESSURE], LOAD_FAULT_NONSENSE);
 }
 END_TEST
 
@@ -279,44 +342,6 @@ START_TEST(every_fault_has_words)
 }
 END_TEST
 
-static const struct {
-	const char *when;
-	const char *text;
-	double share; /* -1: it cannot be read */
-} pressure_rows[] = {
-    {"as Linux writes it",
-	"some avg10=12.34 avg60=5.67 avg300=0.89 total=123456\n"
-	"full avg10=99.00 avg60=0.00 avg300=0.00 total=0\n",
-	0.1234},
-    {"whatever the order of lines",
-	"full avg10=99.00 total=0\nsome avg10=50.00 total=0\n", 0.5},
-    {"whatever the order of words", "some total=1 avg60=9 avg10=1.00", 0.01},
-    {"no newline at the end", "some avg10=100.00", 1},
-    {"nothing", "", -1},
-    {"only `full`", "full avg10=99.00 total=0\n", -1},
-    {"no avg10", "some avg60=1.00\n", -1},
-    {"an empty avg10", "some avg10= avg60=1.00\n", -1},
-    {"above 100 percent", "some avg10=100.01\n", -1},
-    {"a negative number", "some avg10=-1.00\n", -1},
-    {"not a number", "some avg10=nan\n", -1},
-    {"the word on another line", "some x\navg10=1.00\n", -1},
-    {"a word that only begins alike", "something avg10=1.00\n", -1},
-    {"no words", "some \n", -1},
-};
-
-START_TEST(pressure)
-{
-	const char *text = pressure_rows[_i].text;
-	double share = -1;
-	bool good = load_pressure_parse(text, strlen(text), &share);
-
-	ck_assert_msg(good == (pressure_rows[_i].share >= 0), "%s",
-	    pressure_rows[_i].when);
-	ck_assert_msg(fabs(share - pressure_rows[_i].share) < 1e-9,
-	    "%s: got %f", pressure_rows[_i].when, share);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -333,11 +358,13 @@ main(void)
 	tcase_add_test(tcase, free_space_counts_the_other_way);
 	tcase_add_test(tcase, the_busiest_source_is_the_load);
 	tcase_add_test(tcase, sources_without_a_path_are_off);
+	tcase_add_test(tcase, pressure_is_what_the_counter_grew_by);
+	tcase_add_test(tcase, without_pressure_the_run_queue_counts);
 	tcase_add_test(tcase, a_fault_is_told_once_and_its_end_once);
+	tcase_add_test(tcase, a_pressure_file_of_nonsense_is_a_fault);
 	tcase_add_loop_test(tcase, figures, 0, COUNT(figure_rows));
 	tcase_add_test(tcase, a_fifo_does_not_hold_us_up);
 	tcase_add_test(tcase, every_fault_has_words);
-	tcase_add_loop_test(tcase, pressure, 0, COUNT(pressure_rows));
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "load.h"
-#include "load_sample.h"
+#include "load_pressure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,11 +30,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
+	struct load_pressure pressure = {0};
+	int64_t number = 0;
 	double share;
 
 	fuzz_report(text, size);
-	if (load_pressure_parse(text, size, &share) &&
-	    !(share >= 0 && share <= 1))
+	if (load_pressure_parse_runnable(text, size, &number) && number < 0)
+		abort();
+	if (!load_pressure_parse(text, size, &number))
+		return 0;
+	(void)load_pressure_step(&pressure, 0, 0);
+	share = load_pressure_step(&pressure, number, 1000000);
+	if (!(share >= 0 && share <= 1))
 		abort();
 	return 0;
 }
