@@ -1,0 +1,38 @@
+/* farm_parts -- the inside of a farm, for farm*.c alone. */
+#ifndef FARM_PARTS_H
+#define FARM_PARTS_H
+
+#include "farm.h"
+#include "gate.h"
+#include "policy.h"
+#include "store.h"
+
+/* What one server takes for its store. */
+struct branch {
+	struct store store;
+	struct farm *farm;
+	size_t number;
+};
+
+struct server {
+	struct gate *gate;
+	int64_t load; /* as last told, in thousandths */
+};
+
+struct farm {
+	struct store *store; /* the one that all share */
+	struct server *servers;
+	size_t server_count;
+	struct load_report *reports; /* one for each server */
+	struct response *reply;	     /* names the rule */
+	/* of the attempt in hand */
+	struct farm_result *result;
+	double prior;
+	int64_t known_after;
+};
+
+/* farm_store.c: what all servers share.  NULL: out of memory. */
+struct store *farm_store_open(const struct settings *settings, int64_t now);
+struct store *farm_store_branch(struct farm *farm, size_t number);
+
+#endif

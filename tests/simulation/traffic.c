@@ -1,0 +1,315 @@
+#include "traffic.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MINUTE INT64_C(60)
+#define HOUR   INT64_C(3600)
+#define DAY    TRAFFIC_DAY
+
+#define FIRST_NETWORK (UINT32_C(20) << 16) /* 20.0.0.0/24 */
+#define USERS	      2000		   /* of ours */
+#define PEOPLE	      3			   /* who write, of a sender */
+#define BURST_SPACING 2			   /* seconds from one to the next */
+#define JITTER	      0.15
+
+/* As the usual mail servers retry when nobody has changed their settings:
+ * Postfix, Sendmail, Exim, qmail, Exchange. */
+static const struct schedule usual[] = {
+    {5 * MINUTE, 1.8, 4000, 200, 5 * DAY},
+    {30 * MINUTE, 1, 30 * MINUTE, 300, 5 * DAY},
+    {15 * MINUTE, 1.2, 6 * HOUR, 200, 4 * DAY},
+    {400, 2.2, 8 * HOUR, 200, 7 * DAY},
+    {5 * MINUTE, 1.1, 15 * MINUTE, 300, 2 * DAY},
+};
+
+#define USUAL (sizeof usual / sizeof usual[0])
+
+static size_t
+senders_of(const struct kind *kind, double scale, size_t servers)
+{
+	if (kind->rhythm == ATTACK)
+		return kind->senders * servers;
+	return (size_t)fmax(1, round(kind->senders * scale));
+}
+
+bool
+traffic_open(
+    struct traffic *traffic, uint64_t seed, double scale, size_t servers)
+{
+	uint32_t network = FIRST_NETWORK;
+	size_t count = 0, number = 0;
+
+	for (size_t i = 0; i < traffic_kind_count; i++)
+		count += senders_of(&traffic_kinds[i], scale, servers);
+	traffic->senders =
+	    count == 0 ? NULL : calloc(count, sizeof *traffic->senders);
+	traffic->sender_count = count;
+	if (traffic->senders == NULL)
+		return false;
+	for (size_t i = 0; i < traffic_kind_count; i++) {
+		const struct kind *kind = &traffic_kinds[i];
+
+		for (size_t n = senders_of(kind, scale, servers); n > 0; n--) {
+			traffic->senders[number] = (struct sender){.kind = kind,
+			    .number = number,
+			    .first_network = network,
+			    .schedule = kind->schedule != NULL
+				? kind->schedule
+				: &usual[number % USUAL],
+			    .chance = chance_of_seed(seed * 1000003 + number)};
+			network += kind->networks;
+			number++;
+		}
+	}
+	return true;
+}
+
+void
+traffic_close(struct traffic *traffic)
+{
+	free(traffic->senders);
+	traffic->senders = NULL;
+}
+
+/* --- when --- */
+
+/* Half of what the busiest hour has, on average over a week. */
+static double
+office_share(int64_t now)
+{
+	int64_t day = (now - TRAFFIC_START) / DAY % 7;
+	int64_t hour = now % DAY / HOUR;
+	double share = hour < 7 ? 0.2 : hour < 18 ? 1 : 0.5;
+
+	return day >= 5 ? share / 2 : share;
+}
+
+#define OFFICE_MEAN 0.55
+
+static double
+attack_share(const struct traffic *traffic, int64_t now)
+{
+	int64_t from = traffic->attack + TRAFFIC_ATTACK_FROM;
+	int64_t to = traffic->attack + TRAFFIC_ATTACK_TO;
+
+	if (traffic->attack == TRAFFIC_NEVER || now < from || now >= to)
+		return 0;
+	return fmin(1,
+	    fmin((double)(now - from), (double)(to - now)) /
+		(double)TRAFFIC_ATTACK_RAMP);
+}
+
+bool
+traffic_writes(
+    const struct traffic *traffic, struct sender *sender, int64_t now)
+{
+	switch (sender->kind->rhythm) {
+	case OFFICE_HOURS:
+		return chance_happens(&sender->chance, office_share(now));
+	case ATTACK:
+		return chance_happens(
+		    &sender->chance, attack_share(traffic, now));
+	case ALL_DAY:
+		break;
+	}
+	return true;
+}
+
+int64_t
+traffic_next(const struct traffic *traffic, struct sender *sender, int64_t now)
+{
+	const struct kind *kind = sender->kind;
+	double per_day = kind->rhythm == OFFICE_HOURS
+	    ? kind->per_day / OFFICE_MEAN
+	    : kind->per_day;
+	int64_t from;
+
+	if (kind->rhythm == ATTACK) {
+		from = traffic->attack + TRAFFIC_ATTACK_FROM;
+		if (traffic->attack == TRAFFIC_NEVER ||
+		    now >= traffic->attack + TRAFFIC_ATTACK_TO)
+			return TRAFFIC_NEVER;
+		if (now < from)
+			now = from;
+	}
+	return now +
+	    llround(chance_wait(&sender->chance, (double)DAY / per_day));
+}
+
+int64_t
+traffic_retry(struct mail *mail, int64_t now)
+{
+	const struct schedule *schedule = mail->sender->schedule;
+	double wait = (double)schedule->first *
+	    pow(schedule->factor, (double)(mail->tries - 1));
+	int64_t at;
+
+	if (mail->tries >= schedule->times)
+		return TRAFFIC_NEVER;
+	wait = fmin(wait, (double)schedule->longest);
+	wait *= 1 + JITTER * (2 * chance_unit(&mail->chance) - 1);
+	at = now + llround(fmax(wait, 1));
+	return at - mail->written > schedule->give_up ? TRAFFIC_NEVER : at;
+}
+
+/* --- what --- */
+
+static unsigned
+recipient_of(const struct sender *sender, unsigned contact)
+{
+	struct chance chance =
+	    chance_of_seed((uint64_t)sender->number << 32 | contact);
+
+	return chance_pick(&chance, USERS);
+}
+
+/* Some are written to often, most now and then. */
+static unsigned
+pick_contact(struct mail *mail)
+{
+	double part = chance_unit(&mail->chance);
+
+	return (unsigned)(mail->sender->kind->contacts * part * part);
+}
+
+static void
+add_recipients(struct mail *mail)
+{
+	const struct kind *kind = mail->sender->kind;
+	size_t count = 1 + chance_pick(&mail->chance, kind->recipients);
+	unsigned first = kind->verp ? (unsigned)mail->number % kind->contacts
+				    : pick_contact(mail);
+
+	mail->from = first % PEOPLE;
+	for (size_t i = 0; i < count; i++) {
+		unsigned contact = i == 0 ? first : pick_contact(mail);
+
+		if (chance_happens(&mail->chance, kind->unknown))
+			mail->unknown++;
+		else
+			mail->to[mail->to_count++] =
+			    recipient_of(mail->sender, contact);
+	}
+}
+
+static void
+choose_host(struct mail *mail)
+{
+	mail->network =
+	    chance_pick(&mail->chance, mail->sender->kind->networks);
+	mail->host = chance_pick(&mail->chance, mail->sender->kind->hosts);
+}
+
+void
+traffic_write(struct sender *sender, int64_t now, struct mail *mail_r)
+{
+	const struct kind *kind = sender->kind;
+
+	memset(mail_r, 0, sizeof *mail_r);
+	mail_r->sender = sender;
+	mail_r->chance = chance_of_seed(chance_next(&sender->chance));
+	mail_r->number = sender->written++;
+	mail_r->written = now;
+	mail_r->spam = chance_happens(&mail_r->chance, kind->spam);
+	mail_r->malformed = chance_happens(&mail_r->chance, kind->malformed);
+	if (kind->burst > 0)
+		mail_r->written +=
+		    BURST_SPACING * (int64_t)(mail_r->number % kind->burst);
+	choose_host(mail_r);
+	add_recipients(mail_r);
+}
+
+/* --- how it looks --- */
+
+static void
+name_client(
+    const struct mail *mail, uint32_t network, struct traffic_texts *texts)
+{
+	unsigned a = network >> 16 & 255, b = network >> 8 & 255;
+	unsigned c = network & 255, d = mail->host + 10;
+	char *name = texts->name;
+	size_t size = sizeof texts->name;
+
+	switch (mail->sender->kind->naming) {
+	case NAMED_AS_ONE:
+		(void)snprintf(name, size, "mail%u-%u.sender%zu.example",
+		    mail->network, mail->host, mail->sender->number);
+		return;
+	case NAMED_APART:
+		(void)snprintf(
+		    name, size, "mx%u.owner%u.example", mail->host, network);
+		return;
+	case NAMED_AS_LINE:
+		(void)snprintf(name, size, "%u-%u-%u-%u.dyn.isp%u.example", a,
+		    b, c, d, network % 50);
+		return;
+	case NOT_NAMED:
+		break;
+	}
+	name[0] = '\0';
+}
+
+static void
+name_helo(const struct mail *mail, struct traffic_texts *texts)
+{
+	const char *name = texts->name;
+
+	if (mail->malformed)
+		name = "local host";
+	else if (name[0] == '\0')
+		name = "server";
+	memcpy(texts->helo, name, strlen(name) + 1);
+}
+
+static void
+name_sender(
+    const struct mail *mail, uint32_t network, struct traffic_texts *texts)
+{
+	char *sender = texts->sender;
+	size_t size = sizeof texts->sender;
+
+	if (mail->sender->kind->verp)
+		(void)snprintf(sender, size,
+		    "<bounce+%llu-u%u=local.example@sender%zu.example>",
+		    (unsigned long long)mail->number, mail->to[0],
+		    mail->sender->number);
+	else if (mail->sender->kind->good &&
+	    mail->sender->kind->naming != NAMED_APART)
+		(void)snprintf(sender, size, "<person%u@sender%zu.example>",
+		    mail->from, mail->sender->number);
+	else
+		(void)snprintf(sender, size, "<person%u@owner%u.example>",
+		    mail->from, network);
+}
+
+void
+traffic_visit(struct mail *mail, struct traffic_texts *texts_r,
+    struct farm_visit *visit_r)
+{
+	uint32_t network;
+
+	if (mail->tries++ > 0 && mail->sender->kind->wanders)
+		choose_host(mail);
+	network = mail->sender->first_network + mail->network;
+	name_client(mail, network, texts_r);
+	name_helo(mail, texts_r);
+	name_sender(mail, network, texts_r);
+	memset(visit_r, 0, sizeof *visit_r);
+	visit_r->address = network << 8 | (mail->host + 10);
+	visit_r->client_name = texts_r->name[0] == '\0' ? NULL : texts_r->name;
+	visit_r->helo = texts_r->helo;
+	visit_r->sender = texts_r->sender;
+	visit_r->recipient_count = mail->to_count;
+	visit_r->refused = mail->unknown;
+	for (size_t i = 0; i < mail->to_count; i++) {
+		(void)snprintf(texts_r->recipients[i],
+		    sizeof texts_r->recipients[i], "<u%u@local.example>",
+		    mail->to[i]);
+		visit_r->recipients[i] = texts_r->recipients[i];
+	}
+	visit_r->mark_name = "X-Spam-Status";
+	visit_r->mark = mail->spam ? "Yes, score=9.1" : "No, score=0.1";
+}

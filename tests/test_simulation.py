@@ -1,0 +1,117 @@
+"""What the shipped policy does to the mail of two days, in virtual time.
+
+The tool is deterministic: the same seed gives the same figures.
+"""
+
+import os
+import subprocess
+import unittest
+
+TOP = os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), "..")
+SIMULATE = os.environ.get("SIMULATE") or os.path.join(
+    os.path.dirname(os.environ.get("MILTER_DEFER", "./milter-defer")),
+    "tests", "simulation", "simulate")
+SHIPPED = os.path.join(TOP, "conf", "milter-defer.conf")
+
+
+def config(name):
+    return os.path.join(TOP, "tests", "simulation", name + ".conf")
+
+
+def simulate(*arguments):
+    """One dictionary of figures for each configuration."""
+    output = subprocess.run([SIMULATE, "-t", *arguments], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    tables = []
+    for line in output.splitlines():
+        name, value = line.split("=")
+        if not tables or name in tables[-1]:
+            tables.append({})
+        tables[-1][name] = float(value)
+    return tables
+
+
+class Tool(unittest.TestCase):
+    TERMS = "-d", "1", "-a", "0", "-n", "1", "-x", "0.05"
+
+    def test_the_same_seed_gives_the_same_figures(self):
+        one, other = simulate(*self.TERMS, SHIPPED, SHIPPED)
+        self.assertEqual(one, other)
+
+    def test_another_seed_gives_others(self):
+        one, = simulate(*self.TERMS, "-s", "1", SHIPPED)
+        other, = simulate(*self.TERMS, "-s", "2", SHIPPED)
+        self.assertNotEqual(one, other)
+
+    def test_it_tells_how_it_is_used(self):
+        done = subprocess.run([SIMULATE], stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("usage: simulate", done.stderr)
+
+    def test_a_wrong_configuration_is_told(self):
+        done = subprocess.run([SIMULATE, "/nowhere.conf"], text=True,
+                              stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nowhere.conf", done.stderr)
+
+
+class Usual(unittest.TestCase):
+    """No attack, no server near its limits."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.greylisting, cls.shipped = simulate(
+            "-d", "2", "-a", "0", "-n", "3", "-x", "0.3",
+            config("greylisting"), SHIPPED)
+
+    def test_no_server_was_busy(self):
+        self.assertLess(self.shipped["top_load"], 0.80)
+
+    def test_no_mail_of_known_clients_is_delayed(self):
+        self.assertGreater(self.shipped["calm_known"], 1000)
+        self.assertEqual(self.shipped["calm_known_delayed"], 0)
+
+    def test_no_good_mail_is_lost(self):
+        self.assertEqual(self.shipped["good_lost"], 0)
+
+    def test_a_first_contact_waits_for_its_next_retry_and_no_longer(self):
+        self.assertLess(self.shipped["first_median"], 20)
+        self.assertLess(self.shipped["first_p95"], 40)
+        self.assertLess(self.shipped["first_max"], 240)
+
+    def test_most_spam_stays_out(self):
+        self.assertLess(self.shipped["spam_attempts"], 35)
+
+    def test_reputation_lets_no_more_spam_in_than_greylisting_alone(self):
+        self.assertLessEqual(self.shipped["spam_attempts"],
+                             self.greylisting["spam_attempts"])
+
+
+class Attack(unittest.TestCase):
+    """Half as much again as the servers can do, by senders that retry."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.at_random, cls.shipped = simulate(
+            "-d", "2", "-a", "2", "-n", "1", "-x", "0.3",
+            config("both"), SHIPPED)
+
+    def test_without_shedding_it_is_too_much(self):
+        self.assertGreater(self.at_random["attack_load"], 1.3)
+
+    def test_shedding_keeps_the_load_below_what_a_server_can_do(self):
+        self.assertLess(self.shipped["attack_load"], 0.95)
+
+    def test_regulars_get_through_at_once(self):
+        self.assertGreater(self.shipped["attack_regulars_at_once"], 95)
+        self.assertGreater(self.shipped["attack_regulars_hour"], 95)
+
+    def test_they_would_not_if_servers_refused_at_random(self):
+        self.assertLess(self.at_random["attack_regulars_at_once"], 60)
+
+    def test_no_good_mail_is_lost(self):
+        self.assertEqual(self.shipped["good_lost"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
