@@ -6,6 +6,7 @@
 
 #include "effects.h"
 #include "gate_parts.h"
+#include "inquiry_limits.h"
 #include "log.h"
 
 /* A question answered and put again gets further each time; this many times is
@@ -64,22 +65,6 @@ forget_message(struct facts *facts)
 	memset(facts->client_clock, 0, sizeof facts->client_clock);
 }
 
-/* A session is one connection, so what was once counted for it stays. */
-static void
-forget_limits(struct inquiry *inquiry)
-{
-	for (size_t i = 0; i < inquiry->policy->limit_count; i++) {
-		const struct limit *limit = &inquiry->policy->limits[i];
-		struct limit_count *count = &inquiry->limits[i];
-
-		if (limit->kind == LIMIT_CONNECTIONS &&
-		    count->certainty == FACT_KNOWN)
-			continue;
-		memset(count, 0, sizeof *count);
-		count->certainty = FACT_ASK;
-	}
-}
-
 void
 inquiry_begin(struct gate *gate, struct inquiry *inquiry, int64_t now)
 {
@@ -95,7 +80,7 @@ inquiry_begin(struct gate *gate, struct inquiry *inquiry, int64_t now)
 	facts->load_crossed = inquiry->load_crossed;
 	facts->lists = inquiry->lists;
 	forget_message(facts);
-	forget_limits(inquiry);
+	limits_forget(inquiry);
 	facts->store_down = !store_is_up(gate->store);
 	facts->dice = throw_dice();
 	set_local_time(facts);
@@ -119,120 +104,6 @@ static const char *
 identity_of(const struct inquiry *inquiry)
 {
 	return inquiry->pool[0] == '\0' ? inquiry->network : inquiry->pool;
-}
-
-/* --- limits --- */
-
-/* NULL: the client's network, or its host. */
-static const char *
-holder_of(const struct inquiry *inquiry, enum limit_by by)
-{
-	switch (by) {
-	case LIMIT_BY_NETWORK:
-	case LIMIT_BY_HOST:
-		break;
-	case LIMIT_BY_SENDER_DOMAIN:
-		return inquiry->facts.sender_domain;
-	case LIMIT_BY_USER:
-		return inquiry->facts.user;
-	case LIMIT_BY_ALL:
-		return "*";
-	}
-	return NULL;
-}
-
-static int64_t
-units_of(const struct inquiry *inquiry, enum limit_kind kind)
-{
-	switch (kind) {
-	case LIMIT_CONNECTIONS:
-	case LIMIT_MESSAGES:
-		return 1;
-	case LIMIT_RECIPIENTS:
-		return inquiry->facts.recipients_seen;
-	case LIMIT_REFUSED:
-		break;
-	}
-	return 0; /* only read here; counted as they are refused */
-}
-
-static bool
-excludes(const struct inquiry *inquiry, const struct rule *rule,
-    const struct recipient *recipient)
-{
-	for (size_t i = 0; i < rule->condition_count; i++) {
-		const struct condition *condition = &rule->conditions[i];
-
-		if (condition->type->kind != VALUE_LIMIT &&
-		    condition->type->judge(
-			condition, &inquiry->facts, recipient) == ANSWER_NO)
-			return true;
-	}
-	return false;
-}
-
-/* Whether the other conditions of a limit's rule leave it open that the rule
- * holds, so that its units are worth taking. */
-static bool
-may_hold(const struct inquiry *inquiry, const struct rule *rule)
-{
-	if (inquiry->facts.recipient_count == 0)
-		return !excludes(inquiry, rule, NULL);
-	for (size_t i = 0; i < inquiry->facts.recipient_count; i++)
-		if (!excludes(inquiry, rule, &inquiry->recipients[i]))
-			return true;
-	return false;
-}
-
-/* Whether there is anybody here whom the limit could count. */
-static bool
-has_holder(const struct inquiry *inquiry, enum limit_by by)
-{
-	switch (by) {
-	case LIMIT_BY_SENDER_DOMAIN:
-		return inquiry->facts.sender_domain[0] != '\0';
-	case LIMIT_BY_USER:
-		return inquiry->facts.user[0] != '\0';
-	case LIMIT_BY_NETWORK:
-	case LIMIT_BY_HOST:
-	case LIMIT_BY_ALL:
-		break;
-	}
-	return true;
-}
-
-static struct store_take
-take_of(const struct inquiry *inquiry, const struct limit *limit)
-{
-	struct store_take take = {.id = limit->id,
-	    .holder = holder_of(inquiry, limit->by),
-	    .of_host = limit->by == LIMIT_BY_HOST,
-	    .period = limit->period,
-	    .units = units_of(inquiry, limit->kind)};
-
-	return take;
-}
-
-/* The takes of this look-up; `which_r` names the limit of each. */
-static size_t
-choose_takes(const struct inquiry *inquiry, enum stage stage,
-    struct store_take *takes_r, size_t *which_r)
-{
-	const struct policy *policy = inquiry->policy;
-	size_t count = 0;
-
-	for (size_t i = 0; i < policy->limit_count; i++) {
-		const struct limit *limit = &policy->limits[i];
-
-		if (inquiry->limits[i].certainty != FACT_ASK ||
-		    (limit->kind == LIMIT_RECIPIENTS && stage < STAGE_DATA) ||
-		    !has_holder(inquiry, limit->by) ||
-		    !may_hold(inquiry, limit->rule))
-			continue;
-		which_r[count] = i;
-		takes_r[count++] = take_of(inquiry, limit);
-	}
-	return count;
 }
 
 /* --- the look-up --- */
@@ -303,30 +174,6 @@ learn_clocks(struct inquiry *inquiry, const struct store_answer *answer)
 }
 
 static void
-learn_counts(struct inquiry *inquiry, const struct store_query *query,
-    const size_t *which, const struct store_answer *answer)
-{
-	for (size_t i = 0; i < query->take_count; i++) {
-		struct limit_count *count = &inquiry->limits[which[i]];
-
-		count->certainty = FACT_KNOWN;
-		count->counts.units = query->takes[i].units;
-		count->counts.current = answer->counts[i].current;
-		count->counts.previous = answer->counts[i].previous;
-	}
-}
-
-/* A limit that counts nobody here has no count; asking again will not help. */
-static void
-settle_idle_limits(struct inquiry *inquiry)
-{
-	for (size_t i = 0; i < inquiry->policy->limit_count; i++)
-		if (inquiry->limits[i].certainty == FACT_ASK &&
-		    !has_holder(inquiry, inquiry->policy->limits[i].by))
-			inquiry->limits[i].certainty = FACT_UNKNOWN;
-}
-
-static void
 look_up(struct gate *gate, struct inquiry *inquiry, enum stage stage)
 {
 	const struct policy *policy = inquiry->policy;
@@ -342,15 +189,14 @@ look_up(struct gate *gate, struct inquiry *inquiry, enum stage stage)
 	for (int space = 0; space < CLOCK_SPACES; space++)
 		query.spaces[space] = policy->clocks_used[space] ||
 		    policy->client_clocks_used[space];
-	query.take_count = choose_takes(inquiry, stage, takes, which);
+	query.take_count = limits_choose(inquiry, stage, takes, which);
 	if (store_look_up(gate->store, &query, &answer) != STORE_OK) {
 		learn_nothing(gate, inquiry);
 		return;
 	}
 	learn_record(gate, inquiry, &answer);
 	learn_clocks(inquiry, &answer);
-	learn_counts(inquiry, &query, which, &answer);
-	settle_idle_limits(inquiry);
+	limits_learn(inquiry, &query, which, &answer);
 }
 
 struct outcome
@@ -377,30 +223,6 @@ inquiry_judge(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 }
 
 /* --- afterwards --- */
-
-/* The units to give back: all, or those of rules that turned out not to concern
- * an accepted message.  None are held afterwards: the others are spent. */
-static size_t
-drop_units(struct inquiry *inquiry, bool all, struct store_take *takes_r)
-{
-	const struct policy *policy = inquiry->policy;
-	size_t count = 0;
-
-	for (size_t i = 0; i < policy->limit_count; i++) {
-		const struct limit *limit = &policy->limits[i];
-		int64_t units = inquiry->limits[i].counts.units;
-
-		if (inquiry->limits[i].certainty != FACT_KNOWN || units == 0 ||
-		    limit->kind == LIMIT_CONNECTIONS)
-			continue;
-		inquiry->limits[i].counts.units = 0;
-		if (!all && may_hold(inquiry, limit->rule))
-			continue;
-		takes_r[count] = take_of(inquiry, limit);
-		takes_r[count++].units = units;
-	}
-	return count;
-}
 
 static bool
 has_marks(const struct effects *effects, size_t pairs)
@@ -477,23 +299,6 @@ inquiry_refused(struct inquiry *inquiry)
 	inquiry_event(inquiry, REPUTATION_REFUSED_RECIPIENT);
 }
 
-/* Refused recipients are only counted, so theirs are units to take. */
-static size_t
-add_refused(struct inquiry *inquiry, struct store_take *takes_r, size_t count)
-{
-	const struct policy *policy = inquiry->policy;
-
-	for (size_t i = 0; inquiry->refused > 0 && i < policy->limit_count;
-	     i++) {
-		if (policy->limits[i].kind != LIMIT_REFUSED)
-			continue;
-		takes_r[count] = take_of(inquiry, &policy->limits[i]);
-		takes_r[count++].units = -inquiry->refused;
-	}
-	inquiry->refused = 0;
-	return count;
-}
-
 /* Everything that is known of a message only when it is over: what it earned,
  * and the units of limits that it gives back because it was not accepted. */
 static void
@@ -510,9 +315,7 @@ hand_over_rest(struct gate *gate, struct inquiry *inquiry)
 	stored.bad = inquiry->earned.bad;
 	memset(&inquiry->earned, 0, sizeof inquiry->earned);
 	stored.returned_count =
-	    drop_units(inquiry, !inquiry->accepted, returned);
-	stored.returned_count =
-	    add_refused(inquiry, returned, stored.returned_count);
+	    limits_return(inquiry, !inquiry->accepted, returned);
 	if (stored.good > 0 || stored.bad > 0 || stored.returned_count > 0)
 		(void)store_remember(gate->store, &stored);
 }
@@ -532,22 +335,11 @@ void
 inquiry_count_connection(
     struct gate *gate, struct inquiry *inquiry, int64_t now)
 {
-	const struct policy *policy = inquiry->policy;
 	struct store_take taken[LIMITS_MAX];
 	struct store_effects stored = {
 	    .now = now, .client = client_of(inquiry), .returned = taken};
 
-	for (size_t i = 0; i < policy->limit_count; i++) {
-		const struct limit *limit = &policy->limits[i];
-
-		if (limit->kind != LIMIT_CONNECTIONS ||
-		    (limit->by != LIMIT_BY_NETWORK &&
-			limit->by != LIMIT_BY_HOST) ||
-		    inquiry->limits[i].certainty == FACT_KNOWN)
-			continue;
-		taken[stored.returned_count] = take_of(inquiry, limit);
-		taken[stored.returned_count++].units = -1;
-	}
+	stored.returned_count = limits_of_connection(inquiry, taken);
 	if (stored.returned_count > 0)
 		(void)store_remember(gate->store, &stored);
 }

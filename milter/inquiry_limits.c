@@ -1,0 +1,224 @@
+#include "inquiry_limits.h"
+
+#include <string.h>
+
+void
+limits_forget(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->policy->limit_count; i++) {
+		const struct limit *limit = &inquiry->policy->limits[i];
+		struct limit_count *count = &inquiry->limits[i];
+
+		if (limit->kind == LIMIT_CONNECTIONS &&
+		    count->certainty == FACT_KNOWN)
+			continue;
+		memset(count, 0, sizeof *count);
+		count->certainty = FACT_ASK;
+	}
+}
+
+/* NULL: the client's network, or its host. */
+static const char *
+holder_of(const struct inquiry *inquiry, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_NETWORK:
+	case LIMIT_BY_HOST:
+		break;
+	case LIMIT_BY_SENDER_DOMAIN:
+		return inquiry->facts.sender_domain;
+	case LIMIT_BY_USER:
+		return inquiry->facts.user;
+	case LIMIT_BY_ALL:
+		return "*";
+	}
+	return NULL;
+}
+
+static int64_t
+units_of(const struct inquiry *inquiry, enum limit_kind kind)
+{
+	switch (kind) {
+	case LIMIT_CONNECTIONS:
+	case LIMIT_MESSAGES:
+		return 1;
+	case LIMIT_RECIPIENTS:
+		return inquiry->facts.recipients_seen;
+	case LIMIT_REFUSED:
+		break;
+	}
+	return 0; /* only read here; counted as they are refused */
+}
+
+static bool
+excludes(const struct inquiry *inquiry, const struct rule *rule,
+    const struct recipient *recipient)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+
+		if (condition->type->kind != VALUE_LIMIT &&
+		    condition->type->judge(
+			condition, &inquiry->facts, recipient) == ANSWER_NO)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the other conditions of a limit's rule leave it open that the rule
+ * holds, so that its units are worth taking. */
+static bool
+may_hold(const struct inquiry *inquiry, const struct rule *rule)
+{
+	if (inquiry->facts.recipient_count == 0)
+		return !excludes(inquiry, rule, NULL);
+	for (size_t i = 0; i < inquiry->facts.recipient_count; i++)
+		if (!excludes(inquiry, rule, &inquiry->recipients[i]))
+			return true;
+	return false;
+}
+
+/* Whether there is anybody here whom the limit could count. */
+static bool
+has_holder(const struct inquiry *inquiry, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_SENDER_DOMAIN:
+		return inquiry->facts.sender_domain[0] != '\0';
+	case LIMIT_BY_USER:
+		return inquiry->facts.user[0] != '\0';
+	case LIMIT_BY_NETWORK:
+	case LIMIT_BY_HOST:
+	case LIMIT_BY_ALL:
+		break;
+	}
+	return true;
+}
+
+static struct store_take
+take_of(const struct inquiry *inquiry, const struct limit *limit)
+{
+	struct store_take take = {.id = limit->id,
+	    .holder = holder_of(inquiry, limit->by),
+	    .of_host = limit->by == LIMIT_BY_HOST,
+	    .period = limit->period,
+	    .units = units_of(inquiry, limit->kind)};
+
+	return take;
+}
+
+size_t
+limits_choose(const struct inquiry *inquiry, enum stage stage,
+    struct store_take takes_r[LIMITS_MAX], size_t which_r[LIMITS_MAX])
+{
+	const struct policy *policy = inquiry->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (inquiry->limits[i].certainty != FACT_ASK ||
+		    (limit->kind == LIMIT_RECIPIENTS && stage < STAGE_DATA) ||
+		    !has_holder(inquiry, limit->by) ||
+		    !may_hold(inquiry, limit->rule))
+			continue;
+		which_r[count] = i;
+		takes_r[count++] = take_of(inquiry, limit);
+	}
+	return count;
+}
+
+/* A limit that counts nobody here has no count; asking again will not help. */
+static void
+settle_idle(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->policy->limit_count; i++)
+		if (inquiry->limits[i].certainty == FACT_ASK &&
+		    !has_holder(inquiry, inquiry->policy->limits[i].by))
+			inquiry->limits[i].certainty = FACT_UNKNOWN;
+}
+
+void
+limits_learn(struct inquiry *inquiry, const struct store_query *query,
+    const size_t *which, const struct store_answer *answer)
+{
+	for (size_t i = 0; i < query->take_count; i++) {
+		struct limit_count *count = &inquiry->limits[which[i]];
+
+		count->certainty = FACT_KNOWN;
+		count->counts.units = query->takes[i].units;
+		count->counts.current = answer->counts[i].current;
+		count->counts.previous = answer->counts[i].previous;
+	}
+	settle_idle(inquiry);
+}
+
+static size_t
+drop_units(struct inquiry *inquiry, bool all, struct store_take *takes_r)
+{
+	const struct policy *policy = inquiry->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+		int64_t units = inquiry->limits[i].counts.units;
+
+		if (inquiry->limits[i].certainty != FACT_KNOWN || units == 0 ||
+		    limit->kind == LIMIT_CONNECTIONS)
+			continue;
+		inquiry->limits[i].counts.units = 0;
+		if (!all && may_hold(inquiry, limit->rule))
+			continue;
+		takes_r[count] = take_of(inquiry, limit);
+		takes_r[count++].units = units;
+	}
+	return count;
+}
+
+/* Refused recipients are only counted, so theirs are units to take. */
+static size_t
+add_refused(struct inquiry *inquiry, struct store_take *takes_r, size_t count)
+{
+	const struct policy *policy = inquiry->policy;
+
+	for (size_t i = 0; inquiry->refused > 0 && i < policy->limit_count;
+	     i++) {
+		if (policy->limits[i].kind != LIMIT_REFUSED ||
+		    !has_holder(inquiry, policy->limits[i].by))
+			continue;
+		takes_r[count] = take_of(inquiry, &policy->limits[i]);
+		takes_r[count++].units = -inquiry->refused;
+	}
+	inquiry->refused = 0;
+	return count;
+}
+
+size_t
+limits_return(
+    struct inquiry *inquiry, bool all, struct store_take takes_r[LIMITS_MAX])
+{
+	size_t count = drop_units(inquiry, all, takes_r);
+
+	return add_refused(inquiry, takes_r, count);
+}
+
+size_t
+limits_of_connection(
+    const struct inquiry *inquiry, struct store_take takes_r[LIMITS_MAX])
+{
+	const struct policy *policy = inquiry->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (limit->kind != LIMIT_CONNECTIONS ||
+		    (limit->by != LIMIT_BY_NETWORK &&
+			limit->by != LIMIT_BY_HOST) ||
+		    inquiry->limits[i].certainty == FACT_KNOWN)
+			continue;
+		takes_r[count] = take_of(inquiry, limit);
+		takes_r[count++].units = -1;
+	}
+	return count;
+}
