@@ -103,8 +103,9 @@ pass_pair(const struct policy *policy, const struct facts *facts,
 	    outcome->triplet_passed[CLOCK_REAL], facts->now);
 	if (marks[CLOCK_REAL] == MARK_PASSED) {
 		effects_r->worthy = true;
+		/* One pass a message, however many recipients it had. */
 		if (clocks[CLOCK_REAL].first_seen != 0)
-			effects_r->passes++;
+			effects_r->passes = 1;
 	}
 	if (clocks[CLOCK_DEFERRED].first_seen != 0)
 		marks[CLOCK_DEFERRED] = MARK_FORGET;

@@ -8,7 +8,7 @@
 struct effects {
 	enum store_mark pairs[RECIPIENTS_MAX][CLOCK_SPACES];
 	enum store_mark client[CLOCK_SPACES];
-	int64_t passes; /* pairs that came back and got through */
+	int64_t passes; /* 1 if a pair came back and got through, else 0 */
 	bool worthy;	/* the identity earns the longer life */
 	bool hammered;	/* a retry within a minute of the first attempt */
 };
