@@ -178,7 +178,10 @@ describe_verdict(
 		break;
 	}
 	conf_value_say_duration(policy->settings.delay_cap, cap);
-	if (policy_caps(policy, rule))
+	/* Before the first recipient there is no pair whose delay counts. */
+	if (policy_caps(policy, rule) && rule->own_stage == STAGE_MAIL)
+		(void)fprintf(out, ", without end: no recipient is known yet");
+	else if (policy_caps(policy, rule))
 		(void)fprintf(out, ", at most %s in all", cap);
 	if (rule->observe)
 		(void)fprintf(out, "  (observed only)");

@@ -307,7 +307,7 @@ is_name(const char *name)
 	size_t length = strlen(name);
 
 	for (const char *c = name; *c != '\0'; c++)
-		if (*c < ' ' || *c > '~')
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
 			return false;
 	return length >= 1 && length <= NAME_MAX_LENGTH;
 }
@@ -319,7 +319,8 @@ check_name(const struct conf_build *build, const struct conf_tree *tree,
 {
 	if (!is_name(section->title))
 		conf_error(build->report, section->line,
-		    "the name of a rule is 1 to %d letters of printable ASCII",
+		    "the name of a rule is 1 to %d letters of printable ASCII "
+		    "without quotes and backslashes",
 		    NAME_MAX_LENGTH);
 	for (const struct conf_section *other = tree->sections;
 	     other != section; other++)

@@ -181,9 +181,9 @@ const struct setting setting_table[] = {
     {"store", "remember_good", SECONDS(store.remember_good), "1d", 0, 36 * DAY,
 	NULL, NULL},
 
-    {"load", "load_average", REAL(load.average), "1.5", 0, 1000, NULL, NULL},
+    {"load", "load_average", REAL(load.average), "0", 0, 1000, NULL, NULL},
     {"load", "pressure_cpu", REAL(load.pressure_cpu), "0.8", 0, 1, NULL, NULL},
-    {"load", "pressure_io", REAL(load.pressure_io), "0.6", 0, 1, NULL, NULL},
+    {"load", "pressure_io", REAL(load.pressure_io), "0.9", 0, 1, NULL, NULL},
     {"load", "pressure_memory", REAL(load.pressure_memory), "0.3", 0, 1, NULL,
 	NULL},
     {"load", "sessions", NUMBER(load.sessions), "0", 0, COUNT_MAX, NULL, NULL},

@@ -217,7 +217,8 @@ static const struct {
     {"a rule twice", ACCEPT "\n" ACCEPT,
 	"E 3: rule \"a\" stands here twice; it is already on line 1"},
     {"a rule without letters", "rule \"\" { verdict = accept }\n",
-	"E 1: the name of a rule is 1 to 80 letters of printable ASCII"},
+	"E 1: the name of a rule is 1 to 80 letters of printable ASCII "
+	"without quotes and backslashes"},
 
     /* conditions */
     {"/40 for IPv4",
