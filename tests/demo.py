@@ -16,25 +16,25 @@ from lib.daemon import Daemon, wait_for
 DELAY = 3  # seconds, where a real configuration says 5m
 
 POLICY = f'''\
-load {{ figure_file = "@DIR@/load" }}
+load {{ figure_file = "@DIR@/load"  pressure_cpu = 0  pressure_io = 0 }}
 reputation {{ reports_file = "@DIR@/reports" }}
 
 response "greylisted"    {{ reply = "451 4.7.1 Greylisted, try again after some time." }}
 response "ip-reputation" {{ reply = "451 4.7.1 IP Reputation Greylisted." }}
-response "server-busy"   {{ reply = "451 4.7.500 Server busy. Please try again later from [%{{client_addr}}]" }}
+response "server-busy"   {{ reply = "451 4.7.500 Server busy. Please try again later from [%{{client_addr}}]." }}
 
 rule "own networks"     {{ client = {{"10.0.0.0/8"}}  verdict = accept }}
-rule "busy: strangers"  {{ load_above = 0.80  reputation_below = 20  verdict = defer  response = "server-busy" }}
-rule "poor reputation"  {{ reputation_below = -30  verdict = greylist  by = client  delay = 30m  response = "ip-reputation" }}
+rule "busy: strangers"  {{ load_above = 0.80  reputation_below = 20  at = data  verdict = defer  response = "server-busy" }}
+rule "poor reputation"  {{ reputation_below = -30  at = data  verdict = greylist  by = client  delay = 30m  response = "ip-reputation" }}
 rule "strangers"        {{ verdict = greylist  by = triplet  delay = {DELAY}s  response = "greylisted"  at = data }}
 '''
 
-REDIS = 'redis {{ servers = {{"{}"}} }}\n'
+REDIS = 'secret_file = "{}"\nredis {{ servers = {{"{}"}} }}\n'
 
 ACCEPTED = "250 2.0.0 Ok: queued"
 GREYLISTED = "451 4.7.1 Greylisted, try again after some time."
 POOR = "451 4.7.1 IP Reputation Greylisted."
-BUSY = "451 4.7.500 Server busy. Please try again later from [{}]"
+BUSY = "451 4.7.500 Server busy. Please try again later from [{}]."
 
 SHOP = ("198.51.100.7", "mail.shop.example")
 SPAMMER = ("203.0.113.66", "host66.cheap.example")
@@ -58,6 +58,14 @@ class Spoken(smtp.Session):
             for line in reply.lines:
                 print(f"    < {line}")
         return reply
+
+
+def write_load(milter, figure):
+    """Written aside and renamed, so that no half number is ever read."""
+    path = os.path.join(milter.directory, "load")
+    with open(path + ".new", "w") as file:
+        file.write(f"{figure}\n")
+    os.rename(path + ".new", path)
 
 
 class Demo:
@@ -94,10 +102,7 @@ class Demo:
 
     def set_load(self, figure):
         """What an administrator's own program does to say how busy it is."""
-        path = os.path.join(self.milter.directory, "load")
-        with open(path + ".new", "w") as file:
-            file.write(f"{figure}\n")
-        os.rename(path + ".new", path)
+        write_load(self.milter, figure)
         self.milter.wait_log("load .*above")
 
     def play(self):
@@ -126,8 +131,15 @@ def stage(with_redis):
         policy = POLICY
         if with_redis:
             redis = stack.enter_context(redis_servers.start_single())
-            policy = REDIS.format(redis.where) + policy
-        milter = stack.enter_context(Daemon(policy))
+            secret = os.path.join(redis.directory, "secret")
+            with open(secret, "w") as file:
+                file.write("what senders and recipients are hashed with\n")
+            policy = REDIS.format(secret, redis.where) + policy
+        # By TCP, as the private Postfix runs under a borrowed user.
+        where = f"inet:{mta.free_port()}@127.0.0.1"
+        milter = Daemon(policy, where)
+        write_load(milter, 0)
+        stack.enter_context(milter)
         postfix = stack.enter_context(mta.Postfix(milter.where))
         yield Demo(postfix, milter)
 
