@@ -361,6 +361,19 @@ redis_is_up(struct redis *redis)
 	return redis_link_is_up(redis->link);
 }
 
+bool
+redis_takes_writes(struct redis *redis, const char *key)
+{
+	struct redis_link *link = take_link(redis, key);
+	bool takes;
+
+	if (link == NULL)
+		return false;
+	takes = redis_link_takes_writes(link);
+	give_links(redis, &link, 1);
+	return takes;
+}
+
 void
 redis_request_free(struct redis_request *request)
 {

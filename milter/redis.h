@@ -98,6 +98,11 @@ enum redis_answer redis_tell(
 /* Would a request have a chance now?  Cheap. */
 bool redis_is_up(struct redis *redis);
 
+/* Does the server of this key remember what it is told?  Not for two seconds
+ * after it refused to (full, unable to save, not permitted, ...), and not while
+ * it is away.  Cheap. */
+bool redis_takes_writes(struct redis *redis, const char *key);
+
 /* Free commands and replies.  The request may be used again. */
 void redis_request_free(struct redis_request *request);
 

@@ -18,6 +18,9 @@ static const struct {
     {"BUSY ", REDIS_ERROR_UNFIT},
     {"DENIED ", REDIS_ERROR_UNFIT},
     {"ERR max number of clients", REDIS_ERROR_UNFIT},
+    {"OOM ", REDIS_ERROR_UNABLE},
+    {"MISCONF ", REDIS_ERROR_UNABLE},
+    {"NOREPLICAS ", REDIS_ERROR_UNABLE},
     {"ERR increment or decrement would overflow", REDIS_ERROR_HARMLESS},
 };
 

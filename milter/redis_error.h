@@ -9,6 +9,7 @@ enum redis_error {
 	REDIS_ERROR_HARMLESS, /* an answer like others: a counter is full */
 	REDIS_ERROR_REDIRECT, /* MOVED or ASK: not executed, go elsewhere */
 	REDIS_ERROR_REFUSED,  /* this command failed, the link is sound */
+	REDIS_ERROR_UNABLE,   /* so would any other that writes */
 	REDIS_ERROR_UNFIT,    /* this server cannot serve us now: leave it */
 };
 

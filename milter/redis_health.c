@@ -76,6 +76,9 @@ fall_ill(
 	char why[REDIS_WORDS_SIZE];
 	enum redis_news news;
 
+	if (redis_error_judge(resp_error(call->replies[refused])) ==
+	    REDIS_ERROR_UNABLE)
+		redis_link_note_refusal(call->link);
 	redis_link_where(call->link, where, sizeof where);
 	redis_error_clean(resp_error(call->replies[refused]), why, sizeof why);
 

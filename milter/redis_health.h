@@ -33,7 +33,7 @@ void redis_health_open(struct redis_health *health_r,
 void redis_health_close(struct redis_health *health);
 
 /* Look at the replies of a call that was answered.  True: none of its commands
- * was refused. */
+ * was refused.  A link that takes no writes at all is marked as such. */
 bool
 redis_health_note(struct redis_health *health, const struct redis_call *call);
 

@@ -17,6 +17,7 @@ enum {
 	PROVEN_MS = 1000,     /* a connection that has lasted so long is good */
 	GUARD_BYTES = 64,     /* at most */
 	LOOK_MS = 1000,	      /* without an address, look around so often */
+	REFUSAL_MS = 2000,    /* a refusal is believed for so long */
 };
 
 struct redis_link {
@@ -38,7 +39,8 @@ struct redis_link {
 	int64_t guard; /* of the last call */
 	size_t unsent; /* in the flow, as of late */
 
-	atomic_bool is_awake; /* the thread is about to look at the queue */
+	atomic_llong refused_ms; /* the last refusal, or 0 */
+	atomic_bool is_awake;	 /* the thread is about to look at the queue */
 
 	/* The thread's own. */
 	struct redis_flow *flow; /* NULL: not connected */
@@ -376,6 +378,20 @@ bool
 redis_link_is_up(struct redis_link *link)
 {
 	return atomic_load(&link->is_up);
+}
+
+void
+redis_link_note_refusal(struct redis_link *link)
+{
+	atomic_store(&link->refused_ms, redis_thread_now());
+}
+
+bool
+redis_link_takes_writes(struct redis_link *link)
+{
+	int64_t refused_ms = atomic_load(&link->refused_ms);
+
+	return refused_ms == 0 || redis_thread_now() - refused_ms > REFUSAL_MS;
 }
 
 bool

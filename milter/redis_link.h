@@ -58,6 +58,11 @@ bool redis_link_submit(struct redis_link *link, struct redis_call *call);
 
 bool redis_link_is_up(struct redis_link *link);
 
+/* The server has refused to remember something; false for the next two seconds:
+ * that it takes what is told. */
+void redis_link_note_refusal(struct redis_link *link);
+bool redis_link_takes_writes(struct redis_link *link);
+
 /* Wait for a connection, but not past the deadline. */
 bool redis_link_wait_up(struct redis_link *link, int64_t due_ms);
 

@@ -79,9 +79,11 @@ finish(struct redis_call *call)
 
 	if (call->is_answered && send_on(teller, tell))
 		return;
-	if (call->is_answered && !redis_health_note(teller->health, call) &&
-	    teller->cluster != NULL)
-		redis_cluster_refresh(teller->cluster);
+	if (call->is_answered && !redis_health_note(teller->health, call)) {
+		redis_link_note_refusal(call->link);
+		if (teller->cluster != NULL)
+			redis_cluster_refresh(teller->cluster);
+	}
 	free_tell(tell);
 }
 

@@ -29,8 +29,9 @@ store_redis_say(
 static void
 tell_fault(void *arg, bool up, const char *where, const char *why)
 {
-	const struct redis_store *store = arg;
+	struct redis_store *store = arg;
 
+	atomic_store(&store->was_away, true);
 	if (up)
 		store_redis_say(
 		    store, false, "Redis at %s is well again", where);
@@ -124,7 +125,8 @@ tidy(struct store *store, int64_t now)
 	(void)now;
 	if (!redis_is_up(self->redis) || !store_redis_prepare(self, key))
 		return;
-	if (steady - self->renewed_at >= RENEW_EVERY) {
+	if (atomic_exchange(&self->was_away, false) ||
+	    steady - self->renewed_at >= RENEW_EVERY) {
 		self->renewed_at = steady;
 		store_redis_refresh_secret(self);
 	}

@@ -2,6 +2,8 @@
 #ifndef STORE_REDIS_PARTS_H
 #define STORE_REDIS_PARTS_H
 
+#include <stdatomic.h>
+
 #include "redis.h"
 #include "store_redis.h"
 #include "store_redis_clock.h"
@@ -22,6 +24,7 @@ struct redis_store {
 	struct redis *redis;
 	struct redis_clock clock;
 	struct redis_secret secret;
+	atomic_bool was_away; /* Redis, which may have lost the secret */
 	struct sweep_queue sweeps;
 	store_say *report;
 	void *report_arg;

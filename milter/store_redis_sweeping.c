@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock_worth.h"
 #include "decay.h"
 #include "seconds.h"
 
@@ -26,6 +27,7 @@ struct sweeping {
 	struct redis_request removal;
 	struct kept_clock *kept;
 	size_t kept_count;
+	size_t pending; /* of those kept */
 	size_t abandoned;
 	size_t dropped;
 	const char **drop; /* fields; abandoned first attempts stand apart */
@@ -33,30 +35,26 @@ struct sweeping {
 	int64_t others;
 };
 
-static int64_t
-age_of(const struct sweeping *sweeping, int64_t clock)
-{
-	struct greylist_clock at = greylist_clock_decode(clock);
-
-	return seconds_between(
-	    sweeping->now, clock > 0 ? at.first_seen : at.last_passed);
-}
-
 static void
 sort_clock(struct sweeping *sweeping, const char *field, int64_t clock,
     enum clock_space space)
 {
-	const struct store_terms *terms = &sweeping->store->terms;
-	int64_t age = age_of(sweeping, clock);
-
-	if (clock > 0 && space == CLOCK_REAL && age >= terms->abandoned_after)
-		sweeping->give_up[sweeping->abandoned++] = field;
-	else if (clock == 0 ||
-	    age > (clock > 0 ? terms->pending_life : terms->worthy_life))
+	switch (
+	    clock_worth(clock, space, &sweeping->store->terms, sweeping->now)) {
+	case CLOCK_FORGOTTEN:
 		sweeping->drop[sweeping->dropped++] = field;
-	else
-		sweeping->kept[sweeping->kept_count++] =
-		    (struct kept_clock){field, clock};
+		return;
+	case CLOCK_ABANDONED:
+		sweeping->give_up[sweeping->abandoned++] = field;
+		return;
+	case CLOCK_PENDING:
+		sweeping->pending++;
+		break;
+	case CLOCK_PASSED:
+		break;
+	}
+	sweeping->kept[sweeping->kept_count++] =
+	    (struct kept_clock){field, clock};
 }
 
 static void
@@ -84,7 +82,7 @@ sort_field(struct sweeping *sweeping, const char *field, int64_t value)
 		sweeping->others++;
 }
 
-/* Those that go first come first: the oldest pending, then the oldest passed.
+/* All that are pending, then all that have passed, the oldest of each first.
  * Encoded, both are ordered by their distance from 0. */
 static int
 compare_worth(const void *a, const void *b)
@@ -104,15 +102,19 @@ compare_worth(const void *a, const void *b)
 static void
 drop_surplus(struct sweeping *sweeping)
 {
-	size_t cap = sweeping->store->terms.network_cap;
+	size_t pending = sweeping->pending;
+	const struct clock_surplus surplus =
+	    clock_surplus(sweeping->store->terms.network_cap, pending,
+		sweeping->kept_count - pending);
 
-	if (sweeping->kept_count <= cap)
+	if (surplus.pending + surplus.passed == 0)
 		return;
 	qsort(sweeping->kept, sweeping->kept_count, sizeof *sweeping->kept,
 	    compare_worth);
-	for (size_t i = 0; i < sweeping->kept_count - cap; i++)
+	for (size_t i = 0; i < surplus.pending; i++)
 		sweeping->drop[sweeping->dropped++] = sweeping->kept[i].field;
-	sweeping->kept_count = cap;
+	for (size_t i = pending; i < pending + surplus.passed; i++)
+		sweeping->drop[sweeping->dropped++] = sweeping->kept[i].field;
 }
 
 static void
@@ -194,11 +196,13 @@ sort_fields(struct sweeping *sweeping, const struct resp_reply *fields)
 	}
 }
 
-/* Whether another server has just done it. */
+/* Whether another server has just done it.  It may have come before the fields
+ * because of which the record passes for full; those must be told apart now. */
 static bool
 is_swept(const struct sweeping *sweeping)
 {
-	return sweeping->kept_count <= sweeping->store->terms.network_cap &&
+	return !sweeping->entry->full &&
+	    sweeping->kept_count <= sweeping->store->terms.network_cap &&
 	    sweeping->swept != 0 &&
 	    seconds_apart(sweeping->now, sweeping->swept) < SWEPT_JUST_NOW;
 }

@@ -65,6 +65,9 @@ trip_position(const struct redis_trip *trip, size_t stop)
 bool
 trip_ask(struct redis_trip *trip, struct redis *redis)
 {
+	for (size_t i = 0; i < trip->count; i++)
+		if (!redis_takes_writes(redis, trip->requests[i].key))
+			return false;
 	return !trip->failed &&
 	    redis_ask(redis, trip->requests, trip->count, 0) == REDIS_OK;
 }

@@ -38,7 +38,9 @@ const char *trip_key(const struct redis_trip *trip, size_t stop);
 /* Commands added so far: the number that the next one will have. */
 size_t trip_position(const struct redis_trip *trip, size_t stop);
 
-/* Go there and wait for the answers; false: STORE_DOWN. */
+/* Go there and wait for the answers; false: STORE_DOWN.  So it is where a server
+ * answers but takes no writes: a first attempt that is not remembered would
+ * have to wait for ever. */
 bool trip_ask(struct redis_trip *trip, struct redis *redis);
 
 /* The answer to a command, NULL if there is none. */
