@@ -73,6 +73,7 @@ inquiry_begin(struct gate *gate, struct inquiry *inquiry, int64_t now)
 	inquiry_end(gate, inquiry);
 	inquiry->begun = true;
 	inquiry->accepted = false;
+	inquiry->exempt = false;
 	inquiry->pairs_asked = 0;
 	facts->now = now;
 	facts->recipients = inquiry->recipients;
@@ -287,14 +288,26 @@ inquiry_settle_trial(
 }
 
 void
+inquiry_exempt(struct inquiry *inquiry)
+{
+	inquiry->exempt = true;
+	inquiry->refused = 0;
+	memset(&inquiry->earned, 0, sizeof inquiry->earned);
+}
+
+void
 inquiry_event(struct inquiry *inquiry, enum reputation_event event)
 {
-	reputation_add(&inquiry->earned, &inquiry->policy->weights, event);
+	if (!inquiry->exempt)
+		reputation_add(
+		    &inquiry->earned, &inquiry->policy->weights, event);
 }
 
 void
 inquiry_refused(struct inquiry *inquiry)
 {
+	if (inquiry->exempt)
+		return;
 	inquiry->refused++;
 	inquiry_event(inquiry, REPUTATION_REFUSED_RECIPIENT);
 }

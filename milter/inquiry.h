@@ -30,6 +30,7 @@ struct inquiry {
 	int64_t refused; /* recipients that the MTA refused, not yet counted */
 	bool begun;
 	bool accepted;
+	bool exempt; /* nothing is learned of this message's client */
 };
 
 /* Name the network under which a client is remembered, by the settings. */
@@ -55,6 +56,9 @@ void inquiry_settle(struct gate *gate, struct inquiry *inquiry,
  * before they could speak. */
 void inquiry_settle_trial(
     struct gate *gate, struct inquiry *inquiry, const struct outcome *outcome);
+
+/* Nothing is learned of a client that a rule accepts without the store. */
+void inquiry_exempt(struct inquiry *inquiry);
 
 /* Count an event towards the client's reputation. */
 void inquiry_event(struct inquiry *inquiry, enum reputation_event event);

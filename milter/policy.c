@@ -142,6 +142,23 @@ answer_mask(const struct rule *rule)
 	    (rule->own_stage < STAGE_DATA ? 1U << STAGE_DATA : 0);
 }
 
+/* Where nobody is deferred before DATA and somebody is answered there, nobody
+ * need wait for an answer before: to say at MAIL that a client is exempt would
+ * cost every message a wait, and save the exempt ones none. */
+static void
+drop_early_answers(struct policy *policy)
+{
+	const unsigned early = 1U << STAGE_MAIL | 1U << STAGE_RCPT;
+	unsigned deferrals = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].verdict != RULE_ACCEPT)
+			deferrals |= answer_mask(&policy->rules[i]);
+	if ((policy->stage_mask >> STAGE_DATA & 1U) != 0 &&
+	    (deferrals & early) == 0)
+		policy->stage_mask &= ~early;
+}
+
 static void
 plan_stages(struct policy *policy)
 {
@@ -159,6 +176,7 @@ plan_stages(struct policy *policy)
 	}
 	if (policy->last_stage != STAGE_RCPT)
 		policy->stage_mask |= 1U << policy->last_stage;
+	drop_early_answers(policy);
 }
 
 bool

@@ -162,6 +162,19 @@ set_elapsed(struct session *session, int64_t now)
 	    now > session->opened ? now - session->opened : 0;
 }
 
+/* Also where MAIL is not answered, so that recipients which the MTA refuses to an
+ * exempt client are not held against it. */
+static void
+note_exemption(struct session *session)
+{
+	struct inquiry *inquiry = &session->inquiry;
+	struct outcome outcome =
+	    decide(inquiry->policy, &inquiry->facts, NULL, STAGE_MAIL, NULL);
+
+	if (outcome.verdict == VERDICT_ACCEPT && outcome.rule != NULL)
+		inquiry_exempt(inquiry);
+}
+
 enum action
 session_mail(struct session *session, const struct session_envelope *envelope,
     int64_t now, struct reply *reply_r)
@@ -172,6 +185,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	session_set_sender(session, envelope);
 	inquiry_begin(session->gate, &session->inquiry, now);
 	set_elapsed(session, now);
+	note_exemption(session);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&
 	    !session->helo_counted) {
 		session->helo_counted = true;
