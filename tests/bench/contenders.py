@@ -19,12 +19,13 @@ POLICY = policies.OWN_NETWORKS + policies.response(
     "ip-reputation", policies.POOR) + policies.response(
     "server-busy", policies.BUSY.format("%{client_addr}")) + '''
 rule "postmaster" { recipient = {"postmaster@*", "abuse@*"}  verdict = accept }
-rule "store is away" { store_down = true  verdict = accept }
-rule "good standing" { known = true  verdict = accept }
-rule "poor reputation" { reputation_below = -30
+rule "store is away" { store_down = true  at = data  verdict = accept }
+rule "poor reputation" { reputation_below = -30  at = data
     verdict = greylist  by = client  delay = 30m  response = "ip-reputation" }
-rule "too many at once" { messages_above = 100  within = 1h
-    verdict = defer  response = "server-busy" }
+rule "good standing" { reputation_above = 50  at = data  verdict = accept }
+rule "too many at once" { messages_above = 200  within = 1h  at = data
+    scale_by_reputation = true  verdict = defer  response = "server-busy" }
+rule "known" { known = true  at = data  verdict = accept }
 rule "to be known" { client = "198.18.0.0/15"
     verdict = greylist  by = triplet  delay = 1s  response = "greylisted"
     at = data }
