@@ -1,0 +1,63 @@
+#!/bin/sh
+# check_layers.sh SOURCE ARCHIVE: each library is known to the modules that are
+# meant to know it, and the pure core calls nothing but arithmetic and strings.
+set -u
+source=$1 archive=$2
+bad=0
+
+complain() {
+	echo "$*" >&2
+	bad=1
+}
+
+# only HEADER MODULE...: no other file in milter/ includes it.
+only() {
+	header=$1
+	shift
+	for file in $(cd "$source/milter" && grep -l "#include <$header" ./*.[ch]); do
+		case " $* " in
+		*" $(basename "${file%.[ch]}") "*) ;;
+		*) complain "$file includes <$header>, which is for $* alone" ;;
+		esac
+	done
+}
+
+# pure MODULE...: these call each other and the C library's harmless part.
+pure() {
+	objects=$(mktemp -d) || exit 2
+	for module in "$@"; do
+		object=$(ar t "$archive" | grep -E "(^|[-/])$module\.o\$")
+		ar p "$archive" "${object:-none}" >"$objects/$module.o" ||
+			complain "there is no $module.o in $archive"
+	done
+	nm --defined-only "$objects"/*.o | awk 'NF == 3 { print $3 }' |
+		sort -u >"$objects/defined"
+	for module in "$@"; do
+		nm -u "$objects/$module.o" | awk '{ print $2 }' |
+			sed 's/^__\(.*\)_chk$/\1/; s/^__isoc99_//; s/^__isoc23_//' |
+			grep -Evx "$harmless" |
+			grep -Fvxf "$objects/defined" |
+			while read -r symbol; do
+				echo "$module.o is meant to be pure and uses $symbol"
+			done
+	done >"$objects/complaints"
+	[ -s "$objects/complaints" ] && complain "$(cat "$objects/complaints")"
+	rm -rf "$objects"
+}
+
+strings='mem(cpy|move|set|cmp|chr)|str[a-z]*|snprintf|vsnprintf|qsort|bsearch'
+numbers='abs|labs|fabs|floor|ceil|l*lround|exp|exp2|log|log2|pow|fmin|fmax|l*abs'
+text='strto[a-z]*|inet_ntop|inet_pton|__ctype_[a-z_]*|ato[a-z]*|to(lower|upper)'
+compiler='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan)_.*|_?_errno_location'
+# Neighbours that are not pure as a whole: these read and change nothing.
+readers='list_has_[a-z]+|hostname_clean'
+harmless="$strings|$numbers|$text|$compiler|$readers"
+
+only libmilter/ filter
+only hiredis/ resp resp_reply
+only confuse.h conf_file
+only libpsl.h hostname gate gate_parts
+only openssl/ redis_tls redis_stream triplet secret
+# shellcheck disable=SC2046 # a list of words
+pure $(sed '/^#/d; /^$/d' "$source/tests/pure_modules")
+[ $bad -eq 0 ]
