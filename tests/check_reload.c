@@ -1,0 +1,97 @@
+#include "reload.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+static const struct row {
+	const char *when;
+	const char *section;
+	const char *name;
+	const char *value;
+	const char *told; /* "": it takes effect at once */
+} rows[] = {
+    {"the socket is open already", "", "socket", "inet:8891@127.0.0.1",
+	"socket "},
+    {"a mode is a number, and matters when the socket is made", "",
+	"socket_mode", "0600", "socket_mode "},
+    {"root is gone", "", "user", "nobody", "user "},
+    {"the links to Redis are made", "redis", "servers", "redis1.example:6379",
+	"redis.servers "},
+    {"a yes or no of the redis section as well", "redis", "tls", "true",
+	"redis.tls "},
+    {"the store has its half-life", "reputation", "half_life", "9d",
+	"reputation.half_life "},
+    {"a real number of the store as well", "reputation", "abandoned", "7.5",
+	"reputation.abandoned "},
+    {"a name that merely begins the same is no such setting", "reputation",
+	"accepted", "0.75", ""},
+    {"the delay is for rules, which are read anew", "", "delay", "17m", ""},
+    {"so are thresholds of load", "load", "sessions", "77", ""},
+};
+
+static void
+append_name(void *arg, const char *name)
+{
+	(void)strcat(arg, name);
+	(void)strcat(arg, " ");
+}
+
+static void
+change(struct settings *settings, const struct row *row)
+{
+	char why[SETTING_WHY_SIZE] = "no such setting";
+
+	for (size_t i = 0; i < setting_count; i++) {
+		const struct setting *setting = &setting_table[i];
+
+		if (strcmp(setting->section, row->section) == 0 &&
+		    strcmp(setting->name, row->name) == 0) {
+			ck_assert_msg(setting_assign(settings, setting,
+					  &row->value, 1, why),
+			    "%s: %s", row->name, why);
+			return;
+		}
+	}
+	ck_abort_msg("%s: %s", row->name, why);
+}
+
+START_TEST(each_change_is_told_if_it_has_to_wait)
+{
+	const struct row *row = &rows[_i];
+	struct settings before;
+	struct settings after;
+	char told[256] = "";
+
+	ck_assert(settings_init(&before));
+	ck_assert(settings_init(&after));
+	reload_compare(&before, &after, append_name, told);
+	ck_assert_str_eq(told, "");
+	change(&after, row);
+	reload_compare(&before, &after, append_name, told);
+	ck_assert_msg(
+	    strcmp(told, row->told) == 0, "%s: told \"%s\"", row->when, told);
+	settings_clear(&before);
+	settings_clear(&after);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("reload");
+	TCase *tests = tcase_create("rules");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(
+	    tests, each_change_is_told_if_it_has_to_wait, 0, COUNT(rows));
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
