@@ -19,6 +19,7 @@ from lib import milterclient
 
 HEAD = '''\
 socket = "@SOCKET@"
+user = ""
 pid_file = ""
 log = stderr
 '''

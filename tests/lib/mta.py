@@ -313,8 +313,9 @@ FEATURE(`accept_unqualified_senders')dnl
 LOCAL_DOMAIN(`{LOCAL_DOMAINS}')dnl
 {self._listeners()}{self._filters()}{self.settings}MAILER(`local')dnl
 MAILER(`smtp')dnl
-LOCAL_RULE_0
-R{ANYBODY_BUT}$* <@ $=w .> $*\t$#error $@ 5.1.1 $: "550 User unknown"
+LOCAL_RULESETS
+SLocal_localaddr
+R{ANYBODY_BUT}$*\t$#error $@ 5.1.1 $: "550 User unknown"
 """
 
     def _listeners(self):

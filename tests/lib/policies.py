@@ -2,7 +2,7 @@
 
 GREYLISTED = "451 4.7.1 Greylisted, try again after some time."
 POOR = "451 4.7.1 IP Reputation Greylisted."
-BUSY = "451 4.7.500 Server busy. Please try again later from [{}]"
+BUSY = "451 4.7.500 Server busy. Please try again later from [{}]."
 
 OWN_NETWORKS = '''
 rule "own networks" { client = {"10.0.0.0/8", "fd00::/8"}  verdict = accept }
