@@ -262,18 +262,29 @@ decide(const struct policy *policy, const struct facts *facts,
 	return outcome;
 }
 
+/* An accept rule about the recipient is for that recipient: if it carried the
+ * others through, abuse@ would be a master key. */
+static int
+rank(const struct outcome *outcome)
+{
+	static const int ranks[] = {[VERDICT_ASK] = 0,
+	    [VERDICT_ACCEPT] = 1,
+	    [VERDICT_WAIT] = 2,
+	    [VERDICT_DEFER] = 3};
+
+	if (outcome->verdict == VERDICT_ACCEPT && outcome->rule != NULL &&
+	    outcome->rule->of_recipient)
+		return 4;
+	return ranks[outcome->verdict];
+}
+
 /* Which of two recipients' outcomes speaks for the whole message.  A rule on
  * trial would have deferred it only if no recipient could have passed. */
 static bool
 speaks_before(const struct outcome *a, const struct outcome *b)
 {
-	static const int rank[] = {[VERDICT_ASK] = 0,
-	    [VERDICT_ACCEPT] = 1,
-	    [VERDICT_WAIT] = 2,
-	    [VERDICT_DEFER] = 3};
-
-	if (a->verdict != b->verdict)
-		return rank[a->verdict] < rank[b->verdict];
+	if (rank(a) != rank(b))
+		return rank(a) < rank(b);
 	if (a->verdict == VERDICT_ACCEPT)
 		return a->observed == NULL && b->observed != NULL;
 	return a->verdict == VERDICT_DEFER && a->wait < b->wait;

@@ -96,6 +96,19 @@ asks_kind(const struct rule *rule, enum value_kind kind)
 	return false;
 }
 
+/* Whether it asks who the client is, so that nobody else can meet it. */
+static bool
+asks_client(const struct rule *rule)
+{
+	static const char *const names[] = {
+	    "client", "client_list", "client_name", "authenticated", "user"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (asks(rule, names[i]))
+			return true;
+	return false;
+}
+
 static enum stage
 own_stage(const struct rule *rule)
 {
@@ -122,6 +135,9 @@ plan_rules(struct policy *policy)
 		unsigned own;
 
 		rule->own_stage = own_stage(rule);
+		rule->of_client = asks_client(rule);
+		rule->of_recipient =
+		    asks(rule, "recipient") || asks(rule, "recipient_list");
 		own = 1U << rule->own_stage;
 		rule->stage_mask = own | (waits & ~(own - 1));
 		if (!rule->observe)
@@ -187,6 +203,21 @@ policy_caps(const struct policy *policy, const struct rule *rule)
 }
 
 static void
+plan_delay(struct policy *policy)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
+		    !rule->observe && rule->terms.delay > longest)
+			longest = rule->terms.delay;
+	}
+	policy->longest_delay = longest > 0 ? longest : policy->settings.delay;
+}
+
+static void
 plan_clocks(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->rule_count; i++) {
@@ -226,8 +257,9 @@ plan_rule_wants(struct policy *policy, const struct rule *rule)
 	if (asks_kind(rule, VALUE_HEADERS) ||
 	    asks_kind(rule, VALUE_HEADER_NUMBER))
 		policy->wants_headers = true;
+	/* Its headers are a part of a message's size. */
 	if (asks_kind(rule, VALUE_SIZE))
-		policy->wants_body = true;
+		policy->wants_body = policy->wants_headers = true;
 	if (asks(rule, "unknown_commands_above"))
 		policy->wants_unknown = true;
 	if (asks(rule, "refused_recipients_above") ||
@@ -285,5 +317,6 @@ policy_plan(struct policy *policy)
 	plan_rules(policy);
 	plan_stages(policy);
 	plan_clocks(policy);
+	plan_delay(policy);
 	plan_wants(policy);
 }

@@ -36,6 +36,8 @@ struct rule {
 	const struct response *reply; /* NULL for accept */
 	bool observe;
 	bool uncapped; /* the delay cap does not apply */
+	bool of_recipient; /* it asks who the recipient is */
+	bool of_client;	   /* it asks who the client is: see inquiry_exempt() */
 	struct condition *conditions;
 	size_t condition_count;
 	enum stage own_stage; /* when its own facts are known */
@@ -77,6 +79,8 @@ struct policy {
 	bool clocks_used[CLOCK_SPACES];
 	bool client_clocks_used[CLOCK_SPACES];
 	struct reputation_weights weights; /* of events, from the settings */
+	/* How long a pair waits at most for a real greylist rule. */
+	int64_t longest_delay;
 	unsigned stage_mask; /* 1 << stage: where any rule may answer */
 	/* Which steps of the dialogue the MTA must show at all. */
 	bool wants_rcpt;

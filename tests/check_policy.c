@@ -164,7 +164,7 @@ static const struct {
 	LEARN_NOTHING
 	"rule \"a\" { header_above = \"A: 1\" verdict = accept }\n",
 	".h...e"},
-    {"a size with the body", LEARN_NOTHING SIZE, "r.b..e"},
+    {"a size with headers and body", LEARN_NOTHING SIZE, "rhb..e"},
     {"a rule on trial as a real one", LEARN_NOTHING ON_TRIAL, "rh...e"},
     {"unknown commands",
 	LEARN_NOTHING
