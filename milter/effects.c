@@ -78,7 +78,7 @@ static enum store_mark
 pass_mark(const struct policy *policy, const struct greylist_clock *clock,
     bool carried, int64_t now)
 {
-	struct greylist_terms terms = {policy->settings.delay,
+	struct greylist_terms terms = {policy->longest_delay,
 	    policy->settings.retry_window, policy->settings.keep};
 	int64_t wait;
 
@@ -168,6 +168,10 @@ effects_of_trial(const struct policy *policy, const struct facts *facts,
 			    trial_mark(policy, &recipient->clock[space],
 				outcome->triplet_passed[space], stopped,
 				facts->now);
+		/* Or a pass on trial would be forgotten sooner than a real
+		 * one, and the trial would look worse than the rule. */
+		if (effects_r->pairs[i][space] == MARK_PASSED)
+			effects_r->worthy = true;
 	}
 	if (policy->client_clocks_used[space] &&
 	    facts->clock_certainty == FACT_KNOWN)
