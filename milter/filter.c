@@ -150,7 +150,7 @@ ask_for_macros(SMFICTX *ctx)
 		"j {client_resolve} {daemon_name} {daemon_port}"
 		" {daemon_addr} {if_addr}"},
 	    {SMFIM_ENVFROM, "i {auth_type} {auth_authen} {tls_version}"},
-	    {SMFIM_ENVRCPT, "i {rcpt_mailer}"},
+	    {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host}"},
 	    {SMFIM_DATA, "i"},
 	    {SMFIM_EOM, "i"},
 	};
@@ -352,6 +352,16 @@ is_refused(SMFICTX *ctx)
 	return mailer != NULL && strcmp(mailer, "error") == 0;
 }
 
+/* {rcpt_host} is then the enhanced code.  That the mail server has a problem for
+ * now is no fault of the client. */
+static bool
+is_refused_for_good(SMFICTX *ctx)
+{
+	const char *code = macro(ctx, "{rcpt_host}");
+
+	return code == NULL || code[0] != '4';
+}
+
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **arguments)
 {
@@ -363,7 +373,8 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 		return leave(SMFIS_CONTINUE);
 	tell_queue_id(ctx, link);
 	if (is_refused(ctx)) {
-		session_refused_recipient(link->session);
+		if (is_refused_for_good(ctx))
+			session_refused_recipient(link->session);
 		return leave_step(link, SMFIP_NR_RCPT, SMFIS_CONTINUE);
 	}
 	action =
