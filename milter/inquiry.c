@@ -270,8 +270,10 @@ inquiry_settle(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 		    inquiry->last_used, &effects);
 		inquiry->accepted = true;
 	}
-	if (effects.hammered)
+	if (effects.hammered && !inquiry->hammered) {
+		inquiry->hammered = true;
 		inquiry_event(inquiry, REPUTATION_HAMMERING);
+	}
 	if (effects.passes > 0)
 		inquiry_event(inquiry, REPUTATION_GREYLIST_PASSED);
 	hand_over(gate, inquiry, &effects);

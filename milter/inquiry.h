@@ -28,6 +28,7 @@ struct inquiry {
 	int64_t last_used;	       /* of the record */
 	struct reputation_sums earned; /* by what the client did so far */
 	int64_t refused; /* recipients that the MTA refused, not yet counted */
+	bool hammered;	 /* counted, once a session */
 	bool begun;
 	bool accepted;
 	bool exempt; /* nothing is learned of this message's client */
@@ -57,7 +58,7 @@ void inquiry_settle(struct gate *gate, struct inquiry *inquiry,
 void inquiry_settle_trial(
     struct gate *gate, struct inquiry *inquiry, const struct outcome *outcome);
 
-/* Nothing is learned of a client that a rule accepts without the store. */
+/* Nothing is learned of a client that a rule accepts for who it is. */
 void inquiry_exempt(struct inquiry *inquiry);
 
 /* Count an event towards the client's reputation. */

@@ -35,15 +35,19 @@ holder_of(const struct inquiry *inquiry, enum limit_by by)
 	return NULL;
 }
 
+/* A message with more recipients than the limit fits when nobody else took any:
+ * it could never get through otherwise. */
 static int64_t
-units_of(const struct inquiry *inquiry, enum limit_kind kind)
+units_of(const struct inquiry *inquiry, const struct limit *limit)
 {
-	switch (kind) {
+	int64_t recipients = inquiry->facts.recipients_seen;
+
+	switch (limit->kind) {
 	case LIMIT_CONNECTIONS:
 	case LIMIT_MESSAGES:
 		return 1;
 	case LIMIT_RECIPIENTS:
-		return inquiry->facts.recipients_seen;
+		return recipients < limit->above ? recipients : limit->above;
 	case LIMIT_REFUSED:
 		break;
 	}
@@ -102,7 +106,7 @@ take_of(const struct inquiry *inquiry, const struct limit *limit)
 	    .holder = holder_of(inquiry, limit->by),
 	    .of_host = limit->by == LIMIT_BY_HOST,
 	    .period = limit->period,
-	    .units = units_of(inquiry, limit->kind)};
+	    .units = units_of(inquiry, limit)};
 
 	return take;
 }
@@ -213,8 +217,7 @@ limits_of_connection(
 		const struct limit *limit = &policy->limits[i];
 
 		if (limit->kind != LIMIT_CONNECTIONS ||
-		    (limit->by != LIMIT_BY_NETWORK &&
-			limit->by != LIMIT_BY_HOST) ||
+		    !has_holder(inquiry, limit->by) ||
 		    inquiry->limits[i].certainty == FACT_KNOWN)
 			continue;
 		takes_r[count] = take_of(inquiry, limit);

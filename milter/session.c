@@ -171,7 +171,8 @@ note_exemption(struct session *session)
 	struct outcome outcome =
 	    decide(inquiry->policy, &inquiry->facts, NULL, STAGE_MAIL, NULL);
 
-	if (outcome.verdict == VERDICT_ACCEPT && outcome.rule != NULL)
+	if (outcome.verdict == VERDICT_ACCEPT && outcome.rule != NULL &&
+	    outcome.rule->of_client)
 		inquiry_exempt(inquiry);
 }
 
@@ -254,7 +255,6 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 		return ACTION_CONTINUE;
 	set_elapsed(session, now);
 	inquiry->facts.complete = true;
-	learn_from_message(session);
 	if (!inquiry->accepted) {
 		action = answer_whole(session, STAGE_EOM, reply_r);
 		if (action == ACTION_DEFER)
@@ -262,7 +262,9 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	} else if (inquiry->policy->observes_eom) {
 		observe_accepted(session);
 	}
+	/* A deferred message is learned from when it comes again and passes. */
 	if (inquiry->begun) {
+		learn_from_message(session);
 		inquiry_event(inquiry, REPUTATION_ACCEPTED);
 		end_message(session);
 	}

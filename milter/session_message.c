@@ -151,6 +151,19 @@ unfold(char *value)
 	*out = '\0';
 }
 
+/* The first one goes: what an earlier filter adds comes last. */
+static void
+drop_first_header(struct session *session)
+{
+	struct facts *facts = &session->inquiry.facts;
+
+	free((char *)session->headers[0].name);
+	free((char *)session->headers[0].value);
+	facts->header_count--;
+	memmove(&session->headers[0], &session->headers[1],
+	    facts->header_count * sizeof session->headers[0]);
+}
+
 void
 session_header(struct session *session, const char *name, const char *value)
 {
@@ -160,9 +173,10 @@ session_header(struct session *session, const char *name, const char *value)
 	if (name == NULL || value == NULL)
 		return;
 	facts->size += (int64_t)(strlen(name) + strlen(value) + 4);
-	if (facts->header_count == SESSION_HEADERS_MAX ||
-	    !is_wanted(session->inquiry.policy, name))
+	if (!is_wanted(session->inquiry.policy, name))
 		return;
+	if (facts->header_count == SESSION_HEADERS_MAX)
+		drop_first_header(session);
 	while (*value == ' ' || *value == '\t')
 		value++;
 	header = &session->headers[facts->header_count];
