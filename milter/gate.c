@@ -83,6 +83,8 @@ gate_publish(struct gate *gate, struct policy *policy)
 {
 	struct policy *old;
 
+	/* Before anybody needs them: an unknown list makes no rule hold. */
+	lists_refresh(gate->lists, policy, NULL);
 	pthread_mutex_lock(&gate->mutex);
 	old = gate->policy;
 	gate->policy = policy;

@@ -25,9 +25,11 @@ struct entry {
 	struct list_snapshot *snapshot; /* NULL: never loaded */
 };
 
-/* Only the background thread adds and removes entries and reads sources; the
- * mutex guards the array and the snapshot pointers against the sessions. */
+/* One thread at a time refreshes: it adds and removes entries and reads sources.
+ * The other mutex guards the array and the snapshot pointers against the
+ * sessions. */
 struct lists {
+	pthread_mutex_t refreshing;
 	pthread_mutex_t mutex;
 	struct entry entries[ENTRIES_MAX];
 	size_t count;
@@ -58,7 +60,14 @@ lists_open(void)
 {
 	struct lists *lists = calloc(1, sizeof *lists);
 
-	if (lists != NULL && pthread_mutex_init(&lists->mutex, NULL) != 0) {
+	if (lists == NULL)
+		return NULL;
+	if (pthread_mutex_init(&lists->mutex, NULL) != 0) {
+		free(lists);
+		return NULL;
+	}
+	if (pthread_mutex_init(&lists->refreshing, NULL) != 0) {
+		pthread_mutex_destroy(&lists->mutex);
 		free(lists);
 		return NULL;
 	}
@@ -79,6 +88,7 @@ lists_close(struct lists **lists)
 		return;
 	for (size_t i = 0; i < (*lists)->count; i++)
 		entry_clear(&(*lists)->entries[i]);
+	pthread_mutex_destroy(&(*lists)->refreshing);
 	pthread_mutex_destroy(&(*lists)->mutex);
 	free(*lists);
 	*lists = NULL;
@@ -91,6 +101,15 @@ is_source(const struct entry *entry, const struct list_source *source)
 	    strcmp(entry->name, source->name) == 0;
 }
 
+static bool
+is_used(const struct entry *entry, const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->list_count; i++)
+		if (is_source(entry, &policy->lists[i]))
+			return true;
+	return false;
+}
+
 static struct entry *
 find(struct lists *lists, const struct list_source *source)
 {
@@ -100,18 +119,18 @@ find(struct lists *lists, const struct list_source *source)
 	return NULL;
 }
 
+/* Sessions of an earlier policy may still read its lists, and the next reload may
+ * name them again; so they go only when their room is needed. */
 static void
 drop_unused(struct lists *lists, const struct policy *policy)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < lists->count; i++) {
-		bool used = false;
+	if (lists->count + policy->list_count <= ENTRIES_MAX)
+		return;
 
-		for (size_t j = 0; j < policy->list_count; j++)
-			if (is_source(&lists->entries[i], &policy->lists[j]))
-				used = true;
-		if (used)
+	for (size_t i = 0; i < lists->count; i++) {
+		if (is_used(&lists->entries[i], policy))
 			lists->entries[kept++] = lists->entries[i];
 		else
 			entry_clear(&lists->entries[i]);
@@ -225,6 +244,7 @@ void
 lists_refresh(
     struct lists *lists, const struct policy *policy, struct store *store)
 {
+	pthread_mutex_lock(&lists->refreshing);
 	pthread_mutex_lock(&lists->mutex);
 	drop_unused(lists, policy);
 	add_missing(lists, policy);
@@ -232,11 +252,14 @@ lists_refresh(
 	for (size_t i = 0; i < lists->count; i++) {
 		struct entry *entry = &lists->entries[i];
 
+		if (!is_used(entry, policy))
+			continue;
 		if (!entry->shared)
 			refresh_file(lists, entry);
 		else if (store != NULL)
 			refresh_shared(lists, entry, store);
 	}
+	pthread_mutex_unlock(&lists->refreshing);
 }
 
 void

@@ -1,6 +1,6 @@
 /* lists -- the lists in use, each replaced whole when its source changes.
  *
- * A source is a file, or a shared list of the store.  One background thread
+ * A source is a file, or a shared list of the store.  A background thread
  * keeps them fresh; sessions hold snapshots, so a list never changes or goes
  * away under a message.  A source that cannot be read leaves the last good
  * list in place. */
@@ -20,8 +20,8 @@ struct list_snapshot;
 struct lists *lists_open(void);
 void lists_close(struct lists **lists);
 
-/* Read what has changed.  Sources that the policy does not name are dropped.
- * Shared lists are skipped when `store` is NULL. */
+/* Read what has changed, and what the policy names for the first time.  Shared
+ * lists are skipped when `store` is NULL. */
 void lists_refresh(
     struct lists *lists, const struct policy *policy, struct store *store);
 
