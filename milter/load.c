@@ -141,7 +141,8 @@ bool
 load_latch_step(const struct load_latch_terms *terms, struct load_latch *latch,
     double load, int64_t now)
 {
-	double low = terms->threshold - terms->hysteresis;
+	double low =
+	    fmax(terms->threshold - terms->hysteresis, terms->threshold / 2);
 
 	if (!load_is_sane(load))
 		return latch->crossed;

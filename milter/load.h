@@ -80,7 +80,8 @@ struct load_latch {
 
 /* Take the load at `now` into account and tell whether the threshold is
  * crossed.  It is crossed at once when the load is at or above it (0.80 crosses
- * 0.80).  It is left when the load is below threshold - hysteresis and was last
+ * 0.80).  It is left when the load is below threshold - hysteresis (but never
+ * less than half the threshold, or a low one could not be left) and was last
  * at or above the threshold `dwell` or more seconds ago.  Nonsense changes
  * nothing.  A clock that goes back restarts the dwell. */
 bool load_latch_step(const struct load_latch_terms *terms,
