@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -155,25 +156,68 @@ endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size)
 	    error != 0 ? strerror(error) : "libmilter told syslog why");
 }
 
-bool
-endpoint_give(
-    const struct socket_spec *spec, const char *group, char *why_r, size_t size)
+/* Both keep their value where there is nothing to look up. */
+static bool
+find_owner(const char *user, uid_t *uid_r, gid_t *gid_r)
+{
+	const struct passwd *found;
+
+	if (user[0] == '\0')
+		return true;
+	errno = 0;
+	found = getpwnam(user);
+	if (found == NULL)
+		return false;
+	*uid_r = found->pw_uid;
+	*gid_r = found->pw_gid;
+	return true;
+}
+
+static bool
+find_group(const char *group, gid_t *gid_r)
 {
 	const struct group *found;
 
-	if (spec->family != SOCKET_UNIX || group[0] == '\0')
+	if (group[0] == '\0')
 		return true;
 	errno = 0;
 	found = getgrnam(group);
-	if (found == NULL) {
-		(void)snprintf(why_r, size, "the socket's group %s: %s", group,
-		    errno != 0 ? strerror(errno) : "no such group");
+	if (found == NULL)
+		return false;
+	*gid_r = found->gr_gid;
+	return true;
+}
+
+static const char *
+reason(const char *otherwise)
+{
+	return errno != 0 ? strerror(errno) : otherwise;
+}
+
+bool
+endpoint_give(const struct socket_spec *spec, const char *user,
+    const char *group, char *why_r, size_t size)
+{
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
+
+	if (spec->family != SOCKET_UNIX)
+		return true;
+	if (!find_owner(user, &uid, &gid)) {
+		(void)snprintf(why_r, size, "the user %s: %s", user,
+		    reason("no such user"));
 		return false;
 	}
-	if (lchown(spec->path, (uid_t)-1, found->gr_gid) != 0) {
-		(void)snprintf(why_r, size,
-		    "cannot give %s to the group %s: %s", spec->path, group,
-		    strerror(errno));
+	if (!find_group(group, &gid)) {
+		(void)snprintf(why_r, size, "the socket's group %s: %s", group,
+		    reason("no such group"));
+		return false;
+	}
+	if (uid == (uid_t)-1 && gid == (gid_t)-1)
+		return true;
+	if (lchown(spec->path, uid, gid) != 0) {
+		(void)snprintf(why_r, size, "cannot give %s away: %s",
+		    spec->path, strerror(errno));
 		return false;
 	}
 	return true;

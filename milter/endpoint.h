@@ -20,10 +20,12 @@ bool endpoint_clear(const struct socket_spec *spec, char *why_r, size_t size);
  * its reason to nobody but syslog. */
 void endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size);
 
-/* Give a unix socket to this group, unless that is "".  True, and nothing done,
- * for the others.  Its mode comes from the umask under which it is made: setting
- * it later could be led astray by a symbolic link. */
-bool endpoint_give(const struct socket_spec *spec, const char *group,
+/* Give a unix socket to this user and this group; "" is nobody in particular, and
+ * the user's own group.  True, and nothing done, for other sockets.  Its mode
+ * comes from the umask under which it is made: setting it later could be led
+ * astray by a symbolic link. */
+bool endpoint_give(const struct socket_spec *spec, const char *user,
+    const char *group,
     char *why_r, size_t size);
 
 /* Remove a unix socket; a no-op for the others. */

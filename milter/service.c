@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "endpoint.h"
@@ -62,8 +63,10 @@ open_socket(struct service *service, char *why_r, size_t size)
 		endpoint_explain(&service->spec, why_r, size);
 		return false;
 	}
-	return endpoint_give(
-	    &service->spec, settings->socket_group, why_r, size);
+	/* Only root can give it away, and only root becomes somebody else. */
+	return endpoint_give(&service->spec,
+	    geteuid() == 0 ? settings->user : "", settings->socket_group, why_r,
+	    size);
 }
 
 /* All that may need root. */

@@ -110,13 +110,13 @@ END_TEST
 
 START_TEST(without_a_group_it_keeps_its_own)
 {
-	ck_assert(endpoint_give(&spec, "", why, sizeof why));
+	ck_assert(endpoint_give(&spec, "", "", why, sizeof why));
 }
 END_TEST
 
 START_TEST(a_group_that_does_not_exist_is_named)
 {
-	ck_assert(!endpoint_give(&spec, "no-such-group", why, sizeof why));
+	ck_assert(!endpoint_give(&spec, "", "no-such-group", why, sizeof why));
 	ck_assert_ptr_nonnull(strstr(why, "no-such-group: no such group"));
 }
 END_TEST
