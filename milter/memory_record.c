@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock_worth.h"
 #include "seconds.h"
 
 #define ALLOCATION 16 /* what an allocator adds to each piece, about */
@@ -175,51 +176,53 @@ remove_pair(struct memory_record *record, struct memory_pair *pair)
 	*pair = record->pairs[--record->pair_count];
 }
 
-/* Seconds since a clock was started or passed. */
-static int64_t
-clock_age(int64_t clock, int64_t now)
+static enum clock_worth
+worth_of(const struct memory_pair *pair, const struct store_terms *terms,
+    int64_t now)
 {
-	struct greylist_clock at = greylist_clock_decode(clock);
-
-	return seconds_between(now, clock > 0 ? at.first_seen : at.last_passed);
+	return clock_worth(
+	    pair->clock, (enum clock_space)pair->space, terms, now);
 }
 
-static bool
-is_forgotten(int64_t clock, const struct store_terms *terms, int64_t now)
+/* The pair that makes room for one more, which is pending or else has passed.
+ * Abandoned attempts count as pending: those that memory_record_prune() has left
+ * are just being asked for. */
+static struct memory_pair *
+least_worthy(const struct memory_record *record,
+    const struct store_terms *terms, bool one_pending, int64_t now)
 {
-	return clock_age(clock, now) >
-	    (clock > 0 ? terms->pending_life : terms->worthy_life);
-}
+	struct memory_pair *oldest[] = {NULL, NULL}; /* passed, pending */
+	size_t counts[] = {!one_pending, one_pending};
+	bool pending;
 
-/* Whether clock `a` should make room rather than `b`. */
-static bool
-is_worth_less(
-    int64_t a, int64_t b, const struct store_terms *terms, int64_t now)
-{
-	bool a_forgotten = is_forgotten(a, terms, now);
+	for (size_t i = 0; i < record->pair_count; i++) {
+		struct memory_pair *pair = &record->pairs[i];
+		enum clock_worth worth = worth_of(pair, terms, now);
 
-	if (a_forgotten != is_forgotten(b, terms, now))
-		return a_forgotten;
-	if ((a > 0) != (b > 0))
-		return a > 0;
-	return clock_age(a, now) > clock_age(b, now);
+		if (worth == CLOCK_FORGOTTEN)
+			return pair;
+		pending = worth != CLOCK_PASSED;
+		counts[pending]++;
+		if (oldest[pending] == NULL ||
+		    clock_age(pair->clock, now) >
+			clock_age(oldest[pending]->clock, now))
+			oldest[pending] = pair;
+	}
+	pending =
+	    clock_surplus(terms->network_cap, counts[1], counts[0]).pending > 0;
+	/* only a cap of 1 can ask for the one that is still to come */
+	return oldest[pending] != NULL ? oldest[pending] : oldest[!pending];
 }
 
 static void
-make_room(
-    struct memory_record *record, const struct store_terms *terms, int64_t now)
+make_room(struct memory_record *record, const struct store_terms *terms,
+    bool one_pending, int64_t now)
 {
 	size_t cap = terms->network_cap > 0 ? terms->network_cap : 1;
-	struct memory_pair *least;
 
-	while (record->pair_count >= cap) {
-		least = &record->pairs[0];
-		for (size_t i = 1; i < record->pair_count; i++)
-			if (is_worth_less(record->pairs[i].clock, least->clock,
-				terms, now))
-				least = &record->pairs[i];
-		remove_pair(record, least);
-	}
+	while (record->pair_count >= cap)
+		remove_pair(
+		    record, least_worthy(record, terms, one_pending, now));
 }
 
 static bool
@@ -228,7 +231,7 @@ add_pair(struct memory_record *record, const struct store_terms *terms,
 {
 	struct memory_pair *pairs;
 
-	make_room(record, terms, now);
+	make_room(record, terms, pair->clock > 0, now);
 	pairs = grow(record->pairs, record->pair_count, &record->pair_room,
 	    sizeof *pairs);
 	if (pairs == NULL)
@@ -268,16 +271,6 @@ is_asked(const struct memory_pair *pair, char (*asked)[TRIPLET_SIZE],
 	return false;
 }
 
-/* Clocks of rules on trial say nothing about the sender: nobody told it to
- * come back. */
-static bool
-is_abandoned(const struct memory_pair *pair, const struct store_terms *terms,
-    int64_t now)
-{
-	return pair->space == CLOCK_REAL && pair->clock > 0 &&
-	    clock_age(pair->clock, now) >= terms->abandoned_after;
-}
-
 size_t
 memory_record_prune(struct memory_record *record,
     const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
@@ -287,13 +280,13 @@ memory_record_prune(struct memory_record *record,
 
 	for (size_t i = record->pair_count; i-- > 0;) {
 		struct memory_pair *pair = &record->pairs[i];
-		bool given_up = is_abandoned(pair, terms, now);
+		enum clock_worth worth = worth_of(pair, terms, now);
 
-		if (!given_up && !is_forgotten(pair->clock, terms, now))
+		if (worth != CLOCK_FORGOTTEN && worth != CLOCK_ABANDONED)
 			continue;
 		if (is_asked(pair, asked, asked_count))
 			continue;
-		abandoned += given_up;
+		abandoned += worth == CLOCK_ABANDONED;
 		remove_pair(record, pair);
 	}
 	return abandoned;

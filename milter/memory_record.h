@@ -79,8 +79,8 @@ int64_t memory_record_clock(const struct memory_record *record,
 bool memory_clock_mark(int64_t *clock, enum store_mark mark, int64_t now);
 
 /* The same for the clock of a pair.  When the record is full, the clock that is
- * worth the least makes room: one that is forgotten by now, else the oldest
- * that is pending, else the oldest that has passed. */
+ * worth the least makes room: one that is forgotten by now, else the oldest of
+ * the kind that clock_surplus() says. */
 bool memory_record_mark(struct memory_record *record,
     const struct store_terms *terms, const struct memory_pair *pair,
     enum store_mark mark, int64_t now);

@@ -213,20 +213,87 @@ START_TEST(a_flood_stays_within_the_cap)
 }
 END_TEST
 
-START_TEST(the_oldest_attempts_make_room)
+/* What a record is filled with, oldest first, and how much is left of each step:
+ * always the latest. */
+struct fill_step {
+	enum store_mark mark;
+	int count;
+	int64_t ago; /* when the last of them happened */
+	int left;
+};
+
+static const struct {
+	const char *when;
+	struct fill_step steps[2];
+} fill_rows[] = {
+    {"the oldest attempts make room for later ones",
+	{{MARK_FIRST, CAP, 2 * HOUR, CAP - 8}, {MARK_FIRST, 8, HOUR, 8}}},
+    {"an attempt that still waits outlives a flood of older ones",
+	{{MARK_FIRST, 1000, HOUR, CAP - 1}, {MARK_FIRST, 1, 10, 1}}},
+    {"a new attempt finds room among nothing but passes",
+	{{MARK_PASSED, CAP, HOUR, CAP - 1}, {MARK_FIRST, 1, 10, 1}}},
+    {"a flood of attempts leaves half of the room to passes",
+	{{MARK_PASSED, CAP, 2 * HOUR, CAP / 2},
+	    {MARK_FIRST, 1000, HOUR, CAP / 2}}},
+    {"attempts may have what passes leave free",
+	{{MARK_PASSED, 8, 2 * HOUR, 8}, {MARK_FIRST, 1000, HOUR, CAP - 8}}},
+    {"passes leave half of the room to attempts",
+	{{MARK_FIRST, CAP, 2 * HOUR, CAP / 2},
+	    {MARK_PASSED, 1000, HOUR, CAP / 2}}},
+    {"passes may have what attempts leave free",
+	{{MARK_FIRST, 8, 2 * HOUR, 8}, {MARK_PASSED, 1000, HOUR, CAP - 8}}},
+    {"of passes the one that was used last stays",
+	{{MARK_PASSED, CAP, 2 * HOUR, CAP - 8}, {MARK_PASSED, 8, HOUR, 8}}},
+};
+
+#define STEP_NUMBERS 10000 /* apart */
+
+static void
+fill(const struct fill_step *step, int first)
 {
+	for (int i = 0; i < step->count; i++)
+		mark_number(&stranger, first + i, step->mark,
+		    now - step->ago - step->count + i);
+}
+
+START_TEST(what_makes_room_in_a_full_record)
+{
+	const char *when = fill_rows[_i].when;
+
 	open_store_with_cap(CAP);
-	mark(&stranger, MARK_PASSED, now - 2 * HOUR);
-	for (int i = 0; i < CAP + 8; i++)
-		mark_attempt(&stranger, i, now - HOUR + i);
+	for (int i = 0; i < 2; i++)
+		fill(&fill_rows[_i].steps[i], i * STEP_NUMBERS);
 	for (int i = 0; i < 2; i++) {
 		look_up(&stranger);
 		store_tidy(store, now);
 	}
-	ck_assert_int_eq(
-	    clock_of(&stranger, CLOCK_REAL).last_passed, now - 2 * HOUR);
-	ck_assert_int_eq(remembered(&stranger, 0, 9), 0);
-	ck_assert_int_eq(remembered(&stranger, 9, CAP + 8), CAP - 1);
+	for (int i = 0; i < 2; i++) {
+		const struct fill_step *step = &fill_rows[_i].steps[i];
+		int end = i * STEP_NUMBERS + step->count;
+		int left = remembered(&stranger, end - step->count, end);
+
+		ck_assert_msg(left == step->left &&
+			remembered(&stranger, end - left, end) == left,
+		    "%s: %d of step %d are left", when, left, i);
+	}
+	close_store();
+}
+END_TEST
+
+START_TEST(a_sender_gets_through_where_all_others_have_passed)
+{
+	open_store_with_cap(CAP);
+	fill(&(struct fill_step){MARK_PASSED, CAP, HOUR, 0}, 0);
+	for (int i = 0; i < 2 * CAP; i++) {
+		int newcomer = STEP_NUMBERS + i;
+
+		mark_attempt(&stranger, newcomer, now - 600);
+		look_up(&stranger);
+		store_tidy(store, now);
+		ck_assert_int_eq(
+		    remembered(&stranger, newcomer, newcomer + 1), 1);
+		mark_number(&stranger, newcomer, MARK_PASSED, now);
+	}
 	close_store();
 }
 END_TEST
@@ -303,7 +370,10 @@ store_limits_suite(void)
 	tcase_add_test(limits, parallel_sessions_never_get_the_same_unit);
 	tcase_add_test(limits, a_window_becomes_the_one_before);
 	tcase_add_test(limits, a_flood_stays_within_the_cap);
-	tcase_add_test(limits, the_oldest_attempts_make_room);
+	tcase_add_loop_test(
+	    limits, what_makes_room_in_a_full_record, 0, COUNT(fill_rows));
+	tcase_add_test(
+	    limits, a_sender_gets_through_where_all_others_have_passed);
 	tcase_add_test(limits, a_load_that_is_published_is_read);
 	tcase_add_test(limits, an_unknown_shared_list_is_empty_and_told_once);
 	tcase_add_test(limits, without_reports_none_are_given);

@@ -360,6 +360,49 @@ START_TEST(a_flood_stops_at_twice_the_cap_by_itself)
 }
 END_TEST
 
+START_TEST(a_record_that_is_full_of_passes_takes_attempts_after_a_sweep)
+{
+	struct store_terms terms = keeper_terms();
+
+	terms.network_cap = 32;
+	open_store_with(&terms);
+	for (int i = 0; i < 2 * 32; i++)
+		mark_number(&stranger, i, MARK_PASSED, now);
+	look_up(&stranger);
+	mark_attempt(&stranger, 1000, now);
+	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 0);
+	store_tidy(store, now);
+	mark_attempt(&stranger, 1000, now);
+	look_up(&stranger);
+	store_tidy(store, now);
+	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 1);
+	ck_assert_int_eq(remembered(&stranger, 0, 2 * 32), 31);
+	close_store();
+}
+END_TEST
+
+/* Until the next sweep tells them apart they count as clocks. */
+START_TEST(new_sums_of_hosts_refuse_attempts_only_until_a_sweep)
+{
+	struct store_terms terms = keeper_terms();
+	struct store_client client = stranger;
+
+	terms.network_cap = 32;
+	open_store_with(&terms);
+	mark(&stranger, MARK_FIRST, now);
+	look_up(&stranger);
+	store_tidy(store, now);
+	for (client.host = 0; client.host < 2 * 32; client.host++)
+		earn(&client, 1, 0, now);
+	look_up(&stranger);
+	store_tidy(store, now);
+	look_up(&stranger);
+	mark_attempt(&stranger, 1000, now);
+	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 1);
+	close_store();
+}
+END_TEST
+
 START_TEST(sums_of_another_half_life_are_swept)
 {
 	open_both();
@@ -481,6 +524,10 @@ store_redis_suite(void)
 	tcase_add_test(all, a_long_list_is_read_whole);
 	tcase_add_test(all, each_report_is_given_once);
 	tcase_add_test(all, a_flood_stops_at_twice_the_cap_by_itself);
+	tcase_add_test(
+	    all, a_record_that_is_full_of_passes_takes_attempts_after_a_sweep);
+	tcase_add_test(
+	    all, new_sums_of_hosts_refuse_attempts_only_until_a_sweep);
 	tcase_add_test(all, sums_of_another_half_life_are_swept);
 	tcase_add_test(all, two_servers_count_an_abandoned_attempt_once);
 	tcase_add_test(all, a_key_of_the_wrong_kind_is_down_not_wrong);

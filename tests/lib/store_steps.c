@@ -113,13 +113,20 @@ name_attempt(int number, char name_r[32])
 }
 
 void
-mark_attempt(const struct store_client *client, int number, int64_t at)
+mark_number(const struct store_client *client, int number, enum store_mark what,
+    int64_t at)
 {
 	char name[32];
 	const struct store_pair attempt = {"", name};
 
 	name_attempt(number, name);
-	mark_pair(client, &attempt, CLOCK_REAL, MARK_FIRST, at);
+	mark_pair(client, &attempt, CLOCK_REAL, what, at);
+}
+
+void
+mark_attempt(const struct store_client *client, int number, int64_t at)
+{
+	mark_number(client, number, MARK_FIRST, at);
 }
 
 int
@@ -130,10 +137,11 @@ remembered(const struct store_client *client, int from, int to)
 	int found = 0;
 
 	for (int i = from; i < to; i++) {
+		const struct greylist_clock *clock;
+
 		name_attempt(i, name);
-		found += look_up_pair(client, &attempt)
-			     ->pairs[0][CLOCK_REAL]
-			     .first_seen != 0;
+		clock = &look_up_pair(client, &attempt)->pairs[0][CLOCK_REAL];
+		found += clock->first_seen != 0 || clock->last_passed != 0;
 	}
 	return found;
 }
