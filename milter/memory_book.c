@@ -19,7 +19,7 @@ struct row {
 
 struct memory_book {
 	struct store_terms terms;
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer;
 	struct row strangers;
 	struct row worthy;
 	size_t count;
@@ -31,7 +31,7 @@ struct memory_book {
 
 struct memory_book *
 memory_book_open(
-    const struct store_terms *terms, const unsigned char key[TRIPLET_KEY])
+    const struct store_terms *terms, const struct triplet_namer *namer)
 {
 	size_t octets =
 	    terms->memory_max > OCTETS_MIN ? terms->memory_max : OCTETS_MIN;
@@ -43,7 +43,7 @@ memory_book_open(
 	if (book == NULL)
 		return NULL;
 	book->terms = *terms;
-	memcpy(book->key, key, TRIPLET_KEY);
+	book->namer = *namer;
 	book->place_count = count;
 	book->table_octets = table;
 	book->octets_max = octets;
@@ -75,7 +75,7 @@ memory_book_name(const struct memory_book *book, const char *text,
 	char hash[TRIPLET_SIZE];
 	uint64_t number;
 
-	if (!triplet_holder(book->key, text, hash))
+	if (!triplet_holder(&book->namer, text, hash))
 		return false;
 	memcpy(&number, hash, sizeof number);
 	name_r->text = text;

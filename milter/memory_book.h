@@ -12,9 +12,9 @@
 struct memory_book;
 
 /* The key spreads the records over the table, so that nobody can choose names
- * that fall into one place.  It and the terms are copied.  NULL: no memory. */
+ * that fall into one place.  Namer and terms are copied.  NULL: no memory. */
 struct memory_book *memory_book_open(
-    const struct store_terms *terms, const unsigned char key[TRIPLET_KEY]);
+    const struct store_terms *terms, const struct triplet_namer *namer);
 void memory_book_close(struct memory_book **book);
 
 /* A record's name and its place in the table: work it out before locking. */

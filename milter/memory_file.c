@@ -37,11 +37,11 @@ key_mark(const struct memory_key *key, unsigned char mark_r[TRIPLET_KEY])
 	char name[TRIPLET_SIZE];
 
 	if (key->own) {
-		memcpy(mark_r, key->octets, TRIPLET_KEY);
+		memcpy(mark_r, key->namer.key, TRIPLET_KEY);
 		return true;
 	}
 	memset(mark_r, 0, TRIPLET_KEY);
-	if (!triplet_holder(key->octets, MAGIC, name))
+	if (!triplet_holder(&key->namer, MAGIC, name))
 		return false;
 	memcpy(mark_r, name, TRIPLET_LENGTH);
 	return true;
@@ -212,7 +212,7 @@ check_head(struct octets_in *in, struct memory_key *key)
 	if (data == NULL)
 		return "is cut off";
 	if (key->own)
-		memcpy(key->octets, data, TRIPLET_KEY);
+		memcpy(key->namer.key, data, TRIPLET_KEY);
 	else if (!key_mark(key, mark))
 		return "could not be checked: out of memory";
 	else if (memcmp(data, mark, TRIPLET_KEY) != 0)

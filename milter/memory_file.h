@@ -14,10 +14,10 @@
 
 #include "memory_record.h"
 
-/* The key that names are made with: from the configuration, of which the file
+/* What names are made with: a key from the configuration, of which the file
  * shows nothing, or else its own, which the file keeps. */
 struct memory_key {
-	unsigned char octets[TRIPLET_KEY];
+	struct triplet_namer namer;
 	bool own;
 };
 

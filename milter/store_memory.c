@@ -38,7 +38,7 @@ name_pairs(const struct memory *memory, const struct store_pair *pairs,
 	names_r->pair_count = count;
 	for (size_t i = 0; i < count; i++)
 		if (!triplet_name(
-			memory->key.octets, &pairs[i], names_r->pairs[i]))
+			&memory->key.namer, &pairs[i], names_r->pairs[i]))
 			return false;
 	return true;
 }
@@ -57,7 +57,7 @@ name_takes(const struct memory *memory, const struct store_client *client,
 		const char *text = takes[i].holder;
 		bool of_host = text == NULL && takes[i].of_host;
 
-		if (!triplet_holder(memory->key.octets,
+		if (!triplet_holder(&memory->key.namer,
 			text != NULL ? text : client->network, holder))
 			return false;
 		memcpy(key->holder, holder, sizeof key->holder);

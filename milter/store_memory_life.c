@@ -149,6 +149,7 @@ free_memory(struct memory *memory)
 	}
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
+	triplet_hash_free(&memory->hash);
 	pthread_mutex_destroy(&memory->mutex);
 	free(memory->file);
 	free(memory);
@@ -204,13 +205,17 @@ read_file(struct memory *memory, int64_t now)
 }
 
 static bool
-make_key(struct memory_key *key_r, const unsigned char *given)
+make_key(struct memory *memory, const unsigned char *given)
 {
-	key_r->own = given == NULL;
+	struct triplet_namer *namer = &memory->key.namer;
+
+	memory->hash = triplet_hash_new();
+	namer->hash = memory->hash;
+	memory->key.own = given == NULL;
 	if (given == NULL)
-		return triplet_key_new(key_r->octets);
-	memcpy(key_r->octets, given, sizeof key_r->octets);
-	return true;
+		return memory->hash != NULL && triplet_key_new(namer->key);
+	memcpy(namer->key, given, sizeof namer->key);
+	return memory->hash != NULL;
 }
 
 static const struct store_ops operations = {
@@ -243,9 +248,9 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	pthread_mutex_init(&memory->mutex, NULL);
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
-	if (make_key(&memory->key, config->key))
+	if (make_key(memory, config->key))
 		memory->book =
-		    memory_book_open(&memory->terms, memory->key.octets);
+		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
 	    (has_file && memory->file == NULL)) {
 		free_memory(memory);

@@ -12,6 +12,7 @@
 struct memory {
 	struct store store; /* first: a store is cast to this */
 	struct store_terms terms;
+	struct triplet_hash *hash;
 	struct memory_key key;
 	char *file; /* NULL: nothing is saved */
 	int64_t save_every;

@@ -97,14 +97,14 @@ learn_clock(struct redis_store *store)
 }
 
 bool
-store_redis_prepare(struct redis_store *store, unsigned char key_r[TRIPLET_KEY])
+store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r)
 {
 	if (!redis_clock_is_known(&store->clock) && !learn_clock(store))
 		return false;
-	if (redis_secret_read(&store->secret, key_r))
+	if (redis_secret_read(&store->secret, namer_r))
 		return true;
 	store_redis_refresh_secret(store);
-	return redis_secret_read(&store->secret, key_r);
+	return redis_secret_read(&store->secret, namer_r);
 }
 
 /* ---- Life */
@@ -119,11 +119,11 @@ static void
 tidy(struct store *store, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer;
 	int64_t steady = redis_clock_steady();
 
 	(void)now;
-	if (!redis_is_up(self->redis) || !store_redis_prepare(self, key))
+	if (!redis_is_up(self->redis) || !store_redis_prepare(self, &namer))
 		return;
 	if (atomic_exchange(&self->was_away, false) ||
 	    steady - self->renewed_at >= RENEW_EVERY) {
@@ -231,7 +231,8 @@ open_link(struct redis_store *store, const struct settings *settings,
 	return store->redis != NULL;
 }
 
-static void
+/* False: out of memory. */
+static bool
 fill_in(struct redis_store *store, const struct store_redis_config *config)
 {
 	const char *host = config->terms.host;
@@ -247,8 +248,8 @@ fill_in(struct redis_store *store, const struct store_redis_config *config)
 	store->terms.host = store->host;
 	store->report = config->report;
 	store->report_arg = config->report_arg;
-	redis_secret_init(&store->secret, config->key);
 	sweep_init(&store->sweeps);
+	return redis_secret_init(&store->secret, config->key);
 }
 
 struct store *
@@ -262,9 +263,10 @@ store_redis_open(
 		snprintf(error_r, error_size, "out of memory");
 		return NULL;
 	}
-	fill_in(store, config);
-	wrong = keys_init(&store->keys, config->settings->redis.prefix,
-	    config->terms.half_life);
+	wrong = fill_in(store, config)
+	    ? keys_init(&store->keys, config->settings->redis.prefix,
+		  config->terms.half_life)
+	    : "out of memory";
 	if (wrong != NULL)
 		snprintf(error_r, error_size, "%s", wrong);
 	if (wrong != NULL ||

@@ -79,12 +79,12 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	enum store_result result = STORE_DOWN;
-	unsigned char secret[TRIPLET_KEY];
+	struct triplet_namer namer;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
 	int64_t asked;
 
-	if (!store_redis_prepare(self, secret))
+	if (!store_redis_prepare(self, &namer))
 		return STORE_DOWN;
 	keys_shared(&self->keys, "load", key);
 	add_publication(&request.commands, key, self, own);

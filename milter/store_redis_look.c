@@ -19,7 +19,7 @@ struct look_up {
 	const struct store_query *query;
 	int64_t now;   /* by our reckoning */
 	int64_t asked; /* of the steady clock */
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer;
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
 	struct redis_trip trip;
 	size_t network; /* stops */
@@ -113,7 +113,7 @@ ask_take(struct look_up *look_up, size_t i)
 	struct limit_place place;
 	char key[KEYS_KEY_SIZE];
 
-	if (!store_redis_place_take(&look_up->trip, look_up->key,
+	if (!store_redis_place_take(&look_up->trip, &look_up->namer,
 		&look_up->query->client, take, &place))
 		return false;
 	commands = trip_commands(&look_up->trip, place.stop);
@@ -139,7 +139,7 @@ ask(struct look_up *look_up)
 
 	for (size_t i = 0; i < query->pair_count; i++)
 		if (!triplet_name(
-			look_up->key, &query->pairs[i], look_up->pairs[i]))
+			&look_up->namer, &query->pairs[i], look_up->pairs[i]))
 			return false;
 	look_up->network = look_up->identity =
 	    trip_stop_for(trip, query->client.network);
@@ -287,7 +287,7 @@ store_redis_look_up(struct store *store, const struct store_query *query,
 	memset(answer_r, 0, sizeof *answer_r);
 	if (query->pair_count > RECIPIENTS_MAX ||
 	    query->take_count > STORE_TAKES_MAX ||
-	    !store_redis_prepare(look_up.store, look_up.key))
+	    !store_redis_prepare(look_up.store, &look_up.namer))
 		return STORE_DOWN;
 	trip_init(&look_up.trip, &look_up.store->keys);
 	look_up.now = redis_clock_now(&look_up.store->clock);

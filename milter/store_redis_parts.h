@@ -40,8 +40,8 @@ void store_redis_say(const struct redis_store *store, bool bad,
 
 /* Learn what no look-up can do without, the clock and the secret, if they are
  * not known yet; may wait for Redis once.  False: STORE_DOWN. */
-bool store_redis_prepare(
-    struct redis_store *store, unsigned char key_r[TRIPLET_KEY]);
+bool
+store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r);
 
 /* Where the units of a limit are counted: the stop of a trip and its tag, and
  * the field in the windows of that tag. */
@@ -53,7 +53,7 @@ struct limit_place {
 
 /* False: out of memory. */
 bool store_redis_place_take(struct redis_trip *trip,
-    const unsigned char key[TRIPLET_KEY], const struct store_client *client,
+    const struct triplet_namer *namer, const struct store_client *client,
     const struct store_take *take, struct limit_place *place_r);
 
 /* Add (or give back) units in the window with this key, and see to its life. */

@@ -7,7 +7,7 @@
 
 #define LIFE "34560000" /* 400 days; renewed each hour */
 
-void
+bool
 redis_secret_init(struct redis_secret *secret, const unsigned char *key)
 {
 	pthread_mutex_init(&secret->mutex, NULL);
@@ -15,25 +15,29 @@ redis_secret_init(struct redis_secret *secret, const unsigned char *key)
 	secret->known = key != NULL;
 	if (key != NULL)
 		memcpy(secret->key, key, TRIPLET_KEY);
+	secret->hash = triplet_hash_new();
+	return secret->hash != NULL;
 }
 
 void
 redis_secret_clear(struct redis_secret *secret)
 {
 	pthread_mutex_destroy(&secret->mutex);
+	triplet_hash_free(&secret->hash);
 	secret_wipe(secret->key, sizeof secret->key);
 	secret_wipe(secret->text, sizeof secret->text);
 }
 
 bool
-redis_secret_read(struct redis_secret *secret, unsigned char key_r[TRIPLET_KEY])
+redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r)
 {
 	bool known;
 
+	namer_r->hash = secret->hash;
 	pthread_mutex_lock(&secret->mutex);
 	known = secret->known;
 	if (known)
-		memcpy(key_r, secret->key, TRIPLET_KEY);
+		memcpy(namer_r->key, secret->key, TRIPLET_KEY);
 	pthread_mutex_unlock(&secret->mutex);
 	return known;
 }

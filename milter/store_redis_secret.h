@@ -20,17 +20,19 @@ struct redis_secret {
 	pthread_mutex_t mutex;
 	bool known;
 	bool unfit; /* and that was told */
+	struct triplet_hash *hash;
 	unsigned char key[TRIPLET_KEY];
 	char text[SECRET_TEXT_SIZE]; /* as it stands in Redis */
 };
 
-/* `key` NULL: the one in Redis. */
-void redis_secret_init(struct redis_secret *secret, const unsigned char *key);
+/* `key` NULL: the one in Redis.  False: out of memory. */
+bool redis_secret_init(struct redis_secret *secret, const unsigned char *key);
 void redis_secret_clear(struct redis_secret *secret);
 
-/* False: it is not known yet. */
-bool redis_secret_read(
-    struct redis_secret *secret, unsigned char key_r[TRIPLET_KEY]);
+/* What to name with; good until redis_secret_clear().  False: the key is not
+ * known yet. */
+bool
+redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r);
 
 enum secret_news {
 	SECRET_SAME,	/* as before */

@@ -9,13 +9,13 @@ struct writing {
 	struct redis_store *store;
 	const struct store_effects *effects;
 	int64_t now; /* the effects' own */
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer;
 	struct redis_trip trip;
 };
 
 bool
 store_redis_place_take(struct redis_trip *trip,
-    const unsigned char key[TRIPLET_KEY], const struct store_client *client,
+    const struct triplet_namer *namer, const struct store_client *client,
     const struct store_take *take, struct limit_place *place_r)
 {
 	char name[TRIPLET_SIZE], tag[KEYS_TAG_SIZE];
@@ -24,7 +24,7 @@ store_redis_place_take(struct redis_trip *trip,
 	if (take->holder == NULL) {
 		place_r->stop = trip_stop_for(trip, client->network);
 	} else {
-		if (!triplet_holder(key, take->holder, name))
+		if (!triplet_holder(namer, take->holder, name))
 			return false;
 		keys_holder_tag(name, tag);
 		place_r->stop = trip_stop_for(trip, tag);
@@ -134,7 +134,7 @@ add_pair_marks(const struct writing *writing, struct resp_commands *commands,
 	char name[TRIPLET_SIZE], field[KEYS_FIELD_SIZE];
 	bool made = false;
 
-	if (!triplet_name(writing->key, &effects->pairs[pair], name))
+	if (!triplet_name(&writing->namer, &effects->pairs[pair], name))
 		return false;
 	for (int i = 0; i < CLOCK_SPACES; i++) {
 		enum store_mark mark = effects->marks[pair][i];
@@ -265,7 +265,7 @@ add_returned(struct writing *writing, const struct store_take *returned)
 	char key[KEYS_KEY_SIZE];
 
 	added.units = -returned->units;
-	if (!store_redis_place_take(&writing->trip, writing->key,
+	if (!store_redis_place_take(&writing->trip, &writing->namer,
 		&writing->effects->client, returned, &place))
 		return false;
 	keys_window(&writing->store->keys, place.tag, &window, key);
@@ -292,7 +292,7 @@ store_redis_remember(struct store *store, const struct store_effects *effects)
 
 	writing.effects = effects;
 	if (!redis_clock_is_known(&writing.store->clock) ||
-	    !redis_secret_read(&writing.store->secret, writing.key))
+	    !redis_secret_read(&writing.store->secret, &writing.namer))
 		return STORE_DOWN;
 	writing.now = sane_time(writing.store, effects->now);
 	trip_init(&writing.trip, &writing.store->keys);

@@ -1,28 +1,76 @@
 #include "triplet.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "secret.h"
 
-#define DIGEST	   32
+#define DIGEST	   32 /* octets of SHA-256 */
+#define BLOCK	   64 /* that it works on at once */
 #define SECRET_MIN 32
 
 /* No mail address starts so: sets holders apart from pairs. */
 #define HOLDER_MARK "\001holder"
 
-static bool
-keyed_digest(const unsigned char key[DIGEST], const char *text,
-    unsigned char digest_r[DIGEST])
-{
-	unsigned length;
+struct triplet_hash {
+	EVP_MD_CTX *start; /* before any text; only ever copied */
+};
 
-	return HMAC(EVP_sha256(), key, DIGEST, (const unsigned char *)text,
-		   strlen(text), digest_r, &length) != NULL;
+struct triplet_hash *
+triplet_hash_new(void)
+{
+	struct triplet_hash *hash = calloc(1, sizeof *hash);
+
+	if (hash == NULL)
+		return NULL;
+	hash->start = EVP_MD_CTX_new();
+	if (hash->start == NULL ||
+	    EVP_DigestInit_ex(hash->start, EVP_sha256(), NULL) != 1)
+		triplet_hash_free(&hash);
+	return hash;
+}
+
+void
+triplet_hash_free(struct triplet_hash **hash)
+{
+	if (*hash == NULL)
+		return;
+	EVP_MD_CTX_free((*hash)->start);
+	free(*hash);
+	*hash = NULL;
+}
+
+/* Without an algorithm named, that of the context is used again. */
+static bool
+digest_both(EVP_MD_CTX *sha256, const unsigned char block[BLOCK],
+    const void *text, size_t length, unsigned char digest_r[DIGEST])
+{
+	return EVP_DigestInit_ex(sha256, NULL, NULL) == 1 &&
+	    EVP_DigestUpdate(sha256, block, BLOCK) == 1 &&
+	    EVP_DigestUpdate(sha256, text, length) == 1 &&
+	    EVP_DigestFinal_ex(sha256, digest_r, NULL) == 1;
+}
+
+/* HMAC (RFC 2104).  The library's own HMAC() has its algorithms found anew in
+ * each call, and what does not is of OpenSSL 3 or withdrawn there. */
+static bool
+keyed_digest(EVP_MD_CTX *sha256, const unsigned char key[DIGEST],
+    const char *text, unsigned char digest_r[DIGEST])
+{
+	unsigned char inner[BLOCK], outer[BLOCK];
+
+	for (int i = 0; i < BLOCK; i++) {
+		unsigned char octet = i < DIGEST ? key[i] : 0;
+
+		inner[i] = octet ^ 0x36;
+		outer[i] = octet ^ 0x5c;
+	}
+	return digest_both(sha256, inner, text, strlen(text), digest_r) &&
+	    digest_both(sha256, outer, digest_r, DIGEST, digest_r);
 }
 
 /* 6 octets make 8 characters. */
@@ -46,25 +94,29 @@ write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
 /* The digest of the first text is the key for the second, so that no text can
  * move the border between the two. */
 bool
-triplet_name(const unsigned char key[TRIPLET_KEY],
-    const struct store_pair *pair, char name_r[TRIPLET_SIZE])
+triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
+    char name_r[TRIPLET_SIZE])
 {
 	unsigned char inner[DIGEST], digest[DIGEST];
+	EVP_MD_CTX *sha256 = EVP_MD_CTX_new();
+	bool named = sha256 != NULL &&
+	    EVP_MD_CTX_copy_ex(sha256, namer->hash->start) == 1 &&
+	    keyed_digest(sha256, namer->key, pair->sender, inner) &&
+	    keyed_digest(sha256, inner, pair->recipient, digest);
 
-	if (!keyed_digest(key, pair->sender, inner) ||
-	    !keyed_digest(inner, pair->recipient, digest))
-		return false;
-	write_name(digest, name_r);
-	return true;
+	if (named)
+		write_name(digest, name_r);
+	EVP_MD_CTX_free(sha256);
+	return named;
 }
 
 bool
-triplet_holder(const unsigned char key[TRIPLET_KEY], const char *holder,
+triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE])
 {
 	const struct store_pair pair = {HOLDER_MARK, holder};
 
-	return triplet_name(key, &pair, name_r);
+	return triplet_name(namer, &pair, name_r);
 }
 
 bool

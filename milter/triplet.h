@@ -16,13 +16,27 @@
 #define TRIPLET_LENGTH 8  /* characters of a name */
 #define TRIPLET_SIZE   (TRIPLET_LENGTH + 1)
 
+/* SHA-256, made ready: to have it found anew for every name takes several times
+ * as long as to use it.  Any number of threads may use one at once. */
+struct triplet_hash;
+
+/* NULL: out of memory. */
+struct triplet_hash *triplet_hash_new(void);
+void triplet_hash_free(struct triplet_hash **hash);
+
+/* What names are made with. */
+struct triplet_namer {
+	const struct triplet_hash *hash; /* borrowed, also by copies of this */
+	unsigned char key[TRIPLET_KEY];
+};
+
 /* Name a pair of one client.  The addresses are used as they come: whoever
  * calls normalises them.  False only if memory ran out. */
-bool triplet_name(const unsigned char key[TRIPLET_KEY],
+bool triplet_name(const struct triplet_namer *namer,
     const struct store_pair *pair, char name_r[TRIPLET_SIZE]);
 
 /* Name the holder of a limit, of any text; never the name of a pair. */
-bool triplet_holder(const unsigned char key[TRIPLET_KEY], const char *holder,
+bool triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE]);
 
 /* A new random key.  False: the system has no random numbers. */

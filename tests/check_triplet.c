@@ -1,6 +1,7 @@
 #include "triplet.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,24 @@
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-static const unsigned char *const key =
-    (const unsigned char *)"0123456789abcdef0123456789abcdef";
+static struct triplet_hash *hash;
+static struct triplet_namer namer;
+
+static void
+open_namer(void)
+{
+	hash = triplet_hash_new();
+	ck_assert_ptr_nonnull(hash);
+	namer.hash = hash;
+	memcpy(namer.key, "0123456789abcdef0123456789abcdef", TRIPLET_KEY);
+}
+
+static void
+close_namer(void)
+{
+	triplet_hash_free(&hash);
+	ck_assert_ptr_null(hash);
+}
 
 static const struct {
 	const char *when;
@@ -32,8 +49,8 @@ START_TEST(pairs)
 {
 	char a[TRIPLET_SIZE], b[TRIPLET_SIZE];
 
-	ck_assert(triplet_name(key, &pair_rows[_i].a, a));
-	ck_assert(triplet_name(key, &pair_rows[_i].b, b));
+	ck_assert(triplet_name(&namer, &pair_rows[_i].a, a));
+	ck_assert(triplet_name(&namer, &pair_rows[_i].b, b));
 	ck_assert_msg((strcmp(a, b) == 0) == pair_rows[_i].same, "%s: %s, %s",
 	    pair_rows[_i].when, a, b);
 	ck_assert_int_eq((int)strlen(a), TRIPLET_LENGTH);
@@ -48,7 +65,7 @@ START_TEST(a_name_never_changes)
 	const struct store_pair pair = {"a@x", "b@y"};
 	char name[TRIPLET_SIZE];
 
-	ck_assert(triplet_name(key, &pair, name));
+	ck_assert(triplet_name(&namer, &pair, name));
 	ck_assert_str_eq(name, "ShknuC8G");
 }
 END_TEST
@@ -56,12 +73,12 @@ END_TEST
 START_TEST(another_key_gives_other_names)
 {
 	const struct store_pair pair = {"a@x", "b@y"};
-	unsigned char other[TRIPLET_KEY];
+	struct triplet_namer other = namer;
 	char a[TRIPLET_SIZE], b[TRIPLET_SIZE];
 
-	ck_assert(triplet_key_new(other));
-	ck_assert(triplet_name(key, &pair, a));
-	ck_assert(triplet_name(other, &pair, b));
+	ck_assert(triplet_key_new(other.key));
+	ck_assert(triplet_name(&namer, &pair, a));
+	ck_assert(triplet_name(&other, &pair, b));
 	ck_assert_str_ne(a, b);
 }
 END_TEST
@@ -71,11 +88,41 @@ START_TEST(a_holder_is_no_pair)
 	const struct store_pair pair = {"", "example.org"};
 	char a[TRIPLET_SIZE], b[TRIPLET_SIZE], c[TRIPLET_SIZE];
 
-	ck_assert(triplet_name(key, &pair, a));
-	ck_assert(triplet_holder(key, "example.org", b));
-	ck_assert(triplet_holder(key, "example.net", c));
+	ck_assert(triplet_name(&namer, &pair, a));
+	ck_assert(triplet_holder(&namer, "example.org", b));
+	ck_assert(triplet_holder(&namer, "example.net", c));
 	ck_assert_str_ne(a, b);
 	ck_assert_str_ne(b, c);
+}
+END_TEST
+
+/* Whether a thread of many always got the right name. */
+static void *
+name_often(void *arg)
+{
+	const struct store_pair pair = {"a@x", "b@y"};
+	char name[TRIPLET_SIZE];
+
+	(void)arg;
+	for (int i = 0; i < 2000; i++)
+		if (!triplet_name(&namer, &pair, name) ||
+		    strcmp(name, "ShknuC8G") != 0)
+			return NULL;
+	return &namer;
+}
+
+START_TEST(threads_share_one_hash)
+{
+	pthread_t threads[8];
+	void *good;
+
+	for (int i = 0; i < COUNT(threads); i++)
+		ck_assert_int_eq(
+		    pthread_create(&threads[i], NULL, name_often, NULL), 0);
+	for (int i = 0; i < COUNT(threads); i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &good), 0);
+		ck_assert_ptr_nonnull(good);
+	}
 }
 END_TEST
 
@@ -158,10 +205,12 @@ main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_checked_fixture(names, open_namer, close_namer);
 	tcase_add_loop_test(names, pairs, 0, COUNT(pair_rows));
 	tcase_add_test(names, a_name_never_changes);
 	tcase_add_test(names, another_key_gives_other_names);
 	tcase_add_test(names, a_holder_is_no_pair);
+	tcase_add_test(names, threads_share_one_hash);
 	suite_add_tcase(suite, names);
 	tcase_add_loop_test(files, key_files, 0, COUNT(file_rows));
 	tcase_add_test(files, a_line_may_be_too_long);
