@@ -111,6 +111,8 @@ struct store_report {
 
 struct store;
 
+#define STORE_ABANDONED_MOST 5
+
 /* How long and how much.  Seconds, unless said otherwise. */
 struct store_terms {
 	const char *host;     /* names this server among those that share it */
@@ -118,7 +120,9 @@ struct store_terms {
 	int64_t pending_life; /* of a stranger's record: the retry window */
 	int64_t worthy_life;  /* of a known client's record */
 	int64_t abandoned_after; /* a first attempt without a retry */
-	double abandoned_points; /* >= 0, bad points for each of those */
+	double abandoned_points; /* >= 0, bad points for each of those, of which
+				  * at most STORE_ABANDONED_MOST count at once:
+				  * one message may have many recipients */
 	size_t network_cap;	 /* clocks of pairs that a record may hold */
 	size_t memory_max;	 /* octets of the embedded store */
 };

@@ -86,6 +86,8 @@ settle_abandoned(
 			abandoned += memory_record_prune(record, &memory->terms,
 			    names->pairs, names->pair_count, query->now);
 	}
+	if (abandoned > STORE_ABANDONED_MOST)
+		abandoned = STORE_ABANDONED_MOST;
 	points.bad = (double)abandoned * memory->terms.abandoned_points;
 	if (points.bad <= 0)
 		return;

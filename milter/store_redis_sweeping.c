@@ -162,6 +162,8 @@ charge(const struct sweeping *sweeping, const struct resp_reply *removed)
 	double bad;
 
 	(void)resp_integer(removed, &count);
+	if (count > STORE_ABANDONED_MOST)
+		count = STORE_ABANDONED_MOST;
 	bad = (double)count * sweeping->store->terms.abandoned_points;
 	if (bad > 0)
 		store_redis_charge(sweeping->store, sweeping->entry->network,
