@@ -17,6 +17,10 @@ struct redis_call {
 	struct resp_reply **replies;
 	int64_t due_ms;
 
+	/* Nobody waits for it: it need not wake the link's thread, which is to
+	 * wake for an answer to another call anyway. */
+	bool may_ride;
+
 	/* Called once, from the thread of a link, which must not be kept
 	 * waiting.  The call may be freed in it. */
 	void (*done)(struct redis_call *call);

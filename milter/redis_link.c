@@ -355,6 +355,7 @@ redis_link_submit(struct redis_link *link, struct redis_call *call)
 {
 	size_t length = call->commands->length + GUARD_BYTES;
 	bool is_taken;
+	bool rides;
 	bool was_awake = true;
 
 	if (!atomic_load(&link->is_up))
@@ -364,10 +365,11 @@ redis_link_submit(struct redis_link *link, struct redis_call *call)
 	    link->unsent + link->queue.length + length <= MAX_UNSENT &&
 	    resp_is_complete(call->commands) &&
 	    resp_reserve(&link->queue, length);
-	if (is_taken) {
+	rides = call->may_ride && link->pending > 0;
+	if (is_taken)
 		enqueue(link, call);
+	if (is_taken && !rides)
 		was_awake = atomic_exchange(&link->is_awake, true);
-	}
 	(void)pthread_mutex_unlock(&link->mutex);
 	if (!was_awake)
 		redis_wake_up(&link->wake);

@@ -23,7 +23,7 @@ rule "store is away" { store_down = true  at = data  verdict = accept }
 rule "poor reputation" { reputation_below = -30  at = data
     verdict = greylist  by = client  delay = 30m  response = "ip-reputation" }
 rule "good standing" { reputation_above = 50  at = data  verdict = accept }
-rule "too many at once" { messages_above = 200  within = 1h  at = data
+rule "too many at once" { messages_above = 100000  within = 1h  at = data
     scale_by_reputation = true  verdict = defer  response = "server-busy" }
 rule "known" { known = true  at = data  verdict = accept }
 rule "to be known" { client = "198.18.0.0/15"
