@@ -168,6 +168,25 @@ check_tls(struct conf_build *build, const struct conf_tree *tree)
 			    "%s is of no use without tls = true", used[i].name);
 }
 
+/* A first attempt is forgotten when the retry window ends. */
+static void
+check_window(struct conf_build *build, const struct conf_tree *tree,
+    const char *name, int64_t seconds, const char *or_else)
+{
+	int64_t window = build->policy->settings.retry_window;
+	char text[CONF_VALUE_SIZE], window_text[CONF_VALUE_SIZE];
+
+	if (seconds < window)
+		return;
+	conf_value_say_duration(seconds, text);
+	conf_value_say_duration(window, window_text);
+	conf_error(build->report,
+	    line_of(
+		tree, "", line_of(tree, "", name) > 0 ? name : "retry_window"),
+	    "%s (%s) has to be shorter than retry_window (%s), or %s", name,
+	    text, window_text, or_else);
+}
+
 static void
 check_settings(struct conf_build *build, const struct conf_tree *tree)
 {
@@ -175,12 +194,8 @@ check_settings(struct conf_build *build, const struct conf_tree *tree)
 
 	check_redis(build, tree);
 	check_tls(build, tree);
-	if (settings->retry_window <= settings->delay)
-		conf_error(build->report,
-		    line_of(tree, "",
-			line_of(tree, "", "delay") > 0 ? "delay"
-						       : "retry_window"),
-		    "retry_window has to be longer than delay");
+	check_window(build, tree, "delay", settings->delay, "nobody passes");
+	check_window(build, tree, "delay_cap", settings->delay_cap, "be 0");
 }
 
 /* The headers that tell spam from ham are read if that is worth anything. */

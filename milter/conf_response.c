@@ -3,6 +3,7 @@
 
 #include "conf_build.h"
 #include "conf_response.h"
+#include "conf_value.h"
 
 /* What SMTP servers say in the field; each can be replaced by a section of the
  * same name. */
@@ -58,6 +59,19 @@ add_response(struct policy *policy, struct response *response)
 	policy->responses[policy->response_count++] = response;
 }
 
+/* The log writes it without quotes. */
+static bool
+check_name(const struct conf_build *build, const struct conf_section *section)
+{
+	if (conf_value_name(section->title, " \"'\\"))
+		return true;
+	conf_error(build->report, section->line,
+	    "the name of a response is 1 to %d letters of printable ASCII "
+	    "without blanks, quotes and backslashes",
+	    CONF_VALUE_NAME_MAX);
+	return false;
+}
+
 static void
 read_response(struct conf_build *build, const struct conf_section *section)
 {
@@ -66,6 +80,8 @@ read_response(struct conf_build *build, const struct conf_section *section)
 	char why[RESPONSE_WHY_SIZE];
 	size_t at;
 
+	if (!check_name(build, section))
+		return;
 	if (conf_response(build->policy, section->title) != NULL) {
 		conf_error(build->report, section->line,
 		    "response \"%s\" stands here twice", section->title);

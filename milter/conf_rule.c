@@ -4,9 +4,8 @@
 
 #include "conf_build.h"
 #include "conf_rule_options.h"
+#include "conf_value.h"
 #include "octets.h"
-
-#define NAME_MAX_LENGTH 80
 
 /* One rule in the hand of its reader. */
 struct reading {
@@ -59,8 +58,6 @@ set_defaults(struct reading *reading)
 
 	memset(options, 0, sizeof *options);
 	options->delay = settings->delay;
-	options->window = settings->retry_window;
-	options->keep = settings->keep;
 	for (size_t i = 0; i < rule_option_count; i++)
 		if (rule_option_table[i].fallback != NULL &&
 		    !setting_assign_default(
@@ -171,10 +168,6 @@ check_belongs(const struct reading *reading)
 		"by belongs to a rule with verdict = greylist"},
 	    {"delay", 1U << RULE_GREYLIST,
 		"delay belongs to a rule with verdict = greylist"},
-	    {"window", 1U << RULE_GREYLIST,
-		"window belongs to a rule with verdict = greylist"},
-	    {"keep", 1U << RULE_GREYLIST,
-		"keep belongs to a rule with verdict = greylist"},
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -209,6 +202,23 @@ check_limit(const struct reading *reading)
 			    reading->section->title, needs_limit[i]);
 }
 
+/* The delay for all has been checked where it stands. */
+static void
+check_delay(const struct reading *reading)
+{
+	int64_t window = reading->build->policy->settings.retry_window;
+	char delay_text[CONF_VALUE_SIZE], window_text[CONF_VALUE_SIZE];
+
+	if (!has(reading, "delay") || reading->options.delay < window)
+		return;
+	conf_value_say_duration(reading->options.delay, delay_text);
+	conf_value_say_duration(window, window_text);
+	conf_error(reading->build->report, line_of(reading, "delay"),
+	    "rule \"%s\": delay (%s) has to be shorter than retry_window (%s), "
+	    "or nobody passes",
+	    reading->section->title, delay_text, window_text);
+}
+
 static void
 check_greylist(const struct reading *reading)
 {
@@ -216,9 +226,7 @@ check_greylist(const struct reading *reading)
 
 	if (options->verdict != RULE_GREYLIST)
 		return;
-	if (options->window <= options->delay)
-		complain(reading, has(reading, "delay") ? "delay" : "window",
-		    "window has to be longer than delay, or nobody passes");
+	check_delay(reading);
 	if (options->by == BY_TRIPLET && has(reading, "at") &&
 	    options->at == STAGE_MAIL)
 		complain(reading, "at",
@@ -252,16 +260,16 @@ static void
 fill_rule(struct reading *reading)
 {
 	const struct rule_options *options = &reading->options;
+	const struct settings *settings = &reading->build->policy->settings;
 	struct rule *rule = reading->rule;
 
 	rule->verdict = (enum rule_verdict)options->verdict;
 	rule->by = (enum greylist_by)options->by;
 	rule->at = (enum stage)options->at;
 	rule->terms = (struct greylist_terms){
-	    options->delay, options->window, options->keep};
+	    options->delay, settings->retry_window, settings->keep};
 	rule->wait = options->wait;
-	rule->observe =
-	    options->observe || reading->build->policy->settings.observe;
+	rule->observe = options->observe || settings->observe;
 	rule->uncapped = options->uncapped;
 	rule->reply = find_reply(reading);
 }
@@ -301,27 +309,16 @@ read_rule(struct reading *reading)
 	free(reading->options.response);
 }
 
-static bool
-is_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	for (const char *c = name; *c != '\0'; c++)
-		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
-			return false;
-	return length >= 1 && length <= NAME_MAX_LENGTH;
-}
-
 /* `section` is one of the tree. */
 static void
 check_name(const struct conf_build *build, const struct conf_tree *tree,
     const struct conf_section *section)
 {
-	if (!is_name(section->title))
+	if (!conf_value_name(section->title, "\"\\"))
 		conf_error(build->report, section->line,
 		    "the name of a rule is 1 to %d letters of printable ASCII "
 		    "without quotes and backslashes",
-		    NAME_MAX_LENGTH);
+		    CONF_VALUE_NAME_MAX);
 	for (const struct conf_section *other = tree->sections;
 	     other != section; other++)
 		if (strcmp(other->kind, "rule") == 0 &&

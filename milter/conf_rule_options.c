@@ -1,8 +1,6 @@
 #include "conf_rule_options.h"
 
-#define MINUTE 60.0
-#define HOUR   3600.0
-#define DAY    86400.0
+#define DAY 86400.0
 
 #define MEMBER(member) offsetof(struct rule_options, member)
 
@@ -18,10 +16,6 @@ const struct setting rule_option_table[] = {
 	"triplet client", NULL},
     {"rule", "delay", SETTING_DURATION, MEMBER(delay), NULL, 0, 7 * DAY, NULL,
 	NULL},
-    {"rule", "window", SETTING_DURATION, MEMBER(window), NULL, MINUTE, 30 * DAY,
-	NULL, NULL},
-    {"rule", "keep", SETTING_DURATION, MEMBER(keep), NULL, HOUR, 366 * DAY,
-	NULL, NULL},
     {"rule", "wait", SETTING_DURATION, MEMBER(wait), "5m", 0, 7 * DAY, NULL,
 	NULL},
     {"rule", "within", SETTING_DURATION, MEMBER(within), NULL, 1, 31 * DAY,

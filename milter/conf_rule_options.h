@@ -9,8 +9,6 @@ struct rule_options {
 	int64_t verdict;
 	int64_t by;
 	int64_t delay;
-	int64_t window;
-	int64_t keep;
 	char *response;
 	int64_t at;
 	int64_t wait;

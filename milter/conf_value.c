@@ -353,6 +353,18 @@ conf_value_hours(const char *text, struct hours *hours_r)
 	return true;
 }
 
+/* --- names --- */
+
+bool
+conf_value_name(const char *text, const char *without)
+{
+	const char *end = text;
+
+	while (*end >= ' ' && *end <= '~' && strchr(without, *end) == NULL)
+		end++;
+	return *end == '\0' && end > text && end - text <= CONF_VALUE_NAME_MAX;
+}
+
 /* --- headers --- */
 
 bool

@@ -12,7 +12,8 @@
 
 #include "condition.h"
 
-#define CONF_VALUE_SIZE 32 /* of any text that a writer gives */
+#define CONF_VALUE_SIZE	    32 /* of any text that a writer gives */
+#define CONF_VALUE_NAME_MAX 80
 
 /* What to tell somebody whose value was refused. */
 #define CONF_VALUE_WANTS_BOOL	"it has to be true or false"
@@ -67,6 +68,10 @@ void conf_value_say_octal(int64_t value, char text_r[CONF_VALUE_SIZE]);
  * midnight; it then belongs to the day on which it begins.  An empty span is
  * refused. */
 bool conf_value_hours(const char *text, struct hours *hours_r);
+
+/* The name of a rule or a response: 1 to CONF_VALUE_NAME_MAX octets of printable
+ * ASCII, none of them in `without`. */
+bool conf_value_name(const char *text, const char *without);
 
 /* "Name: text": where the name ends and where the text begins.  The name is a
  * header field name (RFC 5322 3.6.8), neither is empty. */

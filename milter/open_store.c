@@ -31,7 +31,7 @@ terms_of(const struct settings *settings, const char *host)
 	    .half_life = settings->reputation.half_life,
 	    .pending_life = settings->retry_window,
 	    .worthy_life = settings->keep,
-	    .abandoned_after = settings->reputation.abandoned_after,
+	    .abandoned_after = settings->retry_window,
 	    .abandoned_points = settings->reputation.abandoned,
 	    .network_cap = (size_t)settings->store.network_cap,
 	    .memory_max = (size_t)settings->store.memory_max,

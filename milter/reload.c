@@ -12,8 +12,9 @@ needs_restart(const char *name)
 {
 	static const char *const names[] = {"socket", "socket_mode",
 	    "socket_group", "user", "pid_file", "server_name", "secret_file",
-	    "retry_window", "keep", "redis.", "store.", "reputation.half_life",
-	    "reputation.abandoned", "reputation.abandoned_after"};
+	    "retry_window", "keep", "redis.", "store.memory",
+	    "store.network_cap", "store.file", "store.save_every",
+	    "reputation.half_life", "reputation.abandoned"};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		size_t len = strlen(names[i]);

@@ -101,7 +101,6 @@ struct settings {
 		double report_spam;
 		double report_trap;
 		double message_cap;
-		int64_t abandoned_after;
 		char **spam_headers;
 		char **ham_headers;
 		char *reports_file;

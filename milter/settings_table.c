@@ -110,10 +110,7 @@ check_header(const char *text, char *why_r, size_t why_size)
 #define FACILITIES                                                             \
 	"mail daemon user local0 local1 local2 local3 local4 local5 local6 "   \
 	"local7"
-#define SPAM_MARKS                                                             \
-	"X-Spam-Flag: YES*\nX-Spam-Status: Yes*\nX-Spam: Yes*\n"               \
-	"Authentication-Results: *dmarc=fail*"
-#define HAM_MARKS "X-Spam-Status: No*\nX-Spam-Flag: NO*"
+#define SPAM_MARKS "X-Spam-Flag: YES*\nX-Spam-Status: Yes*\nX-Spam: Yes*"
 
 /* Sorted as milter-defer.conf(5) and the sample file present them.  The points
  * and the prior are those of reputation.h; a test compares them. */
@@ -230,12 +227,10 @@ const struct setting setting_table[] = {
 	NULL, NULL},
     {"reputation", "message_cap", REAL(reputation.message_cap), "30", POINTS,
 	NULL, NULL},
-    {"reputation", "abandoned_after", SECONDS(reputation.abandoned_after), "6h",
-	MINUTE, 30 * DAY, NULL, NULL},
     {"reputation", "spam_headers", TEXTS(reputation.spam_headers), SPAM_MARKS,
 	0, 0, NULL, check_header},
-    {"reputation", "ham_headers", TEXTS(reputation.ham_headers), HAM_MARKS, 0,
-	0, NULL, check_header},
+    {"reputation", "ham_headers", TEXTS(reputation.ham_headers), "", 0, 0,
+	NULL, check_header},
     {"reputation", "reports_file", TEXT(reputation.reports_file), "", 0, 0,
 	NULL, check_path},
     /* clang-format on */

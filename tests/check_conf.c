@@ -57,6 +57,11 @@ load(const char *text, struct said *said)
 
 /* --- what is refused --- */
 
+#define TEN "1234567890"
+#define BAD_RESPONSE_NAME                                                      \
+	"the name of a response is 1 to 80 letters of printable ASCII "        \
+	"without blanks, quotes and backslashes"
+
 #define ACCEPT "rule \"a\" { verdict = accept }\n"
 
 static const struct {
@@ -162,7 +167,20 @@ static const struct {
     {"a certificate without TLS", "redis { tls_ca_file = /c }\n",
 	"E 1: tls_ca_file is of no use without tls = true"},
     {"a delay as long as the window", "delay = 2h\nretry_window = 2h\n",
-	"E 1: retry_window has to be longer than delay"},
+	"E 1: delay (2h) has to be shorter than retry_window (2h), or nobody "
+	"passes\n"
+	"E 2: delay_cap (4h) has to be shorter than retry_window (2h), or be "
+	"0"},
+    {"a window as short as the usual delay",
+	"delay_cap = 0\n\nretry_window = 5m\n",
+	"E 3: delay (5m) has to be shorter than retry_window (5m), or nobody "
+	"passes"},
+    {"a delay cap as long as the window", "retry_window = 2d\ndelay_cap = 2d\n",
+	"E 2: delay_cap (2d) has to be shorter than retry_window (2d), or be "
+	"0"},
+    {"a window as short as the usual delay cap", "\nretry_window = 4h\n",
+	"E 2: delay_cap (4h) has to be shorter than retry_window (4h), or be "
+	"0"},
 
     /* responses */
     {"a permanent rejection",
@@ -180,6 +198,25 @@ static const struct {
 	"link wait score"},
     {"a response without a reply", "\nresponse \"no\" { }\n",
 	"E 2: response \"no\" has no reply"},
+    {"a response whose name has a blank, and would be two words of the log",
+	"\nresponse \"try again\" { reply = \"451 a\" }\n",
+	"E 2: " BAD_RESPONSE_NAME},
+    {"a response whose name has a quote",
+	"response 'a\"b' { reply = \"451 a\" }\n", "E 1: " BAD_RESPONSE_NAME},
+    {"or the other one", "response \"a'b\" { reply = \"451 a\" }\n",
+	"E 1: " BAD_RESPONSE_NAME},
+    {"a response whose name has a backslash",
+	"response \"a\\\\b\" { reply = \"451 a\" }\n",
+	"E 1: " BAD_RESPONSE_NAME},
+    {"a response whose name is not ASCII",
+	"response \"gr\303\274n\" { reply = \"451 a\" }\n",
+	"E 1: " BAD_RESPONSE_NAME},
+    {"a response without a name", "response \"\" { reply = \"451 a\" }\n",
+	"E 1: " BAD_RESPONSE_NAME},
+    {"a response of a name of 81",
+	"response \"" TEN TEN TEN TEN TEN TEN TEN TEN "1\"\n"
+	"{ reply = \"451 a\" }\n",
+	"E 2: " BAD_RESPONSE_NAME},
     {"a response twice",
 	"response \"a\" { reply = \"451 a\" }\n"
 	"response \"a\" { reply = \"451 b\" }\n",
@@ -206,8 +243,21 @@ static const struct {
 	"E 1: rule \"x\": wait belongs to a rule with verdict = defer"},
     {"a delay longer than the window",
 	"rule \"x\" { verdict = greylist\n delay = 2d }\n",
-	"E 2: rule \"x\": window has to be longer than delay, or nobody "
+	"E 2: rule \"x\": delay (2d) has to be shorter than retry_window "
+	"(25h), or nobody passes"},
+    {"a delay as long as the window of the file",
+	"retry_window = 5h\nrule \"x\" { verdict = greylist delay = 5h }\n",
+	"E 2: rule \"x\": delay (5h) has to be shorter than retry_window "
+	"(5h), or nobody passes"},
+    {"a delay for all that is too long is told once",
+	"delay = 2d\nrule \"x\" { verdict = greylist }\n",
+	"E 1: delay (2d) has to be shorter than retry_window (25h), or nobody "
 	"passes"},
+    {"a window of its own, as a stored clock has one life",
+	"rule \"x\" { verdict = greylist window = 2h }\n",
+	"E 1: there is no window in a section rule"},
+    {"and a keep", "rule \"x\" { verdict = greylist keep = 3d }\n",
+	"E 1: there is no keep in a section rule"},
     {"a delay beyond its range",
 	"rule \"x\" { verdict = greylist delay = 30d }\n",
 	"E 1: delay \"30d\": it has to be from 0s to 7d"},
@@ -383,6 +433,16 @@ static const struct {
 	"response \"greylisted\" { reply = \"451 4.7.1 a \\\nb\" }\n", ""},
     {"a quote in quotes", "response \"policy\" { reply = \"451 \\\"a\\\"\" }",
 	""},
+    {"no pair is put off for as long as the window",
+	"retry_window = 4h\ndelay_cap = 14399s\ndelay = 14399s\n", ""},
+    {"without a delay cap the window can be short",
+	"retry_window = 1h\ndelay_cap = 0\n", ""},
+    {"a response of a name of 80",
+	"response \"" TEN TEN TEN TEN TEN TEN TEN "!#$%&()*+~\"\n"
+	"{ reply = \"451 a\" }\n"
+	"rule \"x\" { verdict = defer response =\n"
+	"  \"" TEN TEN TEN TEN TEN TEN TEN "!#$%&()*+~\" }\n",
+	""},
     {"no mark of spam is looked for",
 	"reputation { spam_headers = {} ham_headers = {} }\n", ""},
     {"a rule below one that holds for all",
@@ -461,10 +521,10 @@ good(const char *text)
 START_TEST(a_rule_has_what_was_written)
 {
 	struct policy *policy = good(
-	    "delay = 6m\n"
+	    "delay = 6m retry_window = 5h keep = 3d\n"
 	    "response \"mine\" { reply = {\"450 4.2.1 a\", \"450 4.2.1 b\"} }\n"
 	    "rule \"x\" { client = {\"10.0.0.0/8\", \"::1\"} known = true\n"
-	    "  verdict = greylist by = client window = 2h keep = 3d at = eom\n"
+	    "  verdict = greylist by = client at = eom\n"
 	    "  response = \"mine\" uncapped = yes observe = on }\n"
 	    "rule \"y\" { verdict = defer wait = 10m }\n");
 	const struct rule *rule = &policy->rules[0];
@@ -475,7 +535,7 @@ START_TEST(a_rule_has_what_was_written)
 	ck_assert_int_eq(rule->verdict, RULE_GREYLIST);
 	ck_assert_int_eq(rule->by, BY_CLIENT);
 	ck_assert_int_eq(rule->terms.delay, 360);
-	ck_assert_int_eq(rule->terms.window, 7200);
+	ck_assert_int_eq(rule->terms.window, 5 * 3600);
 	ck_assert_int_eq(rule->terms.keep, 3 * 86400);
 	ck_assert_int_eq(rule->at, STAGE_EOM);
 	ck_assert(rule->observe && rule->uncapped);
@@ -549,6 +609,19 @@ START_TEST(loads_lists_and_headers_are_shared)
 	ck_assert_str_eq(policy->headers[0], "X-Spam");
 	ck_assert_str_eq(policy->headers[1], "X-Mark");
 	ck_assert_double_eq(policy->rules[1].conditions[2].real, -1.5);
+	policy_release(&policy);
+}
+END_TEST
+
+/* Anybody can write a mark of ham, or results in the name of another server. */
+START_TEST(only_marks_of_spam_are_read_by_default)
+{
+	struct policy *policy = good("");
+
+	ck_assert_uint_eq(policy->header_count, 3);
+	ck_assert_str_eq(policy->headers[0], "X-Spam-Flag");
+	ck_assert_str_eq(policy->headers[1], "X-Spam-Status");
+	ck_assert_str_eq(policy->headers[2], "X-Spam");
 	policy_release(&policy);
 }
 END_TEST
@@ -657,6 +730,7 @@ main(void)
 	tcase_add_test(tcase, observe_at_the_top_holds_for_all_rules);
 	tcase_add_test(tcase, a_response_of_the_file_replaces_the_built_in);
 	tcase_add_test(tcase, loads_lists_and_headers_are_shared);
+	tcase_add_test(tcase, only_marks_of_spam_are_read_by_default);
 	tcase_add_test(tcase, headers_that_earn_nothing_are_not_read);
 	tcase_add_test(tcase, a_limit_counts_for_its_condition);
 	tcase_add_test(tcase, a_policy_lives_as_long_as_anybody_holds_it);

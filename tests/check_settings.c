@@ -107,9 +107,10 @@ START_TEST(strings_are_never_null_and_lists_always_end)
 	ck_assert_ptr_null(settings.redis.servers[0]);
 	ck_assert_str_eq(
 	    settings.reputation.spam_headers[0], "X-Spam-Flag: YES*");
-	ck_assert_str_eq(settings.reputation.spam_headers[3],
-	    "Authentication-Results: *dmarc=fail*");
-	ck_assert_ptr_null(settings.reputation.spam_headers[4]);
+	ck_assert_str_eq(settings.reputation.spam_headers[2], "X-Spam: Yes*");
+	ck_assert_ptr_null(settings.reputation.spam_headers[3]);
+	ck_assert_ptr_nonnull(settings.reputation.ham_headers);
+	ck_assert_ptr_null(settings.reputation.ham_headers[0]);
 	settings_clear(&settings);
 	ck_assert_ptr_null(settings.link);
 }

@@ -107,7 +107,7 @@ open_store(const struct settings *settings, int64_t now)
 	    .terms = {.half_life = settings->reputation.half_life,
 		.pending_life = settings->retry_window,
 		.worthy_life = settings->keep,
-		.abandoned_after = settings->reputation.abandoned_after,
+		.abandoned_after = settings->retry_window,
 		.abandoned_points = settings->reputation.abandoned,
 		.network_cap = (size_t)settings->store.network_cap,
 		.memory_max = (size_t)settings->store.memory_max},
