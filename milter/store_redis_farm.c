@@ -8,6 +8,7 @@
 #define LOAD_FORGOTTEN	INT64_C(3600)
 #define REPORTS_AT_ONCE "100"
 #define REPORT_ROUNDS	10
+#define REPORTS_WAIT_MS 2000 /* what was taken and not heard of is lost */
 
 /* ---- Load */
 
@@ -114,7 +115,8 @@ take_some(struct redis_store *store, void (*each)(void *arg, const char *text),
 
 	keys_shared(&store->keys, "reports", key);
 	resp_add(&request.commands, "LPOP", key, REPORTS_AT_ONCE);
-	asked = redis_ask(store->redis, &request, 1, 0) == REDIS_OK;
+	asked =
+	    redis_ask(store->redis, &request, 1, REPORTS_WAIT_MS) == REDIS_OK;
 	*count_r = asked ? resp_count(request.replies[0]) : 0;
 	for (size_t i = 0; i < *count_r; i++) {
 		const char *text =
@@ -132,9 +134,13 @@ store_redis_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
+	struct triplet_namer namer;
 	size_t count = 1;
 
 	(void)now;
+	/* What could not be remembered yet is not to be taken out. */
+	if (!store_redis_prepare(self, &namer))
+		return STORE_DOWN;
 	for (int i = 0; i < REPORT_ROUNDS && count > 0; i++)
 		if (!take_some(self, each, arg, &count))
 			return STORE_DOWN;
