@@ -267,12 +267,21 @@ plan_rule_wants(struct policy *policy, const struct rule *rule)
 		policy->wants_refused = true;
 }
 
+static bool
+reads_marks_of(const struct policy *policy, enum reputation_event event,
+    char *const *patterns)
+{
+	return policy->weights.points[event] > 0 && patterns[0] != NULL;
+}
+
 static void
 plan_wants(struct policy *policy)
 {
 	const double *points = policy->weights.points;
-	bool reads_marks =
-	    points[REPUTATION_SPAM] > 0 || points[REPUTATION_HAM] > 0;
+	bool reads_marks = reads_marks_of(policy, REPUTATION_SPAM,
+			       policy->settings.reputation.spam_headers) ||
+	    reads_marks_of(policy, REPUTATION_HAM,
+		policy->settings.reputation.ham_headers);
 
 	policy->wants_headers = reads_marks;
 	policy->wants_unknown = points[REPUTATION_UNKNOWN_COMMAND] > 0;
