@@ -17,7 +17,7 @@ packages_of() {
 		libmilter-dev libhiredis-dev libconfuse-dev libpsl-dev \
 		publicsuffix libssl-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
-		iproute2 util-linux ;;
+		iproute2 util-linux stress-ng ;;
 	lint) echo clang-format-14 clang-tidy-14 clang cppcheck shellcheck ;;
 	demo) packages_of build; echo python3 ;;
 	redis) echo redis-server ;;

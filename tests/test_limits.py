@@ -1,0 +1,409 @@
+"""Rate limits are exact: two milters, one real Redis, many sessions at once."""
+
+import itertools
+import shutil
+import threading
+import time
+import unittest
+
+from lib import farm
+from lib.daemon import wait_for
+from lib.milterclient import MAIL
+from lib.policies import BUSY, response
+from lib.redis_servers import start_single
+from lib.table import Table
+
+ALICE, BOB = "<alice@sender.example>", "<bob@local.test>"
+CAROL = "<carol@local.test>"
+SESSIONS = 50
+LIMIT = 5
+ROUNDS = 4  # how often a race is run
+
+TABLE = Table(f"{SESSIONS} parallel sessions over two milters", "limit",
+              "rounds", "admitted each", "seconds each")
+PASSED = Table("One message, retried every 0.5 s", "rules", "delay s",
+               "period s", "passed after s")
+
+
+def setUpModule():
+    if not shutil.which("redis-server"):
+        raise unittest.SkipTest("no redis-server here")
+
+
+def tearDownModule():
+    TABLE.print()
+    PASSED.print()
+
+
+def limit(*conditions, name="too many", at=None):
+    """One rule that defers what is above a limit."""
+    words = [*conditions, 'verdict = defer  response = "busy"']
+    if at:
+        words.append(f"at = {at}")
+    return (response("busy", BUSY.format("%{client_addr}"))
+            + f'rule "{name}" {{ {"  ".join(words)} }}\n')
+
+
+def ask(milter, address="198.51.100.7", sender=ALICE, recipients=(BOB,),
+        user=None, **more):
+    """One message in a session of its own; its Outcome."""
+    with milter.client() as client:
+        client.begin(address=address)
+        if user:
+            client.macros(MAIL, auth_type="PLAIN", auth_authen=user)
+        return client.message(sender, recipients, **more)
+
+
+class Race:
+    """Sessions which all stand at the start before the first one may go."""
+
+    def __init__(self, milters, messages):
+        self.line = threading.Barrier(len(messages))
+        self.accepted = []
+        self.failed = []
+        turns = zip(itertools.cycle(milters), messages)
+        self.runners = [threading.Thread(target=self._run, args=turn)
+                        for turn in turns]
+
+    def _run(self, milter, message):
+        try:
+            with milter.client() as client:
+                client.negotiate()
+                client.connect(address=message.get("address", "198.51.100.7"))
+                client.helo()
+                self.line.wait(20)
+                if "user" in message:
+                    client.macros(MAIL, auth_type="PLAIN",
+                                  auth_authen=message["user"])
+                outcome = client.message(message.get("sender", ALICE),
+                                         message.get("recipients", [BOB]))
+            if outcome.accepted:
+                self.accepted.append(message)
+            elif not outcome.text.startswith("451 4.7.500 Server busy"):
+                self.failed.append(outcome)
+        except (OSError, EOFError, threading.BrokenBarrierError) as why:
+            self.failed.append(why)
+
+    def run(self):
+        """What was accepted; all else must have been told to come back."""
+        for runner in self.runners:
+            runner.start()
+        for runner in self.runners:
+            runner.join()
+        if self.failed:
+            raise AssertionError(f"{len(self.failed)}: {self.failed[0]!r}")
+        return self.accepted
+
+
+class FarmTest(unittest.TestCase):
+    """One Redis for the class, two milters for each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.redis = start_single()
+        cls.addClassCleanup(cls.redis.stop)
+
+    def setUp(self):
+        self.redis.ask("FLUSHALL")
+        self.addCleanup(self.assert_all_counters_end)
+
+    def farm(self, policy):
+        milters = [farm.daemon(farm.redis(self.redis.where), policy)
+                   for _ in range(2)]
+        for milter in milters:
+            self.addCleanup(self.end, milter)
+            milter.start()
+        return milters
+
+    def end(self, milter):
+        try:
+            milter.stop()
+        finally:
+            milter.kill()
+            milter.remove()
+
+    def counters(self):
+        return self.redis.ask("KEYS", "mdefer:1:*}:r:*")
+
+    def units(self):
+        """The units of all limits that are taken at this moment."""
+        with self.redis.client() as client:
+            counts = client.pipeline([("HVALS", key)
+                                      for key in self.counters()])
+        return sum(int(value) for values in counts for value in values)
+
+    def wait_units(self, units):
+        wait_for(lambda: self.units() == units, f"{units} units are taken",
+                 lambda: [f"now it is {self.units()}"])
+
+    def assert_all_counters_end(self):
+        for key in self.redis.ask("KEYS", "*"):
+            self.assertNotEqual(self.redis.ask("TTL", key), -1, key)
+        for key in self.counters():
+            period = int(key.split(":")[-2])
+            self.assertLessEqual(self.redis.ask("TTL", key), 2 * period, key)
+
+    def race(self, milters, messages):
+        return Race(milters, messages).run()
+
+
+class Exact(FarmTest):
+    def assert_admits(self, name, rule, admitted, messages, units=None):
+        """Race after race: `messages` gives those of a round by its number."""
+        milters = self.farm(rule)
+        began = time.monotonic()
+        counts = []
+        for number in range(ROUNDS):
+            counts.append(len(self.race(milters, messages(number))))
+            self.wait_units((number + 1) * (units or admitted))
+        TABLE.add(name, ROUNDS, "/".join(map(str, counts)),
+                  (time.monotonic() - began) / ROUNDS)
+        self.assertEqual(counts, [admitted] * ROUNDS)
+
+    def test_messages_of_a_network(self):
+        self.assert_admits(
+            "messages", limit("messages_above = 5  within = 1h"), LIMIT,
+            lambda number: [{"address": f"203.0.{number}.{host}"}
+                            for host in range(SESSIONS)])
+
+    def test_messages_judged_at_data(self):
+        self.assert_admits(
+            "messages, at = data",
+            limit("messages_above = 5  within = 1h", at="data"), LIMIT,
+            lambda number: [{"address": f"203.0.{number}.7"}] * SESSIONS)
+
+    def test_recipients(self):
+        """Three of four recipients is one too many for the last message."""
+        three = [f"<user{number}@local.test>" for number in range(3)]
+        self.assert_admits(
+            "recipients, 3 a message of 16",
+            limit("recipients_above = 16  within = 1h"), LIMIT,
+            lambda number: [{"address": f"203.0.{number}.7",
+                             "recipients": three}] * SESSIONS, 15)
+
+    def test_connections(self):
+        """A connection is one, whether its message was deferred or not."""
+        self.assert_admits(
+            "connections", limit("connections_above = 5  within = 1h"), LIMIT,
+            lambda number: [{"address": f"203.0.{number}.7"}] * SESSIONS,
+            SESSIONS)
+
+    def test_per_host(self):
+        self.assert_admits(
+            "messages per host, of 2 hosts",
+            limit("messages_above = 5  within = 1h  per = host"), 2 * LIMIT,
+            lambda number: [{"address": f"203.0.{number}.{7 + place % 2}"}
+                            for place in range(SESSIONS)])
+
+    def test_per_sender_domain(self):
+        self.assert_admits(
+            "messages per sender domain, of 2",
+            limit("messages_above = 5  within = 1h  per = sender_domain"),
+            2 * LIMIT,
+            lambda number: [
+                {"address": f"203.0.{place}.7",
+                 "sender": f"<user{place}@round{number}-{place % 2}.example>"}
+                for place in range(SESSIONS)])
+
+    def test_per_user(self):
+        self.assert_admits(
+            "messages per user, of 2",
+            limit("messages_above = 5  within = 1h  per = user"), 2 * LIMIT,
+            lambda number: [{"address": f"203.0.{place}.7",
+                             "user": f"joe{number}-{place % 2}@local.test"}
+                            for place in range(SESSIONS)])
+
+    def test_of_the_whole_farm(self):
+        """All rounds share one counter, so only the first admits any."""
+        milters = self.farm(
+            limit("messages_above = 5  within = 1h  per = all"))
+        counts = [len(self.race(milters, [
+            {"address": f"203.0.{place}.7",
+             "sender": f"<user@domain{place}.example>"}
+            for place in range(SESSIONS)])) for _ in range(2)]
+        TABLE.add("messages of all", 2, "/".join(map(str, counts)), "")
+        self.assertEqual(counts, [LIMIT, 0])
+        self.wait_units(LIMIT)
+
+    def test_nobody_has_not_logged_in(self):
+        """What counts users does not concern those who are none."""
+        milters = self.farm(
+            limit("messages_above = 5  within = 1h  per = user"))
+        self.assertEqual(len(self.race(milters, [{}] * SESSIONS)), SESSIONS)
+        self.assertEqual(self.units(), 0)
+
+    def test_two_limits_at_once(self):
+        """A unit that a race for one limit holds for a moment may keep another
+        from the other limit; whoever comes again gets it."""
+        milters = self.farm(
+            limit("messages_above = 5  within = 1h  per = host", name="host")
+            + 'rule "network" { messages_above = 8  within = 1h  '
+            'verdict = defer  response = "busy" }\n')
+        for number in range(ROUNDS):
+            messages = [{"address": f"203.0.{number}.{7 + place % 2}"}
+                        for place in range(SESSIONS)]
+            first = len(self.race(milters, messages))
+            self.assertLessEqual(first, 8)
+            self.wait_units(16 * number + 2 * first)
+            later = sum(ask(milters[0], **message).accepted
+                        for message in messages)
+            self.assertEqual(first + later, 8)
+            self.wait_units(16 * number + 16)
+            TABLE.add("5 a host, 8 a network", 1, f"{first}, then {later}", "")
+
+
+class ByReputation(FarmTest):
+    def report(self, address, points):
+        self.redis.ask("RPUSH", "mdefer:1:reports", f"{address} {points}")
+        wait_for(lambda: self.redis.ask("EXISTS", farm.record(address)),
+                 "the report is taken in")
+
+    def test_the_limit_grows_and_shrinks_with_the_score(self):
+        milters = self.farm("reputation { accepted = 0 }\n" + limit(
+            "messages_above = 10  within = 1h", "scale_by_reputation = true"))
+        # 100 * points / (points + 50): -60, -100, 0, 50 and nearly 100
+        for address, points, admitted in (
+                ("203.0.1.7", -75, 4), ("203.0.2.7", -1000, 1),
+                ("203.0.3.7", 0, 10), ("203.0.4.7", 50, 15),
+                ("203.0.5.7", 1000, 20)):
+            with self.subTest(points):
+                if points:
+                    self.report(address, points)
+                accepted = self.race(milters, [{"address": address}] * SESSIONS)
+                TABLE.add(f"10, scaled, of {points} points", 1,
+                          len(accepted), "")
+                self.assertEqual(len(accepted), admitted)
+
+
+class GivenBack(FarmTest):
+    """Only what was accepted is counted."""
+
+    def assert_costs_nothing(self, rule, attempt, admitted=LIMIT):
+        (milter, _) = self.farm(rule)
+        for _ in range(2 * LIMIT):
+            attempt(milter)
+        self.wait_units(0)
+        for _ in range(admitted):
+            self.assertTrue(ask(milter, recipients=[CAROL]).accepted)
+        self.assertFalse(ask(milter, recipients=[CAROL]).accepted)
+
+    def test_a_message_deferred_by_a_rule_below(self):
+        rule = limit("messages_above = 5  within = 1h") + \
+            'rule "not him" { recipient = "bob@*"  at = data  verdict = defer }\n'
+
+        def attempt(milter):
+            self.assertEqual(ask(milter).text, "451 Try again later.")
+        self.assert_costs_nothing(rule, attempt)
+
+    def test_a_message_deferred_at_its_end(self):
+        rule = limit("messages_above = 5  within = 1h") + \
+            'rule "spam" { header = "X-Spam-Flag: YES*"  verdict = defer }\n'
+
+        def attempt(milter):
+            outcome = ask(milter, headers=[("X-Spam-Flag", "YES")])
+            self.assertEqual(outcome.stage, "eom")
+            self.assertFalse(outcome.accepted)
+        self.assert_costs_nothing(rule, attempt)
+
+    def test_a_message_that_the_client_gave_up(self):
+        def attempt(milter):
+            with milter.client() as client:
+                client.begin()
+                client.mail(ALICE)
+                client.rcpt(BOB)
+                client.abort()
+        self.assert_costs_nothing(
+            limit("messages_above = 5  within = 1h", at="data"), attempt)
+
+    def test_a_session_that_broke_off(self):
+        rule = limit("messages_above = 5  within = 1h") + \
+            'rule "spam" { header = "X-Spam-Flag: YES*"  verdict = defer }\n'
+
+        def attempt(milter):
+            with milter.client() as client:
+                client.begin()
+                client.mail(ALICE)
+                client.rcpt(BOB)
+                client.data()
+        self.assert_costs_nothing(rule, attempt)
+
+
+class Refill(FarmTest):
+    def test_a_client_that_hammers_gets_it(self):
+        """Every 0.5 s for three periods, at either milter in turn."""
+        period, seconds = 3, 9
+        milters = itertools.cycle(
+            self.farm(limit(f"messages_above = 4  within = {period}s")))
+        began = time.monotonic()
+        accepted = []
+        for attempt in range(2 * seconds):
+            time.sleep(max(0, began + attempt / 2 - time.monotonic()))
+            if ask(next(milters)).accepted:
+                accepted.append(time.monotonic() - began)
+        # Of 18 tries; exactly 4 a period would be 12.
+        self.assertGreater(len(accepted), 8, accepted)
+        self.assertLessEqual(len(accepted), 4 * (seconds // period + 1))
+        self.assertGreater(accepted[-1], seconds - period, accepted)
+        PASSED.add(f"4 within {period} s, for {seconds} s", "", period,
+                   f"{len(accepted)} of {2 * seconds}")
+
+    def test_greylisted_and_limited(self):
+        delay, period = 1, 2
+        greylist = ('rule "strangers" { verdict = greylist  by = triplet  '
+                    f'delay = {delay}s  at = data }}\n')
+        for name, policy in (
+                ("limit, greylist",
+                 limit(f"messages_above = 2  within = {period}s") + greylist),
+                ("limit at data, greylist",
+                 limit(f"messages_above = 2  within = {period}s", at="data")
+                 + greylist),
+                ("greylist, limit at data",
+                 greylist + limit(f"messages_above = 2  within = {period}s",
+                                  at="data"))):
+            with self.subTest(name):
+                self.redis.ask("FLUSHALL")
+                self.assert_passes(name, self.farm(policy), delay, period)
+
+    def assert_passes(self, name, milters, delay, period):
+        """A new pair of a client whose limit is used up by known ones."""
+        self.retry(milters)
+        for milter in milters * 3:
+            ask(milter)  # as much as it may
+        elapsed = self.retry(milters, [CAROL])
+        PASSED.add(name, delay, period, elapsed)
+        # Windows slide in whole seconds; what fills one fades during the next.
+        self.assertLess(elapsed, delay + 2 * period + 1)
+
+    def retry(self, milters, recipients=(BOB,)):
+        """Every half a second, at either milter; seconds until it passes."""
+        began = time.monotonic()
+        for milter in itertools.cycle(milters):
+            if ask(milter, recipients=recipients).accepted:
+                return time.monotonic() - began
+            self.assertLess(time.monotonic() - began, 20, "it never passes")
+            time.sleep(0.5)
+
+
+class Refused(FarmTest):
+    def test_recipients_that_the_mail_server_refused(self):
+        first, other = self.farm(limit("refused_above = 5  within = 1h"))
+        self.refuse(first, LIMIT)
+        self.wait_units(LIMIT)
+        self.assertTrue(ask(other).accepted)
+        self.refuse(first, 1)
+        self.wait_units(LIMIT + 1)
+        self.assertFalse(ask(other).accepted)
+
+    def refuse(self, milter, count):
+        with milter.client() as client:
+            client.begin()
+            client.mail(ALICE)
+            for number in range(count):
+                client.refused_rcpt(f"<unknown{number}@local.test>")
+            # Nobody waits for an answer to a recipient: libmilter may not yet
+            # have read it when the connection ends, and then never does.
+            client.mail(ALICE)
+
+
+if __name__ == "__main__":
+    unittest.main()
