@@ -22,7 +22,7 @@ clock_worth(int64_t clock, enum clock_space space,
 	if (clock < 0)
 		return age > terms->worthy_life ? CLOCK_FORGOTTEN
 						: CLOCK_PASSED;
-	if (space == CLOCK_REAL && age > terms->abandoned_after)
+	if (space == CLOCK_REAL && age >= terms->abandoned_after)
 		return CLOCK_ABANDONED;
 	return age > terms->pending_life ? CLOCK_FORGOTTEN : CLOCK_PENDING;
 }

@@ -17,8 +17,8 @@ static const struct {
 	enum clock_worth worth;
 } worth_rows[] = {
     {"no clock is of no use", CLOCK_REAL, 0, 0, CLOCK_FORGOTTEN},
-    {"a first attempt is pending", CLOCK_REAL, 400, 0, CLOCK_PENDING},
-    {"until it is abandoned", CLOCK_REAL, 401, 0, CLOCK_ABANDONED},
+    {"a first attempt is pending", CLOCK_REAL, 399, 0, CLOCK_PENDING},
+    {"until it is abandoned", CLOCK_REAL, 400, 0, CLOCK_ABANDONED},
     {"which it stays", CLOCK_REAL, 2000, 0, CLOCK_ABANDONED},
     {"one of a rule on trial is never abandoned", CLOCK_OBSERVED, 1000, 0,
 	CLOCK_PENDING},
