@@ -25,8 +25,7 @@ void endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size);
  * comes from the umask under which it is made: setting it later could be led
  * astray by a symbolic link. */
 bool endpoint_give(const struct socket_spec *spec, const char *user,
-    const char *group,
-    char *why_r, size_t size);
+    const char *group, char *why_r, size_t size);
 
 /* Remove a unix socket; a no-op for the others. */
 void endpoint_remove(const struct socket_spec *spec);

@@ -35,7 +35,7 @@ struct rule {
 	int64_t wait;		      /* seconds that a defer rule asks for */
 	const struct response *reply; /* NULL for accept */
 	bool observe;
-	bool uncapped; /* the delay cap does not apply */
+	bool uncapped;	   /* the delay cap does not apply */
 	bool of_recipient; /* it asks who the recipient is */
 	bool of_client;	   /* it asks who the client is: see inquiry_exempt() */
 	struct condition *conditions;

@@ -127,22 +127,23 @@ void
 session_log(struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage)
 {
-	const char *rule = outcome->rule == NULL ? "" : outcome->rule->name;
+	const struct rule *rule = outcome->rule;
+	bool defers = outcome->verdict == VERDICT_DEFER && rule != NULL;
 	char detail[2 * FIELD_SIZE];
 
-	if (outcome->verdict == VERDICT_DEFER)
+	if (defers)
 		(void)snprintf(detail, sizeof detail,
 		    "rule=\"%s\" response=%s code=%s wait=%" PRId64
 		    " reference=%s",
-		    rule, response_name(outcome->rule->reply),
-		    response_code(outcome->rule->reply), outcome->wait,
+		    rule->name, response_name(rule->reply),
+		    response_code(rule->reply), outcome->wait,
 		    session->reference);
 	else
-		(void)snprintf(detail, sizeof detail, "rule=\"%s\"%s", rule,
+		(void)snprintf(detail, sizeof detail, "rule=\"%s\"%s",
+		    rule == NULL ? "" : rule->name,
 		    outcome->capped ? " capped=yes" : "");
-	log_message(session,
-	    outcome->verdict == VERDICT_DEFER ? "defer" : "accept", detail,
-	    recipient, stage);
+	log_message(
+	    session, defers ? "defer" : "accept", detail, recipient, stage);
 }
 
 void

@@ -102,8 +102,9 @@ session_identify(struct session *session, const struct session_origin *origin)
 	copy_text(session->server_address, sizeof session->server_address,
 	    origin->server_address);
 	facts->daemon_name = session->daemon_name;
-	facts->daemon_port =
-	    origin->daemon_port == NULL ? 0 : atoi(origin->daemon_port);
+	facts->daemon_port = origin->daemon_port == NULL
+	    ? 0
+	    : strtol(origin->daemon_port, NULL, 10);
 	set_address(session, origin->address);
 	set_name(session, origin);
 	set_network(session);
