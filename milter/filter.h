@@ -1,7 +1,8 @@
 /* filter -- the libmilter callbacks: a thin shell around the session.
  *
- * The only module that knows libmilter.  One filter in a process, because
- * libmilter has one: open it, start it, and drain it before the end. */
+ * With negotiation.c the only module that knows libmilter.  One filter in a
+ * process, because libmilter has one: open it, start it, and drain it before
+ * the end. */
 #ifndef FILTER_H
 #define FILTER_H
 

@@ -53,7 +53,7 @@ compiler='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan)_.*|_?_errno
 readers='list_has_[a-z]+|hostname_clean'
 harmless="$strings|$numbers|$text|$compiler|$readers"
 
-only libmilter/ filter
+only libmilter/ filter negotiation
 only hiredis/ resp resp_reply
 only confuse.h conf_file
 only libpsl.h hostname gate gate_parts
