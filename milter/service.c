@@ -18,7 +18,8 @@
 #include "reload.h"
 #include "ticker.h"
 
-#define DRAIN_MS 2000 /* for callbacks and a tick; both have deadlines */
+#define DRAIN_MS      2000 /* for callbacks and a tick; both have deadlines */
+#define CLOSE_SECONDS 10   /* for all of the close */
 
 struct service {
 	/* The policy of the start: its settings hold until a restart. */
@@ -180,6 +181,7 @@ service_close(struct service **service)
 	struct service *mine = *service;
 	bool quiet;
 
+	(void)alarm(CLOSE_SECONDS); /* an end is promised, whatever hangs */
 	if (mine->listening)
 		endpoint_remove(&mine->spec);
 	quiet = filter_drain(DRAIN_MS);
@@ -194,4 +196,5 @@ service_close(struct service **service)
 	policy_release(&mine->policy);
 	free(mine);
 	*service = NULL;
+	(void)alarm(0);
 }
