@@ -1,5 +1,6 @@
 """The link to Redis over TLS, against real servers."""
 
+import socket
 import os
 import shutil
 import subprocess
@@ -8,6 +9,14 @@ import unittest
 
 from lib.redis_probe import LinkTest, Probe, during
 from lib.redis_servers import RedisServer, start_single, wait_until
+
+
+def knows_localhost():
+    """A bare container may have no /etc/hosts."""
+    try:
+        return bool(socket.gethostbyname("localhost"))
+    except OSError:
+        return False
 
 
 class Tls(LinkTest):
@@ -65,10 +74,11 @@ class Tls(LinkTest):
 
     def test_the_name_and_the_address_of_the_certificate(self):
         with self.start() as server:
-            for where, *more in (
-                    (f"localhost:{server.port}",),
-                    (f"127.0.0.1:{server.port}",),
-                    (f"127.0.0.1:{server.port}", "-N", "redis.example")):
+            cases = [(f"127.0.0.1:{server.port}",),
+                     (f"127.0.0.1:{server.port}", "-N", "redis.example")]
+            if knows_localhost():
+                cases.append((f"localhost:{server.port}",))
+            for where, *more in cases:
                 with self.subTest(where, more=more):
                     self.assert_healthy(
                         Probe("-t", "-C", self.file("ca.pem"), "-T", *more,
