@@ -1,8 +1,8 @@
 """The link to Redis over TLS, against real servers."""
 
-import socket
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
