@@ -317,8 +317,10 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 	return leave_decided(ctx, link, SMFIP_NR_RCPT, action, &reply);
 }
 
+/* A step at which the session judges the whole message. */
 static sfsistat
-on_data(SMFICTX *ctx)
+judge_message(SMFICTX *ctx, unsigned long silent,
+    enum action (*judge)(struct session *, int64_t, struct reply *))
 {
 	struct link *link = enter(ctx);
 	struct reply reply;
@@ -327,8 +329,14 @@ on_data(SMFICTX *ctx)
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
 	tell_queue_id(ctx, link);
-	action = session_data(link->session, seconds_now(), &reply);
-	return leave_decided(ctx, link, SMFIP_NR_DATA, action, &reply);
+	action = judge(link->session, seconds_now(), &reply);
+	return leave_decided(ctx, link, silent, action, &reply);
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	return judge_message(ctx, SMFIP_NR_DATA, session_data);
 }
 
 static sfsistat
@@ -361,15 +369,7 @@ on_body(SMFICTX *ctx, unsigned char *chunk, size_t octets)
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
-	struct link *link = enter(ctx);
-	struct reply reply;
-	enum action action;
-
-	if (link == NULL)
-		return leave(SMFIS_CONTINUE);
-	tell_queue_id(ctx, link);
-	action = session_eom(link->session, seconds_now(), &reply);
-	return leave_decided(ctx, link, 0, action, &reply);
+	return judge_message(ctx, 0, session_eom);
 }
 
 static sfsistat
@@ -378,7 +378,7 @@ on_abort(SMFICTX *ctx)
 	struct link *link = enter(ctx);
 
 	if (link != NULL)
-		session_abort(link->session, seconds_now());
+		session_abort(link->session);
 	return leave(SMFIS_CONTINUE);
 }
 

@@ -225,19 +225,6 @@ inquiry_judge(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 
 /* --- afterwards --- */
 
-static bool
-has_marks(const struct effects *effects, size_t pairs)
-{
-	for (int space = 0; space < CLOCK_SPACES; space++) {
-		if (effects->client[space] != MARK_NONE)
-			return true;
-		for (size_t i = 0; i < pairs; i++)
-			if (effects->pairs[i][space] != MARK_NONE)
-				return true;
-	}
-	return false;
-}
-
 static void
 hand_over(struct gate *gate, const struct inquiry *inquiry,
     const struct effects *effects)
@@ -251,8 +238,7 @@ hand_over(struct gate *gate, const struct inquiry *inquiry,
 	    .worthy = effects->worthy};
 
 	memcpy(stored.client_mark, effects->client, sizeof effects->client);
-	if (has_marks(effects, stored.pair_count) || stored.passes > 0 ||
-	    stored.worthy)
+	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy)
 		(void)store_remember(gate->store, &stored);
 }
 

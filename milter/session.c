@@ -272,8 +272,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 }
 
 void
-session_abort(struct session *session, int64_t now)
+session_abort(struct session *session)
 {
-	(void)now;
 	end_message(session);
 }

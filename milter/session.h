@@ -66,7 +66,7 @@ session_header(struct session *session, const char *name, const char *value);
 void session_body(struct session *session, size_t octets);
 enum action
 session_eom(struct session *session, int64_t now, struct reply *reply_r);
-void session_abort(struct session *session, int64_t now);
+void session_abort(struct session *session);
 
 /* The MTA's queue id, as soon as a step shows it; for the log. */
 void session_queue_id(struct session *session, const char *queue_id);

@@ -54,3 +54,16 @@ store_close(struct store **store)
 	(*store)->ops->close(*store);
 	*store = NULL;
 }
+
+bool
+store_has_marks(const struct store_effects *effects)
+{
+	for (int space = 0; space < CLOCK_SPACES; space++) {
+		if (effects->client_mark[space] != MARK_NONE)
+			return true;
+		for (size_t i = 0; i < effects->pair_count; i++)
+			if (effects->marks[i][space] != MARK_NONE)
+				return true;
+	}
+	return false;
+}

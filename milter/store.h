@@ -159,6 +159,9 @@ struct store {
 enum store_result store_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
 
+/* Whether any clock, of a pair or of the client, is to be changed.  Pure. */
+bool store_has_marks(const struct store_effects *effects);
+
 /* Hand over what to remember.  OK means handed over, not stored. */
 enum store_result
 store_remember(struct store *store, const struct store_effects *effects);

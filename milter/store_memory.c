@@ -196,19 +196,6 @@ mark_all(struct memory *memory, struct memory_record *record,
 	return changed;
 }
 
-static bool
-has_marks(const struct store_effects *effects)
-{
-	for (int space = 0; space < CLOCK_SPACES; space++) {
-		if (effects->client_mark[space] != MARK_NONE)
-			return true;
-		for (size_t i = 0; i < effects->pair_count; i++)
-			if (effects->marks[i][space] != MARK_NONE)
-				return true;
-	}
-	return false;
-}
-
 static void
 remember_identity(struct memory *memory, const struct store_effects *effects,
     const struct names *names)
@@ -216,7 +203,8 @@ remember_identity(struct memory *memory, const struct store_effects *effects,
 	struct memory_record *record;
 	bool changed;
 
-	if (!has_marks(effects) && effects->passes <= 0 && !effects->worthy)
+	if (!store_has_marks(effects) && effects->passes <= 0 &&
+	    !effects->worthy)
 		return;
 	record = memory_book_make(memory->book, &names->identity, effects->now);
 	if (record == NULL)

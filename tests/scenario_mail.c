@@ -166,7 +166,7 @@ void
 client_reset(struct client *client)
 {
 	client->accepted = false;
-	session_abort(client->session, client->world->now);
+	session_abort(client->session);
 }
 
 void
