@@ -1,12 +1,12 @@
 #include "redis.h"
 #include "redis_cluster.h"
+#include "redis_crew.h"
 #include "redis_follow.h"
 #include "redis_health.h"
 #include "redis_sentinel.h"
 #include "redis_slot.h"
 #include "redis_teller.h"
 #include "redis_thread.h"
-#include "redis_wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,9 +268,10 @@ free_replies(struct redis_request *request)
 	request->replies = NULL;
 }
 
+/* Refused ones have no replies. */
 static void
-submit_all(struct redis_wait *wait, struct redis_request *requests,
-    size_t count, struct redis_link *const *links, struct redis_call *calls)
+submit_all(struct redis_request *requests, size_t count,
+    struct redis_link *const *links, struct redis_call *calls)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct redis_request *request = &requests[i];
@@ -280,9 +281,22 @@ submit_all(struct redis_wait *wait, struct redis_request *requests,
 		calls[i].commands = &request->commands;
 		calls[i].replies = request->replies;
 		if (request->replies != NULL &&
-		    !redis_wait_submit(wait, links[i], &calls[i]))
+		    !redis_link_submit(links[i], &calls[i]))
 			free_replies(request);
 	}
+}
+
+/* All are on their way before the first is waited for. */
+static void
+await_all(const struct redis_request *requests, size_t count,
+    struct redis_link *const *links, struct redis_call *calls)
+{
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || links[i] != links[i - 1])
+			redis_link_push(links[i]);
+	for (size_t i = 0; i < count; i++)
+		if (requests[i].replies != NULL)
+			redis_link_await(&calls[i]);
 }
 
 /* All of it was done? */
@@ -308,7 +322,6 @@ redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
 {
 	struct redis_link *links[REDIS_REQUESTS];
 	struct redis_call calls[REDIS_REQUESTS];
-	struct redis_wait wait;
 	int64_t due_ms;
 	enum redis_answer answer = REDIS_OK;
 
@@ -324,10 +337,8 @@ redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
 	for (size_t i = 0; i < count; i++)
 		calls[i] = (struct redis_call){.due_ms = due_ms};
 
-	redis_wait_open(&wait);
-	submit_all(&wait, requests, count, links, calls);
-	redis_wait_all(&wait);
-	redis_wait_close(&wait);
+	submit_all(requests, count, links, calls);
+	await_all(requests, count, links, calls);
 	for (size_t i = 0; i < count; i++)
 		if (!is_well(redis, &calls[i]))
 			answer = REDIS_FAILED;
@@ -340,7 +351,7 @@ redis_tell(
     struct redis *redis, const struct redis_request *requests, size_t count)
 {
 	struct redis_link *links[REDIS_REQUESTS];
-	int64_t due_ms = redis_thread_now() + redis->call_ms;
+	int64_t due_ms = redis_thread_now() + REDIS_RIDE_MS + redis->call_ms;
 	enum redis_answer answer = REDIS_OK;
 
 	if (!take_links(redis, requests, count, links))

@@ -45,6 +45,16 @@ redis_call_due(const struct redis_call_list *list)
 	return due_ms;
 }
 
+struct redis_call *
+redis_call_awaited(const struct redis_call_list *list)
+{
+	struct redis_call *call = list->head;
+
+	while (call != NULL && !call->is_awaited)
+		call = call->next;
+	return call;
+}
+
 void
 redis_call_finish(struct redis_call *call)
 {
@@ -52,5 +62,19 @@ redis_call_finish(struct redis_call *call)
 	if (!call->is_answered)
 		while (call->received > 0)
 			resp_reply_free(&call->replies[--call->received]);
-	call->done(call);
+	if (call->done != NULL) {
+		call->done(call);
+		return;
+	}
+	atomic_store(&call->is_over, true);
+	(void)sem_post(&call->turn); /* and from now on it is not ours */
+}
+
+void
+redis_call_finish_all(struct redis_call_list *list)
+{
+	struct redis_call *call;
+
+	while ((call = redis_call_shift(list)) != NULL)
+		redis_call_finish(call);
 }

@@ -4,6 +4,8 @@
 
 #include "resp.h"
 
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,21 +14,18 @@ struct redis_link;
 
 struct redis_call {
 	/* What to send, one reply place for each command, and the deadline on
-	 * redis_thread_now's clock.  All must live until `done`. */
+	 * redis_thread_now's clock.  All must live until it is over. */
 	const struct resp_commands *commands;
 	struct resp_reply **replies;
 	int64_t due_ms;
 
-	/* Nobody waits for it: it need not wake the link's thread, which is to
-	 * wake for an answer to another call anyway. */
-	bool may_ride;
-
-	/* Called once, from the thread of a link, which must not be kept
-	 * waiting.  The call may be freed in it. */
+	/* NULL: somebody waits for it, with redis_link_await.  Else called once
+	 * when it is over, from any thread, which must not be kept waiting.  The
+	 * call may be freed in it. */
 	void (*done)(struct redis_call *call);
 	void *arg;
 
-	/* Set before `done`: all replies are there, or else all are NULL and
+	/* Set when it is over: all replies are there, or else all are NULL and
 	 * nobody knows what the server did. */
 	bool is_answered;
 
@@ -36,6 +35,12 @@ struct redis_call {
 	int64_t guard;
 	size_t received;
 	struct redis_call *next;
+
+	/* The crew's own, where somebody waits: his turn has come, to go or to
+	 * lead; whether he waits for that already; whether it is over. */
+	sem_t turn;
+	bool is_awaited;
+	atomic_bool is_over;
 };
 
 /* Calls in the order of their answers.  All zero is empty. */
@@ -56,7 +61,13 @@ struct redis_call *redis_call_shift(struct redis_call_list *list);
 /* The earliest deadline, or INT64_MAX. */
 int64_t redis_call_due(const struct redis_call_list *list);
 
-/* It is over: call `done`.  Without all replies, those that came are freed. */
+/* The first for whose turn somebody waits, or NULL. */
+struct redis_call *redis_call_awaited(const struct redis_call_list *list);
+
+/* It is over.  Without all replies, those that came are freed. */
 void redis_call_finish(struct redis_call *call);
+
+/* All of them are over; the list is empty afterwards. */
+void redis_call_finish_all(struct redis_call_list *list);
 
 #endif

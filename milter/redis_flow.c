@@ -2,50 +2,39 @@
 #include "redis_error.h"
 #include "redis_thread.h"
 
-#include <poll.h>
 #include <stdlib.h>
 
 enum {
+	MAX_PENDING = 8192,   /* calls that are not over */
+	MAX_UNSENT = 8 << 20, /* bytes of them that wait to be sent */
+	GUARD_BYTES = 64,     /* at most */
 	READ_SIZE = 64 << 10,
 	IDLE_MS = 1000,
 	PONG_MS = 1000, /* for the answer to our own question */
 };
 
 struct redis_flow {
+	/* Under the mutex. */
 	struct redis_stream *stream;
-	struct resp_parser *parser;
 	struct resp_commands outgoing;
 	size_t sent; /* bytes of `outgoing` */
+	struct redis_call_list added;
+	size_t pending;
+	int64_t guard; /* of the last call */
+
+	/* Both: written by the leader under the mutex. */
 	struct redis_call_list waiting;
-	size_t finished;
+	size_t got; /* bytes to be digested */
+	char bytes[READ_SIZE];
+
+	/* The leader's. */
+	struct resp_parser *parser;
+	size_t finished; /* calls; not subtracted from `pending` yet */
+	char words[REDIS_WORDS_SIZE];
 
 	struct redis_call ping; /* our own, when nobody else asks */
 	struct resp_commands no_commands;
-
-	char words[REDIS_WORDS_SIZE];
-	char bytes[READ_SIZE];
 };
-
-/* ---- The question of an idle connection: a call without commands, which has
- * nothing but its guard */
-
-static void
-forget(struct redis_call *call)
-{
-	(void)call;
-}
-
-static void
-ping(struct redis_flow *flow)
-{
-	flow->ping = (struct redis_call){
-	    .commands = &flow->no_commands,
-	    .due_ms = redis_thread_now() + PONG_MS,
-	    .done = forget,
-	};
-	resp_add(&flow->outgoing, "PING", "0");
-	redis_call_append(&flow->waiting, &flow->ping);
-}
 
 /* ---- Opening and closing */
 
@@ -73,6 +62,7 @@ list_lost(struct redis_flow *flow, struct redis_call_list *lost_r)
 	struct redis_call *call;
 
 	*lost_r = (struct redis_call_list){0};
+	redis_call_join(&flow->waiting, &flow->added);
 	while ((call = redis_call_shift(&flow->waiting)) != NULL)
 		if (call != &flow->ping)
 			redis_call_append(lost_r, call);
@@ -89,50 +79,126 @@ redis_flow_close(struct redis_flow **flow, struct redis_call_list *lost_r)
 	*flow = NULL;
 }
 
-/* ---- Sending */
+/* ---- Handing over */
 
-const char *
-redis_flow_take(struct redis_flow *flow, struct resp_commands *bytes,
-    struct redis_call_list *calls)
+static void
+enqueue(struct redis_flow *flow, struct redis_call *call)
 {
-	struct resp_commands empty = flow->outgoing;
-
-	redis_call_join(&flow->waiting, calls);
-	if (flow->outgoing.length == 0) {
-		flow->outgoing = *bytes;
-		*bytes = empty;
-	} else {
-		resp_add_commands(&flow->outgoing, bytes);
-		resp_reset(bytes);
-	}
-	return flow->outgoing.failed ? "out of memory" : NULL;
+	call->guard = ++flow->guard;
+	call->received = 0;
+	resp_add_commands(&flow->outgoing, call->commands);
+	resp_begin(&flow->outgoing, 2);
+	resp_add_string(&flow->outgoing, "PING");
+	resp_add_integer(&flow->outgoing, call->guard);
+	redis_call_append(&flow->added, call);
+	flow->pending++;
 }
 
-static const char *
-send_some(struct redis_flow *flow)
+bool
+redis_flow_add(struct redis_flow *flow, struct redis_call *call)
 {
-	while (flow->sent < flow->outgoing.length) {
-		ssize_t more = redis_stream_write(flow->stream,
+	size_t length = call->commands->length + GUARD_BYTES;
+
+	if (flow->pending >= MAX_PENDING ||
+	    flow->outgoing.length - flow->sent + length > MAX_UNSENT ||
+	    !resp_is_complete(call->commands) ||
+	    !resp_reserve(&flow->outgoing, length))
+		return false;
+	enqueue(flow, call);
+	return true;
+}
+
+/* The question of an idle connection is a call without commands, which has
+ * nothing but its guard. */
+static void
+forget(struct redis_call *call)
+{
+	(void)call;
+}
+
+void
+redis_flow_ping(struct redis_flow *flow)
+{
+	if (flow->waiting.head != NULL || flow->added.head != NULL ||
+	    !resp_reserve(&flow->outgoing, GUARD_BYTES))
+		return;
+	flow->ping = (struct redis_call){
+	    .commands = &flow->no_commands,
+	    .due_ms = redis_thread_now() + PONG_MS,
+	    .done = forget,
+	};
+	enqueue(flow, &flow->ping);
+}
+
+/* Why a connection takes no more, who reads from it is told better. */
+void
+redis_flow_send(struct redis_flow *flow)
+{
+	ssize_t more = 1;
+
+	while (more > 0 && flow->sent < flow->outgoing.length) {
+		more = redis_stream_write(flow->stream,
 		    flow->outgoing.bytes + flow->sent,
 		    flow->outgoing.length - flow->sent);
-
-		if (more < 0)
-			return redis_stream_why(flow->stream);
-		if (more == 0)
-			return NULL;
-		flow->sent += (size_t)more;
+		if (more > 0)
+			flow->sent += (size_t)more;
 	}
-	flow->sent = 0;
-	resp_reset(&flow->outgoing);
-	return NULL;
+	if (flow->sent == flow->outgoing.length) {
+		flow->sent = 0;
+		resp_reset(&flow->outgoing);
+	}
 }
 
 /* ---- Receiving */
 
+/* Whose answers may come next. */
+static void
+join_added(struct redis_flow *flow)
+{
+	redis_call_join(&flow->waiting, &flow->added);
+	flow->pending -= flow->finished;
+	flow->finished = 0;
+}
+
+int
+redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r)
+{
+	int64_t left;
+
+	join_added(flow);
+	wait_r->fd = redis_stream_fd(flow->stream);
+	wait_r->events = redis_stream_events(
+	    flow->stream, flow->sent < flow->outgoing.length);
+	left = redis_call_due(&flow->waiting) - redis_thread_now();
+	if (left < 0)
+		return 0;
+	return left < IDLE_MS ? (int)left : IDLE_MS;
+}
+
+const char *
+redis_flow_read(struct redis_flow *flow)
+{
+	ssize_t got;
+
+	join_added(flow);
+	flow->got = 0;
+	do {
+		got = redis_stream_read(flow->stream, flow->bytes + flow->got,
+		    sizeof flow->bytes - flow->got);
+		if (got < 0 && flow->got == 0)
+			return redis_stream_why(flow->stream);
+		if (got > 0)
+			flow->got += (size_t)got;
+	} while (got > 0 && flow->got < sizeof flow->bytes &&
+	    redis_stream_holds_bytes(flow->stream));
+	return NULL;
+}
+
 /* The call has all its replies; this one must be the number that was sent
  * behind it.  A server may refuse a PING, which tells nothing. */
 static const char *
-take_guard(struct redis_flow *flow, const struct resp_reply *reply)
+take_guard(struct redis_flow *flow, const struct resp_reply *reply,
+    struct redis_call_list *over)
 {
 	struct redis_call *call = flow->waiting.head;
 	int64_t guard;
@@ -141,14 +207,15 @@ take_guard(struct redis_flow *flow, const struct resp_reply *reply)
 	    (!resp_integer(reply, &guard) || guard != call->guard))
 		return "a reply that nobody asked for";
 	(void)redis_call_shift(&flow->waiting);
-	flow->finished += call != &flow->ping;
-	redis_call_finish(call);
+	redis_call_append(over, call);
+	flow->finished++;
 	return NULL;
 }
 
 /* The reply is the first waiting call's, unless it ends the connection. */
 static const char *
-take_reply(struct redis_flow *flow, struct resp_reply *reply)
+take_reply(struct redis_flow *flow, struct resp_reply *reply,
+    struct redis_call_list *over)
 {
 	struct redis_call *call = flow->waiting.head;
 	const char *why = NULL;
@@ -160,7 +227,7 @@ take_reply(struct redis_flow *flow, struct resp_reply *reply)
 	} else if (call == NULL) {
 		why = "a reply that nobody asked for";
 	} else if (call->received == call->commands->count) {
-		why = take_guard(flow, reply);
+		why = take_guard(flow, reply, over);
 	} else {
 		call->replies[call->received++] = reply;
 		return NULL;
@@ -170,7 +237,7 @@ take_reply(struct redis_flow *flow, struct resp_reply *reply)
 }
 
 static const char *
-take_replies(struct redis_flow *flow)
+take_replies(struct redis_flow *flow, struct redis_call_list *over)
 {
 	struct resp_reply *reply;
 	enum resp_parsed parsed;
@@ -178,68 +245,32 @@ take_replies(struct redis_flow *flow)
 
 	while (why == NULL &&
 	    (parsed = resp_next(flow->parser, &reply)) != RESP_MORE)
-		why = parsed == RESP_REPLY ? take_reply(flow, reply)
+		why = parsed == RESP_REPLY ? take_reply(flow, reply, over)
 					   : resp_wrong(flow->parser);
 	return why;
 }
 
-static const char *
-receive_some(struct redis_flow *flow)
+const char *
+redis_flow_digest(struct redis_flow *flow, struct redis_call_list *over)
 {
 	const char *why;
 
-	do {
-		ssize_t got = redis_stream_read(
-		    flow->stream, flow->bytes, sizeof flow->bytes);
-
-		if (got < 0)
-			return redis_stream_why(flow->stream);
-		if (got == 0)
-			return NULL;
-		resp_feed(flow->parser, flow->bytes, (size_t)got);
-		why = take_replies(flow);
-	} while (why == NULL && redis_stream_holds_bytes(flow->stream));
-	return why;
-}
-
-/* ---- Waiting */
-
-static int
-patience(const struct redis_flow *flow)
-{
-	int64_t left = redis_call_due(&flow->waiting) - redis_thread_now();
-
-	if (left < 0)
-		return 0;
-	return left < IDLE_MS ? (int)left : IDLE_MS;
-}
-
-const char *
-redis_flow_work(struct redis_flow *flow, const struct redis_wake *wake)
-{
-	const char *why = send_some(flow);
-	bool is_writing = flow->sent < flow->outgoing.length;
-	struct pollfd wait[2] = {
-	    {
-		.fd = redis_stream_fd(flow->stream),
-		.events = redis_stream_events(flow->stream, is_writing),
-	    },
-	    {.fd = redis_wake_fd(wake), .events = POLLIN},
-	};
-	int ready;
-
-	if (why != NULL)
-		return why;
-	ready = poll(wait, 2, patience(flow));
-	if (wait[1].revents != 0)
-		redis_wake_swallow(wake);
-	if (wait[0].revents != 0)
-		why = receive_some(flow);
+	resp_feed(flow->parser, flow->bytes, flow->got);
+	flow->got = 0;
+	why = take_replies(flow, over);
 	if (why == NULL && redis_call_due(&flow->waiting) <= redis_thread_now())
 		why = "no answer in time";
-	if (ready == 0 && flow->waiting.head == NULL)
-		ping(flow);
 	return why;
+}
+
+/* ---- What is under way */
+
+struct redis_call *
+redis_flow_awaited(const struct redis_flow *flow)
+{
+	struct redis_call *call = redis_call_awaited(&flow->waiting);
+
+	return call != NULL ? call : redis_call_awaited(&flow->added);
 }
 
 bool
@@ -247,20 +278,6 @@ redis_flow_is_idle(const struct redis_flow *flow)
 {
 	const struct redis_call *head = flow->waiting.head;
 
-	return head == NULL || (head == &flow->ping && head->next == NULL);
-}
-
-size_t
-redis_flow_unsent(const struct redis_flow *flow)
-{
-	return flow->outgoing.length - flow->sent;
-}
-
-size_t
-redis_flow_finished(struct redis_flow *flow)
-{
-	size_t finished = flow->finished;
-
-	flow->finished = 0;
-	return finished;
+	return flow->added.head == NULL &&
+	    (head == NULL || (head == &flow->ping && head->next == NULL));
 }

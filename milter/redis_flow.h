@@ -1,43 +1,55 @@
 /* redis_flow -- calls under way on one connection: commands out, replies in,
  * in order.
  *
- * Belongs to one thread, started by redis_thread_start.  Functions that return
- * words say why the connection is of no more use; NULL is well. */
+ * Handing over, sending and reading belong to whoever holds the mutex of the
+ * crew; all else belongs to its leader.  Functions that return words say why the
+ * connection is of no more use; NULL is well. */
 #ifndef REDIS_FLOW_H
 #define REDIS_FLOW_H
 
 #include "redis_call.h"
 #include "redis_stream.h"
-#include "redis_wake.h"
+
+#include <poll.h>
 
 struct redis_flow;
 
 /* Takes the stream over.  NULL: no memory, and the stream is closed. */
 struct redis_flow *redis_flow_open(struct redis_stream *stream);
 
-/* Close the connection.  `lost_r` gets the calls that have no answer, for
- * redis_call_finish. */
+/* Close the connection.  `lost_r` gets the calls that have no answer. */
 void redis_flow_close(struct redis_flow **flow, struct redis_call_list *lost_r);
 
-/* Take over all these calls, whose encoded commands are in `bytes` in the same
- * order.  Both are empty afterwards. */
-const char *redis_flow_take(struct redis_flow *flow,
-    struct resp_commands *bytes, struct redis_call_list *calls);
+/* ---- Under the mutex */
 
-/* Send, wait, receive and finish calls, once.  Waits until there is something
- * to read, until it is woken, or until the next deadline, but at
- * most a second.  A connection that was idle for so long is asked whether it
- * still lives. */
-const char *
-redis_flow_work(struct redis_flow *flow, const struct redis_wake *wake);
+/* Take a call over, to be sent.  False: there are too many of them, or too many
+ * bytes, or no memory; nothing has changed. */
+bool redis_flow_add(struct redis_flow *flow, struct redis_call *call);
+
+/* Send what the connection takes now.  That it is lost shows when it is read. */
+void redis_flow_send(struct redis_flow *flow);
+
+/* Read what is there, to be digested, and be ready for its calls. */
+const char *redis_flow_read(struct redis_flow *flow);
+
+/* For the leader: what to poll for, and for how many milliseconds: until the
+ * next deadline, and not above a second. */
+int redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r);
+
+/* Ask whether the server still lives, unless something is asked anyway. */
+void redis_flow_ping(struct redis_flow *flow);
+
+/* The first call for whose turn somebody waits, or NULL. */
+struct redis_call *redis_flow_awaited(const struct redis_flow *flow);
 
 /* Nobody waits for an answer. */
 bool redis_flow_is_idle(const struct redis_flow *flow);
 
-/* Bytes that wait to be sent. */
-size_t redis_flow_unsent(const struct redis_flow *flow);
+/* ---- For the leader */
 
-/* How many calls were finished since this was asked last. */
-size_t redis_flow_finished(struct redis_flow *flow);
+/* Make replies of what was read.  `over` gets, at its end, the calls that have
+ * all of theirs.  Then see to deadlines. */
+const char *
+redis_flow_digest(struct redis_flow *flow, struct redis_call_list *over);
 
 #endif

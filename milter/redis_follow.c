@@ -1,19 +1,16 @@
 #include "redis_follow.h"
 #include "redis_thread.h"
-#include "redis_wait.h"
 
 #include <stdlib.h>
 
 static bool
 ask(struct redis_link *link, struct redis_call *call)
 {
-	struct redis_wait wait;
-
-	redis_wait_open(&wait);
 	if (redis_link_wait_up(link, call->due_ms) &&
-	    redis_wait_submit(&wait, link, call))
-		redis_wait_all(&wait);
-	redis_wait_close(&wait);
+	    redis_link_submit(link, call)) {
+		redis_link_push(link);
+		redis_link_await(call);
+	}
 	return call->is_answered;
 }
 

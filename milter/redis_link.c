@@ -1,6 +1,6 @@
 #include "redis_link.h"
+#include "redis_crew.h"
 #include "redis_error.h"
-#include "redis_flow.h"
 #include "redis_outage.h"
 #include "redis_thread.h"
 #include "redis_wake.h"
@@ -12,12 +12,9 @@
 #include <string.h>
 
 enum {
-	MAX_PENDING = 8192,   /* calls handed over and not finished */
-	MAX_UNSENT = 8 << 20, /* bytes of them that wait to be sent */
-	PROVEN_MS = 1000,     /* a connection that has lasted so long is good */
-	GUARD_BYTES = 64,     /* at most */
-	LOOK_MS = 1000,	      /* without an address, look around so often */
-	REFUSAL_MS = 2000,    /* a refusal is believed for so long */
+	PROVEN_MS = 1000,  /* a connection that has lasted so long is good */
+	LOOK_MS = 1000,	   /* without an address, look around so often */
+	REFUSAL_MS = 2000, /* a refusal is believed for so long */
 };
 
 struct redis_link {
@@ -25,25 +22,20 @@ struct redis_link {
 	pthread_t thread;
 	struct redis_wake wake;
 
-	pthread_mutex_t mutex;
-	atomic_bool is_up; /* changed under the mutex, as are all of these: */
+	struct redis_crew crew;
+
+	pthread_mutex_t mutex; /* for all that follow */
 	pthread_cond_t came_up;
 	struct redis_address target; /* no host: none yet */
 	char where[REDIS_WHERE_SIZE];
 	char why[REDIS_WORDS_SIZE]; /* it is not up; empty: for no fault */
 	bool is_leaving;	    /* for another target, or for good */
 	bool is_stopping;
-	struct resp_commands queue; /* what was handed over last */
-	struct redis_call_list queued;
-	size_t pending;
-	int64_t guard; /* of the last call */
-	size_t unsent; /* in the flow, as of late */
 
 	atomic_llong refused_ms; /* the last refusal, or 0 */
-	atomic_bool is_awake;	 /* the thread is about to look at the queue */
 
 	/* The thread's own. */
-	struct redis_flow *flow; /* NULL: not connected */
+	bool is_connected;
 	struct redis_outage outage;
 	int64_t up_since;
 	int64_t retry_at;
@@ -65,13 +57,13 @@ report(struct redis_link *link)
 {
 	char where[REDIS_WHERE_SIZE];
 	char why[REDIS_WORDS_SIZE];
-	bool is_up = atomic_load(&link->is_up);
+	bool is_up = redis_crew_is_open(&link->crew);
 	enum redis_news news;
 
 	if (is_up && (!link->outage.told || !is_proven(link)))
 		return;
 	(void)pthread_mutex_lock(&link->mutex);
-	is_up = atomic_load(&link->is_up);
+	is_up = redis_crew_is_open(&link->crew);
 	memcpy(where, link->where, sizeof where);
 	memcpy(why, link->why, sizeof why);
 	(void)pthread_mutex_unlock(&link->mutex);
@@ -105,40 +97,19 @@ plan_retry(struct redis_link *link)
 	link->retry_at = redis_thread_now() + backoff(link->tries++);
 }
 
+/* Not connected, or not any more.  `why` NULL: of our own accord, which is no
+ * fault, and the next try need not wait. */
 static void
-finish_all(struct redis_call_list *lost)
+go_down(struct redis_link *link, const char *why)
 {
-	struct redis_call *call;
-
-	while ((call = redis_call_shift(lost)) != NULL)
-		redis_call_finish(call);
-}
-
-/* Give the connection up and fail all calls.  `why` NULL: of our own accord,
- * which is no fault, and the next try need not wait. */
-static void
-drop(struct redis_link *link, const char *why)
-{
-	struct redis_call_list lost = {0};
-	struct redis_call_list queued;
-
-	(void)pthread_mutex_lock(&link->mutex);
-	atomic_store(&link->is_up, false);
-	if (why != NULL)
+	link->is_connected = false;
+	if (why != NULL) {
+		(void)pthread_mutex_lock(&link->mutex);
 		redis_error_clean(why, link->why, sizeof link->why);
-	queued = link->queued;
-	link->queued = (struct redis_call_list){0};
-	resp_reset(&link->queue);
-	link->pending = 0;
-	link->unsent = 0;
-	(void)pthread_mutex_unlock(&link->mutex);
-
-	if (link->flow != NULL)
-		redis_flow_close(&link->flow, &lost);
-	finish_all(&lost);
-	finish_all(&queued);
-	if (why == NULL)
+		(void)pthread_mutex_unlock(&link->mutex);
+	} else {
 		link->tries = 0;
+	}
 	plan_retry(link);
 	if (why != NULL && link->terms.lost != NULL)
 		link->terms.lost(link->terms.lost_arg);
@@ -146,13 +117,14 @@ drop(struct redis_link *link, const char *why)
 
 /* Connected; but meanwhile other orders may have come. */
 static void
-come_up(struct redis_link *link)
+come_up(struct redis_link *link, struct redis_flow *flow)
 {
+	link->is_connected = true;
 	link->up_since = redis_thread_now();
 	(void)pthread_mutex_lock(&link->mutex);
+	redis_crew_start(&link->crew, flow, !link->is_leaving);
 	if (!link->is_leaving) {
 		link->why[0] = '\0';
-		atomic_store(&link->is_up, true);
 		(void)pthread_cond_broadcast(&link->came_up);
 	}
 	(void)pthread_mutex_unlock(&link->mutex);
@@ -164,16 +136,17 @@ connect_to(struct redis_link *link, const struct redis_address *target)
 	char why[REDIS_WORDS_SIZE];
 	struct redis_stream *stream = redis_login(&link->terms.login, target,
 	    redis_wake_fd(&link->wake), why, sizeof why);
+	struct redis_flow *flow;
 
 	if (stream == NULL) {
-		drop(link, redis_wake_is_due(&link->wake) ? NULL : why);
+		go_down(link, redis_wake_is_due(&link->wake) ? NULL : why);
 		return;
 	}
-	link->flow = redis_flow_open(stream);
-	if (link->flow == NULL)
-		drop(link, "out of memory");
+	flow = redis_flow_open(stream);
+	if (flow == NULL)
+		go_down(link, "out of memory");
 	else
-		come_up(link);
+		come_up(link, flow);
 }
 
 /* Wait for the time of the next try, or for other orders, or try.  False when
@@ -208,26 +181,18 @@ be_down(struct redis_link *link)
 static void
 be_up(struct redis_link *link)
 {
-	const char *why;
-	bool is_leaving;
+	char why[REDIS_WORDS_SIZE];
+	bool is_fault;
 
-	(void)pthread_mutex_lock(&link->mutex);
-	why = redis_flow_take(link->flow, &link->queue, &link->queued);
-	link->pending -= redis_flow_finished(link->flow);
-	link->unsent = redis_flow_unsent(link->flow);
-	is_leaving = link->is_leaving;
-	atomic_store(&link->is_awake, false);
-	(void)pthread_mutex_unlock(&link->mutex);
-
-	if (why == NULL && is_leaving && redis_flow_is_idle(link->flow)) {
-		drop(link, NULL);
+	if (redis_crew_watch(&link->crew))
 		return;
-	}
-	if (why == NULL)
-		why = redis_flow_work(link->flow, &link->wake);
-	atomic_store(&link->is_awake, true);
-	if (why != NULL)
-		drop(link, why);
+	/* The words may be the connection's own. */
+	is_fault = redis_crew_why(&link->crew) != NULL;
+	if (is_fault)
+		(void)snprintf(
+		    why, sizeof why, "%s", redis_crew_why(&link->crew));
+	redis_crew_stop(&link->crew);
+	go_down(link, is_fault ? why : NULL);
 }
 
 static void *
@@ -238,7 +203,7 @@ run(void *arg)
 	bool is_going_on = true;
 
 	while (is_going_on) {
-		if (link->flow != NULL)
+		if (link->is_connected)
 			be_up(link);
 		else
 			is_going_on = be_down(link);
@@ -262,7 +227,7 @@ free_link(struct redis_link *link)
 	redis_wake_close(&link->wake);
 	(void)pthread_mutex_destroy(&link->mutex);
 	(void)pthread_cond_destroy(&link->came_up);
-	resp_free(&link->queue);
+	redis_crew_clear(&link->crew);
 	free(link);
 }
 
@@ -279,6 +244,7 @@ redis_link_open(
 		return NULL;
 	}
 	link->terms = *terms;
+	redis_crew_init(&link->crew, &link->wake);
 	(void)pthread_mutex_init(&link->mutex, NULL);
 	redis_thread_condition(&link->came_up);
 	if (address != NULL)
@@ -296,11 +262,10 @@ redis_link_close(struct redis_link **link)
 	if (*link == NULL)
 		return;
 	(void)pthread_mutex_lock(&(*link)->mutex);
-	atomic_store(&(*link)->is_up, false);
 	(*link)->is_leaving = true;
 	(*link)->is_stopping = true;
+	redis_crew_shut(&(*link)->crew);
 	(void)pthread_mutex_unlock(&(*link)->mutex);
-	redis_wake_up(&(*link)->wake);
 	(void)pthread_join((*link)->thread, NULL);
 	free_link(*link);
 	*link = NULL;
@@ -309,18 +274,13 @@ redis_link_close(struct redis_link **link)
 void
 redis_link_aim(struct redis_link *link, const struct redis_address *address)
 {
-	bool is_news;
-
 	(void)pthread_mutex_lock(&link->mutex);
-	is_news = !redis_address_equals(&link->target, address);
-	if (is_news) {
+	if (!redis_address_equals(&link->target, address)) {
 		set_target(link, address);
-		atomic_store(&link->is_up, false);
 		link->is_leaving = true;
+		redis_crew_shut(&link->crew);
 	}
 	(void)pthread_mutex_unlock(&link->mutex);
-	if (is_news)
-		redis_wake_up(&link->wake);
 }
 
 void
@@ -335,51 +295,35 @@ redis_link_excuse(struct redis_link *link, const char *where, const char *why)
 	redis_wake_up(&link->wake);
 }
 
-/* Under the mutex; there is room. */
-static void
-enqueue(struct redis_link *link, struct redis_call *call)
-{
-	call->link = link;
-	call->guard = ++link->guard;
-	call->received = 0;
-	resp_add_commands(&link->queue, call->commands);
-	resp_begin(&link->queue, 2);
-	resp_add_string(&link->queue, "PING");
-	resp_add_integer(&link->queue, call->guard);
-	redis_call_append(&link->queued, call);
-	link->pending++;
-}
-
 bool
 redis_link_submit(struct redis_link *link, struct redis_call *call)
 {
-	size_t length = call->commands->length + GUARD_BYTES;
-	bool is_taken;
-	bool rides;
-	bool was_awake = true;
+	call->link = link;
+	return redis_crew_submit(&link->crew, call);
+}
 
-	if (!atomic_load(&link->is_up))
-		return false;
-	(void)pthread_mutex_lock(&link->mutex);
-	is_taken = atomic_load(&link->is_up) && link->pending < MAX_PENDING &&
-	    link->unsent + link->queue.length + length <= MAX_UNSENT &&
-	    resp_is_complete(call->commands) &&
-	    resp_reserve(&link->queue, length);
-	rides = call->may_ride && link->pending > 0;
-	if (is_taken)
-		enqueue(link, call);
-	if (is_taken && !rides)
-		was_awake = atomic_exchange(&link->is_awake, true);
-	(void)pthread_mutex_unlock(&link->mutex);
-	if (!was_awake)
-		redis_wake_up(&link->wake);
-	return is_taken;
+void
+redis_link_push(struct redis_link *link)
+{
+	redis_crew_push(&link->crew);
+}
+
+void
+redis_link_let_ride(struct redis_link *link)
+{
+	redis_crew_let_ride(&link->crew);
+}
+
+void
+redis_link_await(struct redis_call *call)
+{
+	redis_crew_await(&call->link->crew, call);
 }
 
 bool
 redis_link_is_up(struct redis_link *link)
 {
-	return atomic_load(&link->is_up);
+	return redis_crew_is_open(&link->crew);
 }
 
 void
@@ -402,7 +346,7 @@ redis_link_wait_up(struct redis_link *link, int64_t due_ms)
 	bool is_up;
 
 	(void)pthread_mutex_lock(&link->mutex);
-	while (!(is_up = atomic_load(&link->is_up)) &&
+	while (!(is_up = redis_link_is_up(link)) &&
 	    redis_thread_wait(&link->came_up, &link->mutex, due_ms))
 		continue;
 	(void)pthread_mutex_unlock(&link->mutex);

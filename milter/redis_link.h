@@ -1,11 +1,11 @@
 /* redis_link -- one connection to one server, shared by all threads.
  *
- * A thread of the link's own connects, logs in, and then sends what all others
- * hand over, many calls with one write.  Answers come in the order of the
- * calls, so everything that might shift them ends the connection: an answer
- * after its deadline, one that nobody asked for, nonsense.  All calls under
- * way then fail, none is sent again, and the thread connects anew.  While it
- * has no connection, calls are refused at once.
+ * A thread of the link's own connects, logs in, and watches over the connection;
+ * those who wait for answers work it (redis_crew.h).  Answers come in the order
+ * of the calls, so everything that might shift them ends the connection: an
+ * answer after its deadline, one that nobody asked for, nonsense.  All calls
+ * under way then fail, none is sent again, and the thread connects anew.  While
+ * it has no connection, calls are refused at once.
  *
  * After each call goes a PING with a number of its own, and the answer counts
  * only if this number follows it: so an answer that nobody asked for is not
@@ -53,8 +53,18 @@ redis_link_aim(struct redis_link *link, const struct redis_address *address);
 void
 redis_link_excuse(struct redis_link *link, const char *where, const char *why);
 
-/* Hand a call over.  False: refused at once, `done` will not be called. */
+/* Hand a call over; one of the next two must follow.  False: refused at once,
+ * `done` will not be called. */
 bool redis_link_submit(struct redis_link *link, struct redis_call *call);
+
+/* See to it that what was handed over is sent, at once or within REDIS_RIDE_MS
+ * (redis_crew.h). */
+void redis_link_push(struct redis_link *link);
+void redis_link_let_ride(struct redis_link *link);
+
+/* Wait until a call without `done`, which was handed over and pushed, is over.
+ * Its deadline is seen to. */
+void redis_link_await(struct redis_call *call);
 
 bool redis_link_is_up(struct redis_link *link);
 

@@ -112,8 +112,10 @@ go_on(struct redis_teller *teller, struct tell *tell)
 		free_tell(tell);
 		return;
 	}
-	if (!reduce(tell) || !redis_link_wait_up(link, tell->call.due_ms) ||
-	    !redis_link_submit(link, &tell->call))
+	if (reduce(tell) && redis_link_wait_up(link, tell->call.due_ms) &&
+	    redis_link_submit(link, &tell->call))
+		redis_link_push(link);
+	else
 		free_tell(tell);
 	redis_cluster_give(teller->cluster, link);
 }
@@ -213,14 +215,15 @@ redis_teller_send(struct redis_teller *teller, struct redis_link *link,
 	resp_add_commands(&tell->commands, commands);
 	tell->call = (struct redis_call){
 	    .commands = &tell->commands,
-	    .may_ride = true,
 	    .replies = tell->replies,
 	    .due_ms = due_ms,
 	    .done = finish,
 	    .arg = tell,
 	};
-	if (redis_link_submit(link, &tell->call))
-		return true;
-	free_tell(tell);
-	return false;
+	if (!redis_link_submit(link, &tell->call)) {
+		free_tell(tell);
+		return false;
+	}
+	redis_link_let_ride(link);
+	return true;
 }
