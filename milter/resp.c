@@ -1,9 +1,11 @@
 #include "resp.h"
+#include "decimal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { HEAD_SIZE = 1 + DECIMAL_SIZE + 2 };
 
 bool
 resp_reserve(struct resp_commands *commands, size_t more)
@@ -25,27 +27,39 @@ resp_reserve(struct resp_commands *commands, size_t more)
 	return true;
 }
 
-static void
-append(struct resp_commands *commands, const void *bytes, size_t length)
+static bool
+make_room(struct resp_commands *commands, size_t length)
 {
-	if (commands->failed || length == 0)
-		return;
-	if (!resp_reserve(commands, length)) {
+	if (!commands->failed && !resp_reserve(commands, length))
 		commands->failed = true;
-		return;
-	}
-	memcpy(commands->bytes + commands->length, bytes, length);
+	return !commands->failed;
+}
+
+/* There is room. */
+static void
+put(struct resp_commands *commands, const void *bytes, size_t length)
+{
+	if (length > 0)
+		memcpy(commands->bytes + commands->length, bytes, length);
 	commands->length += length;
 }
 
 /* "*3\r\n" or "$3\r\n" */
 static void
-append_head(struct resp_commands *commands, char kind, size_t number)
+put_head(struct resp_commands *commands, char kind, size_t number)
 {
-	char head[32];
-	int length = snprintf(head, sizeof head, "%c%zu\r\n", kind, number);
+	char digits[DECIMAL_SIZE];
 
-	append(commands, head, (size_t)length);
+	put(commands, &kind, 1);
+	put(commands, digits, decimal_write((int64_t)number, digits));
+	put(commands, "\r\n", 2);
+}
+
+static void
+append(struct resp_commands *commands, const void *bytes, size_t length)
+{
+	if (make_room(commands, length))
+		put(commands, bytes, length);
 }
 
 void
@@ -53,7 +67,8 @@ resp_begin(struct resp_commands *commands, size_t words)
 {
 	if (commands->words_due != 0 || words == 0)
 		commands->failed = true;
-	append_head(commands, '*', words);
+	if (make_room(commands, HEAD_SIZE))
+		put_head(commands, '*', words);
 	commands->words_due = words;
 	commands->count++;
 }
@@ -66,9 +81,14 @@ resp_add_bytes(struct resp_commands *commands, const void *bytes, size_t length)
 		return;
 	}
 	commands->words_due--;
-	append_head(commands, '$', length);
-	append(commands, bytes, length);
-	append(commands, "\r\n", 2);
+	if (length > SIZE_MAX - HEAD_SIZE - 2 ||
+	    !make_room(commands, HEAD_SIZE + length + 2)) {
+		commands->failed = true;
+		return;
+	}
+	put_head(commands, '$', length);
+	put(commands, bytes, length);
+	put(commands, "\r\n", 2);
 }
 
 void
@@ -80,10 +100,9 @@ resp_add_string(struct resp_commands *commands, const char *string)
 void
 resp_add_integer(struct resp_commands *commands, int64_t integer)
 {
-	char digits[32];
-	int length = snprintf(digits, sizeof digits, "%" PRId64, integer);
+	char digits[DECIMAL_SIZE];
 
-	resp_add_bytes(commands, digits, (size_t)length);
+	resp_add_bytes(commands, digits, decimal_write(integer, digits));
 }
 
 void
@@ -118,7 +137,7 @@ resp_add_encoded(
 	commands->count++;
 }
 
-/* The number in a head that append_head wrote; `*at` moves behind it. */
+/* The number in a head that put_head wrote; `*at` moves behind it. */
 static size_t
 read_head(const char **at)
 {
@@ -129,7 +148,7 @@ read_head(const char **at)
 	return number;
 }
 
-/* Only what append_head and resp_add_bytes wrote is ever read here. */
+/* Only what put_head and resp_add_bytes wrote is ever read here. */
 static const char *
 skip_command(const char *at)
 {

@@ -1,5 +1,7 @@
 #include "store_redis_keys.h"
 
+#include "decimal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,19 +56,50 @@ keys_list(const struct store_redis_keys *keys, const char *name,
 	    KEYS_KEY_SIZE;
 }
 
+/* Each of these writes behind `at`, and gives the new end: what every message
+ * asks for is put together without printf. */
+static char *
+put_number(char *at, int64_t number)
+{
+	return at + decimal_write(number, at);
+}
+
+static char *
+put_host(char *at, uint32_t host)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*at++ = '.';
+	*at++ = digits[host >> 4 & 15];
+	*at++ = digits[host & 15];
+	*at = '\0';
+	return at;
+}
+
+static char *
+put_record(const struct store_redis_keys *keys, const char *tag, char *at)
+{
+	at = stpcpy(at, keys->prefix);
+	*at++ = '{';
+	at = stpcpy(at, tag);
+	return stpcpy(at, "}");
+}
+
 void
 keys_record(const struct store_redis_keys *keys, const char *tag,
     char key_r[KEYS_KEY_SIZE])
 {
-	snprintf(key_r, KEYS_KEY_SIZE, "%s{%s}", keys->prefix, tag);
+	(void)put_record(keys, tag, key_r);
 }
 
 void
 keys_window(const struct store_redis_keys *keys, const char *tag,
     const struct keys_window *window, char key_r[KEYS_KEY_SIZE])
 {
-	snprintf(key_r, KEYS_KEY_SIZE, "%s{%s}:r:%" PRId64 ":%" PRId64,
-	    keys->prefix, tag, window->period, window->id);
+	char *at = stpcpy(put_record(keys, tag, key_r), ":r:");
+
+	at = stpcpy(put_number(at, window->period), ":");
+	(void)put_number(at, window->id);
 }
 
 void
@@ -82,32 +115,31 @@ keys_limit(uint32_t id, uint32_t host, char field_r[KEYS_FIELD_SIZE])
 {
 	int64_t number =
 	    id <= INT32_MAX ? (int64_t)id : (int64_t)id - ((int64_t)1 << 32);
+	char *at = put_number(field_r, number);
 
-	if (host == KEYS_NO_HOST)
-		snprintf(field_r, KEYS_FIELD_SIZE, "%" PRId64, number);
-	else
-		snprintf(field_r, KEYS_FIELD_SIZE, "%" PRId64 ".%02" PRIx32,
-		    number, host & 0xff);
+	if (host != KEYS_NO_HOST)
+		(void)put_host(at, host);
 }
 
 void
 keys_sum(const struct store_redis_keys *keys, char which, int64_t generation,
     uint32_t host, char field_r[KEYS_FIELD_SIZE])
 {
-	int length = snprintf(field_r, KEYS_FIELD_SIZE, "%c%s.%" PRId64, which,
-	    keys->life, generation);
+	char *at = field_r;
 
+	*at++ = which;
+	at = stpcpy(stpcpy(at, keys->life), ".");
+	at = put_number(at, generation);
 	if (host != KEYS_NO_HOST)
-		snprintf(field_r + length, KEYS_FIELD_SIZE - (size_t)length,
-		    ".%02" PRIx32, host & 0xff);
+		(void)put_host(at, host);
 }
 
 void
 keys_clock(
     enum clock_space space, const char *name, char field_r[KEYS_FIELD_SIZE])
 {
-	snprintf(field_r, KEYS_FIELD_SIZE, "%s%s", space_marks[space],
-	    name == NULL ? "c" : name);
+	(void)stpcpy(
+	    stpcpy(field_r, space_marks[space]), name == NULL ? "c" : name);
 }
 
 /* Names of pairs are told by their length, and by having no dot. */

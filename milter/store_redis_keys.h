@@ -2,7 +2,7 @@
  *
  * The schema stands in milter-defer-redis(5).  All keys of one client have the
  * same hash tag (what stands in braces), so that they lie in one slot of a
- * cluster. */
+ * cluster.  A tag is shorter than KEYS_TAG_SIZE. */
 #ifndef STORE_REDIS_KEYS_H
 #define STORE_REDIS_KEYS_H
 
@@ -16,7 +16,7 @@
 #define KEYS_PREFIX_SIZE 65
 #define KEYS_TAG_SIZE	 257
 #define KEYS_KEY_SIZE	 (KEYS_PREFIX_SIZE + KEYS_TAG_SIZE + 48)
-#define KEYS_FIELD_SIZE	 48
+#define KEYS_FIELD_SIZE	 56
 
 struct store_redis_keys {
 	char prefix[KEYS_PREFIX_SIZE];
