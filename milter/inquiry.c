@@ -225,30 +225,71 @@ inquiry_judge(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 
 /* --- afterwards --- */
 
-static void
-hand_over(struct gate *gate, const struct inquiry *inquiry,
-    const struct effects *effects)
-{
-	struct store_effects stored = {.now = inquiry->facts.now,
-	    .client = client_of(inquiry),
-	    .pairs = inquiry->pairs,
-	    .marks = effects->pairs,
-	    .pair_count = inquiry->facts.recipient_count,
-	    .passes = effects->passes,
-	    .worthy = effects->worthy};
+/* What the store is told, put together; all of it borrowed from here. */
+struct telling {
+	struct store_effects effects;
+	struct store_take returned[LIMITS_MAX];
+};
 
-	memcpy(stored.client_mark, effects->client, sizeof effects->client);
-	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy)
-		(void)store_remember(gate->store, &stored);
+static void
+add_effects(struct telling *telling, const struct effects *effects)
+{
+	struct store_effects *stored = &telling->effects;
+
+	stored->marks = effects->pairs;
+	stored->passes = effects->passes;
+	stored->worthy = effects->worthy;
+	memcpy(stored->client_mark, effects->client, sizeof effects->client);
+}
+
+/* Everything that is known of a message only when it is over: what it earned,
+ * and the units of limits that it gives back because it was not accepted. */
+static void
+add_rest(struct telling *telling, struct inquiry *inquiry)
+{
+	struct store_effects *stored = &telling->effects;
+
+	reputation_cap_message(
+	    &inquiry->earned, inquiry->policy->settings.reputation.message_cap);
+	stored->good = inquiry->earned.good;
+	stored->bad = inquiry->earned.bad;
+	memset(&inquiry->earned, 0, sizeof inquiry->earned);
+	stored->returned = telling->returned;
+	stored->returned_count =
+	    limits_return(inquiry, !inquiry->accepted, telling->returned);
+}
+
+/* `effects` of a verdict, or NULL; what is left of the message when it is over. */
+static void
+hand_over(struct gate *gate, struct inquiry *inquiry,
+    const struct effects *effects, bool is_over)
+{
+	struct telling telling;
+	struct store_effects *stored = &telling.effects;
+
+	*stored = (struct store_effects){.now = inquiry->facts.now,
+	    .client = client_of(inquiry),
+	    .pairs = inquiry->pairs};
+	if (effects != NULL) {
+		stored->pair_count = inquiry->facts.recipient_count;
+		add_effects(&telling, effects);
+	}
+	if (is_over)
+		add_rest(&telling, inquiry);
+	if (store_has_marks(stored) || stored->passes > 0 || stored->worthy ||
+	    stored->good > 0 || stored->bad > 0 || stored->returned_count > 0)
+		(void)store_remember(gate->store, stored);
 }
 
 void
 inquiry_settle(struct gate *gate, struct inquiry *inquiry, size_t recipient,
     const struct outcome *outcome)
 {
+	bool is_over = false;
 	struct effects effects;
 
 	if (outcome->verdict == VERDICT_DEFER) {
+		is_over = recipient == INQUIRY_WHOLE;
 		effects_of_deferral(
 		    inquiry->policy, &inquiry->facts, recipient, &effects);
 	} else {
@@ -262,7 +303,7 @@ inquiry_settle(struct gate *gate, struct inquiry *inquiry, size_t recipient,
 	}
 	if (effects.passes > 0)
 		inquiry_event(inquiry, REPUTATION_GREYLIST_PASSED);
-	hand_over(gate, inquiry, &effects);
+	hand_over(gate, inquiry, &effects, is_over);
 }
 
 void
@@ -272,7 +313,7 @@ inquiry_settle_trial(
 	struct effects effects;
 
 	effects_of_trial(inquiry->policy, &inquiry->facts, outcome, &effects);
-	hand_over(gate, inquiry, &effects);
+	hand_over(gate, inquiry, &effects, false);
 }
 
 void
@@ -300,32 +341,11 @@ inquiry_refused(struct inquiry *inquiry)
 	inquiry_event(inquiry, REPUTATION_REFUSED_RECIPIENT);
 }
 
-/* Everything that is known of a message only when it is over: what it earned,
- * and the units of limits that it gives back because it was not accepted. */
-static void
-hand_over_rest(struct gate *gate, struct inquiry *inquiry)
-{
-	struct store_take returned[LIMITS_MAX];
-	struct store_effects stored = {.now = inquiry->facts.now,
-	    .client = client_of(inquiry),
-	    .returned = returned};
-
-	reputation_cap_message(
-	    &inquiry->earned, inquiry->policy->settings.reputation.message_cap);
-	stored.good = inquiry->earned.good;
-	stored.bad = inquiry->earned.bad;
-	memset(&inquiry->earned, 0, sizeof inquiry->earned);
-	stored.returned_count =
-	    limits_return(inquiry, !inquiry->accepted, returned);
-	if (stored.good > 0 || stored.bad > 0 || stored.returned_count > 0)
-		(void)store_remember(gate->store, &stored);
-}
-
 void
 inquiry_end(struct gate *gate, struct inquiry *inquiry)
 {
 	if (inquiry->network[0] != '\0')
-		hand_over_rest(gate, inquiry);
+		hand_over(gate, inquiry, NULL, true);
 	if (!inquiry->begun)
 		return;
 	inquiry->begun = false;

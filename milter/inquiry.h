@@ -49,7 +49,8 @@ struct outcome inquiry_judge(struct gate *gate, struct inquiry *inquiry,
     size_t recipient, enum stage stage);
 
 /* Remember a verdict that was given: on one recipient that was deferred at
- * RCPT (its index), or on the whole message. */
+ * RCPT (its index), or on the whole message.  If that was deferred, what
+ * inquiry_end would hand over goes along. */
 void inquiry_settle(struct gate *gate, struct inquiry *inquiry,
     size_t recipient, const struct outcome *outcome);
 

@@ -19,6 +19,9 @@ struct redis_call {
 	struct resp_reply **replies;
 	int64_t due_ms;
 
+	/* Its replies are only watched for faults: no number follows them. */
+	bool is_unguarded;
+
 	/* NULL: somebody waits for it, with redis_link_await.  Else called once
 	 * when it is over, from any thread, which must not be kept waiting.  The
 	 * call may be freed in it. */

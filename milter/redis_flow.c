@@ -87,9 +87,11 @@ enqueue(struct redis_flow *flow, struct redis_call *call)
 	call->guard = ++flow->guard;
 	call->received = 0;
 	resp_add_commands(&flow->outgoing, call->commands);
-	resp_begin(&flow->outgoing, 2);
-	resp_add_string(&flow->outgoing, "PING");
-	resp_add_integer(&flow->outgoing, call->guard);
+	if (!call->is_unguarded) {
+		resp_begin(&flow->outgoing, 2);
+		resp_add_string(&flow->outgoing, "PING");
+		resp_add_integer(&flow->outgoing, call->guard);
+	}
 	redis_call_append(&flow->added, call);
 	flow->pending++;
 }
@@ -194,6 +196,13 @@ redis_flow_read(struct redis_flow *flow)
 	return NULL;
 }
 
+static void
+finish_head(struct redis_flow *flow, struct redis_call_list *over)
+{
+	redis_call_append(over, redis_call_shift(&flow->waiting));
+	flow->finished++;
+}
+
 /* The call has all its replies; this one must be the number that was sent
  * behind it.  A server may refuse a PING, which tells nothing. */
 static const char *
@@ -206,9 +215,7 @@ take_guard(struct redis_flow *flow, const struct resp_reply *reply,
 	if (resp_error(reply) == NULL &&
 	    (!resp_integer(reply, &guard) || guard != call->guard))
 		return "a reply that nobody asked for";
-	(void)redis_call_shift(&flow->waiting);
-	redis_call_append(over, call);
-	flow->finished++;
+	finish_head(flow, over);
 	return NULL;
 }
 
@@ -230,6 +237,9 @@ take_reply(struct redis_flow *flow, struct resp_reply *reply,
 		why = take_guard(flow, reply, over);
 	} else {
 		call->replies[call->received++] = reply;
+		if (call->is_unguarded &&
+		    call->received == call->commands->count)
+			finish_head(flow, over);
 		return NULL;
 	}
 	resp_reply_free(&reply);

@@ -44,13 +44,26 @@ is_refusal(const struct resp_reply *reply)
 	return error != REDIS_ERROR_NONE && error != REDIS_ERROR_HARMLESS;
 }
 
+/* The words of a refusal, be it the reply itself or, in a transaction, one of
+ * those that EXEC gives; or NULL. */
+static const char *
+refusal_in(const struct resp_reply *reply)
+{
+	if (is_refusal(reply))
+		return resp_error(reply);
+	for (size_t i = 0; i < resp_count(reply); i++)
+		if (is_refusal(resp_element(reply, i)))
+			return resp_error(resp_element(reply, i));
+	return NULL;
+}
+
 /* The index of the first refused command, or the count of commands. */
 static size_t
 find_refusal(const struct redis_call *call)
 {
 	size_t i = 0;
 
-	while (i < call->commands->count && !is_refusal(call->replies[i]))
+	while (i < call->commands->count && !refusal_in(call->replies[i]))
 		i++;
 	return i;
 }
@@ -74,13 +87,13 @@ fall_ill(
 {
 	char where[REDIS_WHERE_SIZE];
 	char why[REDIS_WORDS_SIZE];
+	const char *words = refusal_in(call->replies[refused]);
 	enum redis_news news;
 
-	if (redis_error_judge(resp_error(call->replies[refused])) ==
-	    REDIS_ERROR_UNABLE)
+	if (redis_error_judge(words) == REDIS_ERROR_UNABLE)
 		redis_link_note_refusal(call->link);
 	redis_link_where(call->link, where, sizeof where);
-	redis_error_clean(resp_error(call->replies[refused]), why, sizeof why);
+	redis_error_clean(words, why, sizeof why);
 
 	(void)pthread_mutex_lock(&health->mutex);
 	health->refused_ms = redis_thread_now();

@@ -7,9 +7,10 @@
  * under way then fail, none is sent again, and the thread connects anew.  While
  * it has no connection, calls are refused at once.
  *
- * After each call goes a PING with a number of its own, and the answer counts
- * only if this number follows it: so an answer that nobody asked for is not
- * taken for another's even when it comes while many are waited for. */
+ * After each call for whose answer somebody waits goes a PING with a number of its
+ * own, and the answer counts only if this number follows it: so an answer that
+ * nobody asked for is not taken for another's even when it comes while many are
+ * waited for. */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
 

@@ -46,20 +46,59 @@ redis_redirect_find(
 	return false;
 }
 
+/* A transaction (MULTI to EXEC) is redirected as a whole: nothing of it was
+ * executed.  Any other command stands alone. */
+static bool
+is_named(const struct redis_call *call, size_t index, const char *name)
+{
+	size_t length;
+	const char *found = resp_command_name(call->commands, index, &length);
+
+	return found != NULL && length == strlen(name) &&
+	    memcmp(found, name, length) == 0;
+}
+
+/* The end of the group that begins with this command. */
+static size_t
+group_end(const struct redis_call *call, size_t first)
+{
+	size_t last = first;
+
+	if (is_named(call, first, "MULTI"))
+		while (last + 1 < call->commands->count &&
+		    !is_named(call, last, "EXEC"))
+			last++;
+	return last + 1;
+}
+
+static bool
+is_redirected(const struct redis_call *call, size_t first, size_t end,
+    const struct redis_redirect *redirect)
+{
+	while (first < end && !is_same(call->replies[first], redirect))
+		first++;
+	return first < end;
+}
+
 void
 redis_redirect_collect(const struct redis_call *call,
     const struct redis_redirect *redirect, struct resp_commands *commands)
 {
-	for (size_t i = 0; i < call->commands->count; i++) {
-		const char *bytes;
-		size_t length;
+	size_t end;
 
-		if (!is_same(call->replies[i], redirect))
+	for (size_t first = 0; first < call->commands->count; first = end) {
+		end = group_end(call, first);
+		if (!is_redirected(call, first, end, redirect))
 			continue;
 		if (redirect->is_ask)
 			resp_add(commands, "ASKING");
-		bytes = resp_command_at(call->commands, i, &length);
-		resp_add_encoded(commands, bytes, length);
+		for (size_t i = first; i < end; i++) {
+			size_t length;
+			const char *bytes =
+			    resp_command_at(call->commands, i, &length);
+
+			resp_add_encoded(commands, bytes, length);
+		}
 	}
 }
 
@@ -67,12 +106,17 @@ void
 redis_redirect_merge(struct redis_call *call,
     const struct redis_redirect *redirect, struct resp_reply **replies)
 {
-	for (size_t i = 0; i < call->commands->count; i++) {
-		if (!is_same(call->replies[i], redirect))
+	size_t end;
+
+	for (size_t first = 0; first < call->commands->count; first = end) {
+		end = group_end(call, first);
+		if (!is_redirected(call, first, end, redirect))
 			continue;
 		if (redirect->is_ask)
 			resp_reply_free(replies++);
-		resp_reply_free(&call->replies[i]);
-		call->replies[i] = *replies++;
+		for (size_t i = first; i < end; i++) {
+			resp_reply_free(&call->replies[i]);
+			call->replies[i] = *replies++;
+		}
 	}
 }

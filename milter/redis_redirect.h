@@ -1,8 +1,8 @@
 /* redis_redirect -- which commands did a cluster send elsewhere, and where?
  * Pure, but for the memory of the commands.
  *
- * A redirected command has not been executed, so these and no others may be
- * sent again. */
+ * A redirected command has not been executed, nor has the transaction that it
+ * belongs to (MULTI to EXEC), so these and no others may be sent again. */
 #ifndef REDIS_REDIRECT_H
 #define REDIS_REDIRECT_H
 
@@ -19,8 +19,8 @@ struct redis_redirect {
 bool redis_redirect_find(
     const struct redis_call *call, struct redis_redirect *redirect_r);
 
-/* Add all commands of the call that got this redirection, each with ASKING
- * before it where that is due. */
+/* Add all commands and transactions of the call that got this redirection, each
+ * with ASKING before it where that is due. */
 void redis_redirect_collect(const struct redis_call *call,
     const struct redis_redirect *redirect, struct resp_commands *commands);
 

@@ -215,6 +215,7 @@ redis_teller_send(struct redis_teller *teller, struct redis_link *link,
 	resp_add_commands(&tell->commands, commands);
 	tell->call = (struct redis_call){
 	    .commands = &tell->commands,
+	    .is_unguarded = true,
 	    .replies = tell->replies,
 	    .due_ms = due_ms,
 	    .done = finish,

@@ -21,8 +21,10 @@ add_publication(struct resp_commands *commands, const char *key,
 	char text[LOAD_REPORT_SIZE];
 
 	load_report_format(&report, text);
+	trip_begin_whole(commands);
 	resp_add(commands, "HSET", key, store->host, text);
 	resp_add(commands, "EXPIRE", key, LOAD_LIFE);
+	trip_end_whole(commands);
 }
 
 /* The report of one host; what is none comes as one with NaN. */
@@ -73,7 +75,6 @@ read_reports(const struct resp_reply *hosts, int64_t now,
 	return count;
 }
 
-/* The reply to HGETALL is the third, that to TIME the fourth. */
 enum store_result
 store_redis_exchange_load(struct store *store, const struct load_report *own,
     struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
@@ -83,20 +84,23 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 	struct triplet_namer namer;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
+	size_t hosts;
 	int64_t asked;
 
 	if (!store_redis_prepare(self, &namer))
 		return STORE_DOWN;
 	keys_shared(&self->keys, "load", key);
 	add_publication(&request.commands, key, self, own);
+	hosts = request.commands.count;
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
 	asked = redis_clock_steady();
 	if (redis_ask(self->redis, &request, 1, 0) == REDIS_OK &&
-	    redis_clock_learn(&self->clock, request.replies[3], asked, now_r)) {
-		*count_r =
-		    read_reports(request.replies[2], *now_r, reports_r, size);
-		forget_hosts(self, key, request.replies[2]);
+	    redis_clock_learn(
+		&self->clock, request.replies[hosts + 1], asked, now_r)) {
+		*count_r = read_reports(
+		    request.replies[hosts], *now_r, reports_r, size);
+		forget_hosts(self, key, request.replies[hosts]);
 		result = STORE_OK;
 	}
 	redis_request_free(&request);

@@ -102,7 +102,7 @@ ask_record(struct look_up *look_up, size_t stop)
 	resp_add(commands, "HLEN", key);
 }
 
-/* Two commands that read, and one for the life of what was written. */
+/* One command for the window before, and one or more for that of now. */
 static bool
 ask_take(struct look_up *look_up, size_t i)
 {
@@ -242,13 +242,26 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	notice_sweep(look_up, stop, &reading);
 }
 
+/* What the window of now has: the answer to the last command of a take, which for
+ * one that adds is the EXEC that begins with the new number. */
+static const struct resp_reply *
+current_of(const struct look_up *look_up, size_t i)
+{
+	size_t stop = look_up->take_stops[i], first = look_up->takes[i];
+
+	if (look_up->query->takes[i].units <= 0)
+		return trip_reply(&look_up->trip, stop, first + 1);
+	return resp_element(
+	    trip_reply(&look_up->trip, stop, first + ADD_UNITS_COMMANDS), 0);
+}
+
 /* A counter that cannot grow any more is as full as can be. */
 static void
 read_take(const struct look_up *look_up, size_t i, struct store_count *count_r)
 {
 	const struct redis_trip *trip = &look_up->trip;
 	size_t stop = look_up->take_stops[i], position = look_up->takes[i];
-	const struct resp_reply *current = trip_reply(trip, stop, position + 1);
+	const struct resp_reply *current = current_of(look_up, i);
 
 	count_r->previous = number_of(trip_reply(trip, stop, position));
 	count_r->current =

@@ -6,8 +6,7 @@
 #include "octets.h"
 #include "seconds.h"
 
-#define SWEEP_EVERY  INT64_C(3600)
-#define FULL_AT_CAPS 2
+#define SWEEP_EVERY INT64_C(3600)
 
 void
 sweep_init(struct sweep_queue *queue)
@@ -65,8 +64,8 @@ sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
     const struct sweep_reading *reading, const struct sweep_entry *entry,
     int64_t now)
 {
-	bool full =
-	    clocks_of(reading) >= FULL_AT_CAPS * (int64_t)terms->network_cap;
+	int64_t cap = (int64_t)terms->network_cap;
+	bool full = clocks_of(reading) >= cap + cap / 2;
 	struct sweep_entry *place;
 
 	if (!is_due(terms, reading, now))

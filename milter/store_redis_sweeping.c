@@ -138,6 +138,7 @@ note_sweep(struct sweeping *sweeping)
 	const struct greylist_clock now = {.first_seen = sweeping->now};
 	struct resp_commands *commands = &sweeping->removal.commands;
 
+	trip_begin_whole(commands);
 	resp_begin(commands, 6);
 	resp_add_string(commands, "HSET");
 	resp_add_string(commands, sweeping->key);
@@ -151,6 +152,7 @@ note_sweep(struct sweeping *sweeping)
 	resp_add_string(commands, sweeping->key);
 	resp_add_integer(commands, sweeping->store->terms.pending_life);
 	resp_add_string(commands, "NX");
+	trip_end_whole(commands);
 }
 
 /* Several servers may sweep one record at once: each first attempt is counted

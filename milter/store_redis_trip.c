@@ -96,6 +96,18 @@ trip_tell(struct redis_trip *trip, struct redis *redis)
 	return count == 0 || redis_tell(redis, busy, count) == REDIS_OK;
 }
 
+void
+trip_begin_whole(struct resp_commands *commands)
+{
+	resp_add(commands, "MULTI");
+}
+
+void
+trip_end_whole(struct resp_commands *commands)
+{
+	resp_add(commands, "EXEC");
+}
+
 /* GT alone would leave a key without a life without one. */
 void
 trip_add_life(struct resp_commands *commands, const char *key, int64_t life)

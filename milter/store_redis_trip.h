@@ -50,6 +50,13 @@ trip_reply(const struct redis_trip *trip, size_t stop, size_t position);
 /* Go there without waiting; stops without commands are left out. */
 bool trip_tell(struct redis_trip *trip, struct redis *redis);
 
+/* What is added between these two is done at once or not at all (MULTI, EXEC):
+ * so a key gets its time to live with the write that makes it, whoever ends in
+ * the middle, we, the server or the network.  Only one key in each, or a
+ * cluster could not redirect it. */
+void trip_begin_whole(struct resp_commands *commands);
+void trip_end_whole(struct resp_commands *commands);
+
 /* Add the command that keeps a key from living for ever, and the one that
  * lets it live for at least `life` seconds.  Lives differ by up to a tenth from
  * key to key, so that not all end at once. */

@@ -50,12 +50,14 @@ void
 store_redis_add_units(struct resp_commands *commands, const char *key,
     const struct limit_place *place, const struct store_take *take)
 {
+	trip_begin_whole(commands);
 	increment(commands, key, place->field, take->units);
 	resp_begin(commands, 4);
 	resp_add_string(commands, "EXPIRE");
 	resp_add_string(commands, key);
 	resp_add_integer(commands, 2 * take->period);
 	resp_add_string(commands, "NX");
+	trip_end_whole(commands);
 }
 
 static void
@@ -228,26 +230,58 @@ add_life(struct writing *writing, size_t stop)
 				     : terms->pending_life);
 }
 
-/* What belongs to the network and what to the identity, which may be one. */
+/* What a record is to be told: it is the network's, the identity's, or both. */
+struct share {
+	bool of_network;
+	bool of_identity;
+};
+
+static bool
+has_any(const struct store_effects *effects, struct share share)
+{
+	if (effects->worthy ||
+	    (share.of_identity &&
+		(effects->passes > 0 || store_has_marks(effects))))
+		return true;
+	return share.of_network && (effects->good > 0 || effects->bad > 0);
+}
+
+static void
+add_record(struct writing *writing, const char *tag, struct share share)
+{
+	const struct store_effects *effects = writing->effects;
+	struct resp_commands *commands;
+	size_t stop;
+	bool made = effects->worthy;
+
+	if (!has_any(effects, share))
+		return;
+	stop = trip_stop_for(&writing->trip, tag);
+	commands = trip_commands(&writing->trip, stop);
+	trip_begin_whole(commands);
+	if (share.of_identity)
+		made |= add_identity(writing, stop);
+	if (share.of_network) {
+		add_sum(writing, stop, 'g', effects->good);
+		add_sum(writing, stop, 'b', effects->bad);
+		made |= effects->good > 0 || effects->bad > 0;
+	}
+	if (made)
+		add_life(writing, stop);
+	trip_end_whole(commands);
+}
+
 static void
 add_records(struct writing *writing)
 {
-	const struct store_effects *effects = writing->effects;
-	const char *pool = effects->client.pool;
-	size_t network = trip_stop_for(&writing->trip, effects->client.network);
-	size_t identity = network;
-	bool made;
+	const struct store_client *client = &writing->effects->client;
+	bool is_pooled = client->pool != NULL && client->pool[0] != '\0';
+	const struct share network = {true, !is_pooled};
+	const struct share pool = {false, true};
 
-	if (pool != NULL && pool[0] != '\0')
-		identity = trip_stop_for(&writing->trip, pool);
-	made = add_identity(writing, identity);
-	if (made && identity != network)
-		add_life(writing, identity);
-	add_sum(writing, network, 'g', effects->good);
-	add_sum(writing, network, 'b', effects->bad);
-	if (effects->good > 0 || effects->bad > 0 || effects->worthy ||
-	    (made && identity == network))
-		add_life(writing, network);
+	add_record(writing, client->network, network);
+	if (is_pooled)
+		add_record(writing, client->pool, pool);
 }
 
 /* What is given back goes to the window from which it was taken; what is added
@@ -309,15 +343,18 @@ store_redis_charge(
     struct redis_store *store, const char *network, double bad, int64_t now)
 {
 	const struct sum sum = {'b', bad, now, KEYS_NO_HOST};
+	struct resp_commands *commands;
 	struct redis_trip trip;
 	size_t stop;
 
 	trip_init(&trip, &store->keys);
 	stop = trip_stop_for(&trip, network);
-	add_points(
-	    store, trip_commands(&trip, stop), trip_key(&trip, stop), &sum);
-	trip_add_life(trip_commands(&trip, stop), trip_key(&trip, stop),
-	    store->terms.pending_life);
+	commands = trip_commands(&trip, stop);
+	trip_begin_whole(commands);
+	add_points(store, commands, trip_key(&trip, stop), &sum);
+	trip_add_life(
+	    commands, trip_key(&trip, stop), store->terms.pending_life);
+	trip_end_whole(commands);
 	(void)trip_tell(&trip, store->redis);
 	trip_free(&trip);
 }

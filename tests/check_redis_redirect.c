@@ -8,7 +8,7 @@
 
 enum { COMMANDS = 4 };
 
-/* A call of ECHO 0, ECHO 1, ... with these replies. */
+/* A call of ECHO 0, ECHO 1, ... or of other words, with these replies. */
 struct answered {
 	struct resp_commands commands;
 	struct resp_reply *replies[COMMANDS];
@@ -27,10 +27,15 @@ parse(const char *bytes, struct resp_reply **replies_r, size_t count)
 }
 
 static void
-open_answered(struct answered *answered, const char *replies)
+open_answered(
+    struct answered *answered, const char *const *words, const char *replies)
 {
 	*answered = (struct answered){0};
 	for (int i = 0; i < COMMANDS; i++) {
+		if (words[i] != NULL) {
+			resp_add(&answered->commands, words[i]);
+			continue;
+		}
 		resp_begin(&answered->commands, 2);
 		resp_add_string(&answered->commands, "ECHO");
 		resp_add_integer(&answered->commands, i);
@@ -55,30 +60,51 @@ close_answered(struct answered *answered)
 #define ECHO(digit) "*2\r\n$4\r\nECHO\r\n$1\r\n" digit "\r\n"
 #define ASKING	    "*1\r\n$6\r\nASKING\r\n"
 
+#define MULTI "*1\r\n$5\r\nMULTI\r\n"
+#define EXEC  "*1\r\n$4\r\nEXEC\r\n"
+#define ABORT "-EXECABORT Transaction discarded\r\n"
+#define TOGETHER                                                               \
+	{                                                                      \
+		"MULTI", NULL, "EXEC", NULL                                    \
+	}
+
 static const struct {
 	const char *when;
+	const char *words[COMMANDS]; /* NULL: ECHO and the index */
 	const char *replies;
 	const char *again; /* NULL: nothing is redirected */
 	const char *next_replies;
 	const char *merged; /* letters of the replies in the end */
 } rows[] = {
-    {"nothing is redirected", OK OK OK OK, NULL, NULL, NULL},
-    {"other errors are no redirection", OK OK OK "-ERR no\r\n", NULL, NULL,
+    {"nothing is redirected", {NULL}, OK OK OK OK, NULL, NULL, NULL},
+    {"other errors are no redirection", {NULL}, OK OK OK "-ERR no\r\n", NULL,
+	NULL, NULL},
+    {"a slot beyond the last is nonsense", {NULL},
+	"-MOVED 16384 h:7001\r\n" OK OK OK, NULL, NULL, NULL},
+    {"an address is needed", {NULL}, "-MOVED 3999\r\n" OK OK OK, NULL, NULL,
 	NULL},
-    {"a slot beyond the last is nonsense", "-MOVED 16384 h:7001\r\n" OK OK OK,
-	NULL, NULL, NULL},
-    {"an address is needed", "-MOVED 3999\r\n" OK OK OK, NULL, NULL, NULL},
-    {"all that moved is sent again", MOVED MOVED MOVED MOVED,
+    {"all that moved is sent again", {NULL}, MOVED MOVED MOVED MOVED,
 	ECHO("0") ECHO("1") ECHO("2") ECHO("3"), "+a\r\n+b\r\n+c\r\n+d\r\n",
 	"abcd"},
-    {"what was done is not sent again", OK MOVED OK MOVED, ECHO("1") ECHO("3"),
-	"+a\r\n+b\r\n", "OaOb"},
-    {"what asks gets ASKING before each", OK ASK ASK OK,
+    {"what was done is not sent again", {NULL}, OK MOVED OK MOVED,
+	ECHO("1") ECHO("3"), "+a\r\n+b\r\n", "OaOb"},
+    {"what asks gets ASKING before each", {NULL}, OK ASK ASK OK,
 	ASKING ECHO("1") ASKING ECHO("2"), "+x\r\n+a\r\n+x\r\n+b\r\n", "OabO"},
-    {"one target at a time", MOVED OTHER OK MOVED, ECHO("0") ECHO("3"),
+    {"one target at a time", {NULL}, MOVED OTHER OK MOVED, ECHO("0") ECHO("3"),
 	"+a\r\n+b\r\n", "aMOb"},
-    {"one kind at a time", ASK MOVED OK OK, ASKING ECHO("0"), "+x\r\n+a\r\n",
-	"aMOO"},
+    {"one kind at a time", {NULL}, ASK MOVED OK OK, ASKING ECHO("0"),
+	"+x\r\n+a\r\n", "aMOO"},
+    {"a transaction is sent again as a whole", TOGETHER, OK MOVED ABORT OK,
+	MULTI ECHO("1") EXEC, "+a\r\n+b\r\n+c\r\n", "abcO"},
+    {"so it is when only its end was redirected", TOGETHER, OK OK MOVED OK,
+	MULTI ECHO("1") EXEC, "+a\r\n+b\r\n+c\r\n", "abcO"},
+    {"it gets one ASKING", TOGETHER, OK ASK ABORT ASK,
+	ASKING MULTI ECHO("1") EXEC ASKING ECHO("3"),
+	"+x\r\n+a\r\n+b\r\n+c\r\n+x\r\n+d\r\n", "abcd"},
+    {"it stays when what stands beside it has moved", TOGETHER, OK OK OK MOVED,
+	ECHO("3"), "+d\r\n", "OOOd"},
+    {"one that has no end ends with the call", {NULL, NULL, "MULTI", NULL},
+	OK OK OK MOVED, MULTI ECHO("3"), "+a\r\n+b\r\n", "OOab"},
 };
 
 static char
@@ -97,7 +123,7 @@ START_TEST(redirections)
 	struct resp_commands again = {0};
 	struct resp_reply *next[2 * COMMANDS] = {0};
 
-	open_answered(&answered, rows[_i].replies);
+	open_answered(&answered, rows[_i].words, rows[_i].replies);
 	ck_assert_msg(redis_redirect_find(&answered.call, &redirect) ==
 		(rows[_i].again != NULL),
 	    "%s", when);
