@@ -1,5 +1,4 @@
 /* Does a host name only spell the address, or the kind of line, it stands for? */
-#include <stdio.h>
 #include <string.h>
 
 #include "ascii.h"
@@ -70,21 +69,30 @@ has_octets(const char *name, const unsigned char *octets, size_t count)
 	return false;
 }
 
+/* Whether they stand in `name` one behind the other, each with so many digits. */
+static bool
+has_digits(const char *name, const unsigned char o[OCTETS], unsigned base,
+    size_t width)
+{
+	char text[3 * OCTETS + 1];
+	char *end = text;
+
+	for (size_t i = 0; i < OCTETS; i++, end += width) {
+		unsigned octet = o[i];
+
+		for (size_t at = width; at-- > 0; octet /= base)
+			end[at] = "0123456789abcdef"[octet % base];
+	}
+	*end = '\0';
+	return strstr(name, text) != NULL;
+}
+
 static bool
 spells_octets(const char *name, const unsigned char o[OCTETS])
 {
-	char text[3 * OCTETS + 1];
-
-	if (has_octets(name, o, OCTETS - 1) ||
-	    has_octets(name, o + 1, OCTETS - 1))
-		return true;
-	snprintf(
-	    text, sizeof(text), "%03u%03u%03u%03u", o[0], o[1], o[2], o[3]);
-	if (strstr(name, text) != NULL)
-		return true;
-	snprintf(
-	    text, sizeof(text), "%02x%02x%02x%02x", o[0], o[1], o[2], o[3]);
-	return strstr(name, text) != NULL;
+	return has_octets(name, o, OCTETS - 1) ||
+	    has_octets(name, o + 1, OCTETS - 1) || has_digits(name, o, 10, 3) ||
+	    has_digits(name, o, 16, 2);
 }
 
 static bool

@@ -280,6 +280,9 @@ submit_all(struct redis_request *requests, size_t count,
 		    request->commands.count, sizeof(struct resp_reply *));
 		calls[i].commands = &request->commands;
 		calls[i].replies = request->replies;
+		/* One number is enough for all that go to one server. */
+		calls[i].is_unguarded =
+		    i + 1 < count && links[i + 1] == links[i];
 		if (request->replies != NULL &&
 		    !redis_link_submit(links[i], &calls[i]))
 			free_replies(request);

@@ -3,8 +3,23 @@
  * All calls are safe from any thread.  Nobody waits longer than the deadline
  * of a request, and while Redis is away a request is refused within
  * microseconds; links heal by themselves in the background.  A request is
- * never sent twice, except those of its commands that a cluster redirected,
- * which have not been executed. */
+ * never sent twice, except those of its commands and transactions that a cluster
+ * redirected, which have not been executed.
+ *
+ * The process must ignore SIGPIPE.
+ *
+ * Inside:
+ *
+ *	redis_ask, redis_tell
+ *	  | one link, or by slot          watched for faults by redis_health;
+ *	  |                               what nobody waits for: redis_teller
+ *	  +- redis_sentinel  one link, aimed at the master that is named
+ *	  +- redis_cluster   a link a node, by redis_map; redis_follow goes
+ *	  |                  after what redis_redirect finds
+ *	redis_link    connects (redis_login), tells of faults (redis_outage)
+ *	redis_crew    the threads that wait for answers work the connection
+ *	redis_flow    calls out, replies in, in order (resp)
+ *	redis_stream  the socket, plain or TLS (redis_tls) */
 #ifndef REDIS_H
 #define REDIS_H
 
@@ -90,8 +105,9 @@ void redis_close(struct redis **redis);
 enum redis_answer redis_ask(struct redis *redis, struct redis_request *requests,
     size_t count, int64_t within_ms);
 
-/* Send without waiting.  REDIS_OK: on their way.  The commands are copied,
- * `replies` stays untouched; answers are watched for faults. */
+/* Send without waiting, within 20 ms: where many ask, what is told rides with what
+ * is asked.  REDIS_OK: on their way.  The commands are copied, `replies` stays
+ * untouched; answers are watched for faults. */
 enum redis_answer redis_tell(
     struct redis *redis, const struct redis_request *requests, size_t count);
 

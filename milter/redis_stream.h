@@ -1,7 +1,7 @@
 /* redis_stream -- one connection to one address, plain or TLS, that never
  * blocks longer than a deadline.
  *
- * A stream belongs to one thread at a time, started by redis_thread_start. */
+ * A stream belongs to one thread at a time. */
 #ifndef REDIS_STREAM_H
 #define REDIS_STREAM_H
 

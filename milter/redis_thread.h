@@ -9,8 +9,7 @@
 /* Milliseconds of a clock that nobody sets; all deadlines here are on it. */
 int64_t redis_thread_now(void);
 
-/* Start a thread that takes no signals: they are the main thread's, and a
- * write to a closed connection (by OpenSSL, say) may not kill us. */
+/* Start a thread that takes no signals: they are the main thread's. */
 bool redis_thread_start(pthread_t *thread_r, void *(*run)(void *), void *arg);
 
 /* A condition that can be waited for until a deadline. */

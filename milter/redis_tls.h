@@ -1,8 +1,8 @@
 /* redis_tls -- a connected socket, encrypted, with the server's certificate
  * checked.  The only module that knows OpenSSL.
  *
- * A session belongs to one thread at a time, and that thread must be deaf to
- * SIGPIPE (redis_thread_start sees to it). */
+ * A session belongs to one thread at a time.  OpenSSL writes to closed connections
+ * too, so the process must ignore SIGPIPE. */
 #ifndef REDIS_TLS_H
 #define REDIS_TLS_H
 

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,10 @@ compose(const struct worker *worker, const char *key, const char *word,
 	request->key = key;
 	resp_reset(commands);
 	if (!worker->probe->only_reads) {
+		resp_add(commands, "MULTI");
 		resp_add(commands, "HINCRBY", key, "n", "1");
 		resp_add(commands, "EXPIRE", key, "600", "NX");
+		resp_add(commands, "EXEC");
 	}
 	resp_add(commands, "HMGET", key, "n", "none");
 	resp_add(commands, "ECHO", word);
@@ -134,8 +137,8 @@ is_mixed(const struct worker *worker, const struct redis_request *request,
 		return true;
 	if (worker->probe->only_reads)
 		return false;
-	return !resp_integer(request->replies[0], &count) ||
-	    !resp_integer(resp_element(request->replies[2], 0), &same) ||
+	return !resp_integer(resp_element(request->replies[3], 0), &count) ||
+	    !resp_integer(resp_element(request->replies[4], 0), &same) ||
 	    same != count || count > asks;
 }
 
@@ -172,9 +175,11 @@ tell(struct worker *worker, const char *key, const char *word)
 {
 	struct redis_request request = {.key = key};
 
+	resp_add(&request.commands, "MULTI");
 	resp_add(&request.commands, "HSETNX", key, word, "1");
 	resp_add(&request.commands, "HINCRBY", key, "told", "1");
 	resp_add(&request.commands, "EXPIRE", key, "600", "NX");
+	resp_add(&request.commands, "EXEC");
 	if (redis_tell(worker->probe->redis, &request, 1) == REDIS_OK) {
 		(void)pthread_mutex_lock(&worker->probe->mutex);
 		worker->probe->tally.told++;
@@ -375,6 +380,7 @@ main(int argc, char **argv)
 	char error[200];
 	int option;
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as redis.h wants it */
 	while ((option = getopt(
 		    argc, argv, "m:M:u:p:U:P:d:tC:c:k:N:j:s:w:i:Tr")) != -1)
 		read_option(&probe, &seconds, option);

@@ -173,7 +173,7 @@ class Real(FaultTest):
     def test_replica_without_its_master(self):
         with start_single(replica_serve_stale_data="no") as server:
             self.run_fault(
-                "MASTERDOWN", server.where, "MASTERDOWN ",
+                "MASTERDOWN", server.where, "MASTERDOWN |READONLY ",
                 lambda: server.ask("REPLICAOF", "127.0.0.1", free_port()),
                 lambda: server.ask("REPLICAOF", "NO", "ONE"))
 

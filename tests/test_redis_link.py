@@ -293,7 +293,7 @@ class Access(LinkTest):
         with start_single() as server:
             server.ask("ACL", "SETUSER", "mta", "reset", "on", ">secret",
                        "~probe:*", "+hincrby", "+hmget", "+hsetnx", "+expire",
-                       "+echo")
+                       "+echo", "+multi", "+exec")
             self.check("-u", "mta", "-p", "secret", server.where)
             self.assert_never_up(
                 Probe("-u", "mta", "-p", "wrong", server.where,
