@@ -4,6 +4,8 @@
 
 #include "seconds.h"
 
+#define HALF_LIVES_THAT_MATTER 16
+
 static int64_t
 half_life_within_reason(int64_t half_life)
 {
@@ -27,6 +29,13 @@ decay_generation(int64_t half_life, int64_t now)
 {
 	half_life = half_life_within_reason(half_life);
 	return seconds_slot(now, DECAY_HALF_LIVES * half_life);
+}
+
+bool
+decay_remembers(int64_t half_life, int64_t now)
+{
+	half_life = half_life_within_reason(half_life);
+	return half_lives_into(half_life, now) < HALF_LIVES_THAT_MATTER;
 }
 
 int64_t

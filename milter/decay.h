@@ -17,6 +17,7 @@
 #ifndef DECAY_H
 #define DECAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DECAY_HALF_LIVES    24				 /* per generation */
@@ -26,6 +27,10 @@
 
 /* The number of the generation in which `now` lies. */
 int64_t decay_generation(int64_t half_life, int64_t now);
+
+/* Whether the generation before that of `now` still matters: where it does not,
+ * what is left of it, less than 2^-16 of its points, may be taken for 0. */
+bool decay_remembers(int64_t half_life, int64_t now);
 
 /* What `points` that happen at `now` add to the counter of its generation:
  * 1..DECAY_WEIGHT_MAX, and 0 for points that are not above 0 (or NaN).  A point

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #define MICROSECONDS INT64_C(1000000)
+#define FRESH	     (2 * MICROSECONDS)
 
 int64_t
 redis_clock_steady(void)
@@ -28,6 +29,7 @@ redis_clock_learn(struct redis_clock *clock, const struct resp_reply *reply,
 	atomic_store(&clock->ahead,
 	    seconds * MICROSECONDS + microseconds -
 		(asked + (redis_clock_steady() - asked) / 2));
+	atomic_store(&clock->learned, asked);
 	atomic_store(&clock->known, true);
 	*now_r = seconds;
 	return true;
@@ -37,6 +39,13 @@ bool
 redis_clock_is_known(const struct redis_clock *clock)
 {
 	return atomic_load(&clock->known);
+}
+
+bool
+redis_clock_is_fresh(const struct redis_clock *clock)
+{
+	return redis_clock_is_known(clock) &&
+	    redis_clock_steady() - atomic_load(&clock->learned) < FRESH;
 }
 
 int64_t

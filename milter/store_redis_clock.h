@@ -1,7 +1,8 @@
 /* store_redis_clock -- what time it is for Redis, between its answers.
  *
  * Learned from every TIME that Redis answers, carried on by this machine's
- * steady clock: so a host whose calendar is wrong agrees with all others. */
+ * steady clock: so a host whose calendar is wrong agrees with all others.  It is
+ * asked for once a second or so, which is often enough for quartz. */
 #ifndef STORE_REDIS_CLOCK_H
 #define STORE_REDIS_CLOCK_H
 
@@ -13,7 +14,8 @@
 
 struct redis_clock { /* all zero: not known yet */
 	atomic_bool known;
-	atomic_llong ahead; /* of the steady clock, microseconds */
+	atomic_llong ahead;   /* of the steady clock, microseconds */
+	atomic_llong learned; /* when, of the steady clock */
 };
 
 /* The steady clock, microseconds; its start means nothing. */
@@ -26,6 +28,9 @@ bool redis_clock_learn(struct redis_clock *clock,
     const struct resp_reply *reply, int64_t asked, int64_t *now_r);
 
 bool redis_clock_is_known(const struct redis_clock *clock);
+
+/* Whether it was learned within the last seconds. */
+bool redis_clock_is_fresh(const struct redis_clock *clock);
 
 /* Redis's Unix seconds, by this machine's reckoning. */
 int64_t redis_clock_now(const struct redis_clock *clock);

@@ -9,8 +9,8 @@
  * the time of the answer, since windows and generations were chosen by it. */
 #define CLOCK_SLACK 2
 
-/* How the two sums of a tag or host are asked for. */
-#define SUM_FIELDS 4
+/* In which a sum is kept: that of now, and the one before. */
+#define GENERATIONS 2
 /* KEYS_SWEPT and KEYS_OTHERS come first in what is asked of a record. */
 #define SWEEP_FIELDS 2
 
@@ -22,7 +22,9 @@ struct look_up {
 	struct triplet_namer namer;
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
 	struct redis_trip trip;
-	size_t network; /* stops */
+	bool asks_time;	 /* before all else */
+	int generations; /* of sums that are asked for */
+	size_t network;	 /* stops */
 	size_t identity;
 	size_t takes[STORE_TAKES_MAX]; /* positions of the first command */
 	size_t take_stops[STORE_TAKES_MAX];
@@ -38,6 +40,7 @@ count_spaces(const struct store_query *query)
 	return count;
 }
 
+/* Of a tag or of one host. */
 static void
 ask_sums(struct look_up *look_up, struct resp_commands *commands, uint32_t host)
 {
@@ -45,9 +48,9 @@ ask_sums(struct look_up *look_up, struct resp_commands *commands, uint32_t host)
 	    decay_generation(look_up->store->terms.half_life, look_up->now);
 	char field[KEYS_FIELD_SIZE];
 
-	for (int i = 0; i < SUM_FIELDS; i++) {
-		keys_sum(&look_up->store->keys, i < 2 ? 'g' : 'b',
-		    generation - i % 2, host, field);
+	for (int i = 0; i < 2 * look_up->generations; i++) {
+		keys_sum(&look_up->store->keys, i % 2 == 0 ? 'g' : 'b',
+		    generation - i / 2, host, field);
 		resp_add_string(commands, field);
 	}
 }
@@ -83,7 +86,7 @@ ask_record(struct look_up *look_up, size_t stop)
 	size_t words = 2 + SWEEP_FIELDS;
 
 	if (stop == look_up->network)
-		words += (size_t)2 * SUM_FIELDS;
+		words += (size_t)4 * (size_t)look_up->generations;
 	if (stop == look_up->identity)
 		words += 2 +
 		    count_spaces(look_up->query) *
@@ -145,7 +148,13 @@ ask(struct look_up *look_up)
 	    trip_stop_for(trip, query->client.network);
 	if (query->client.pool != NULL && query->client.pool[0] != '\0')
 		look_up->identity = trip_stop_for(trip, query->client.pool);
-	resp_add(trip_commands(trip, look_up->network), "TIME");
+	look_up->generations =
+	    decay_remembers(look_up->store->terms.half_life, look_up->now)
+	    ? GENERATIONS
+	    : 1;
+	look_up->asks_time = !redis_clock_is_fresh(&look_up->store->clock);
+	if (look_up->asks_time)
+		resp_add(trip_commands(trip, look_up->network), "TIME");
 	ask_record(look_up, look_up->network);
 	if (look_up->identity != look_up->network)
 		ask_record(look_up, look_up->identity);
@@ -178,13 +187,15 @@ read_sums(
     const struct look_up *look_up, const struct resp_reply *fields, size_t *at)
 {
 	int64_t half_life = look_up->store->terms.half_life;
-	int64_t values[SUM_FIELDS];
+	int64_t good[GENERATIONS] = {0}, bad[GENERATIONS] = {0};
 
-	for (int i = 0; i < SUM_FIELDS; i++)
-		values[i] = next_number(fields, at);
+	for (int i = 0; i < look_up->generations; i++) {
+		good[i] = next_number(fields, at);
+		bad[i] = next_number(fields, at);
+	}
 	return (struct reputation_sums){
-	    decay_value(half_life, look_up->now, values[0], values[1]),
-	    decay_value(half_life, look_up->now, values[2], values[3])};
+	    decay_value(half_life, look_up->now, good[0], good[1]),
+	    decay_value(half_life, look_up->now, bad[0], bad[1])};
 }
 
 static void
@@ -268,20 +279,31 @@ read_take(const struct look_up *look_up, size_t i, struct store_count *count_r)
 	    resp_error(current) != NULL ? WINDOW_MAX : number_of(current);
 }
 
-static enum store_result
-read_answers(struct look_up *look_up, struct store_answer *answer_r)
+static bool
+read_time(struct look_up *look_up, int64_t *now_r)
 {
 	int64_t told;
 
+	*now_r = look_up->now;
+	if (!look_up->asks_time)
+		return true;
 	if (!redis_clock_learn(&look_up->store->clock,
 		trip_reply(&look_up->trip, look_up->network, 0), look_up->asked,
 		&told))
-		return STORE_DOWN;
-	answer_r->now = look_up->now;
+		return false;
 	if (told > look_up->now + CLOCK_SLACK ||
 	    told < look_up->now - CLOCK_SLACK)
-		answer_r->now = told;
-	read_record(look_up, look_up->network, 1, answer_r);
+		*now_r = told;
+	return true;
+}
+
+static enum store_result
+read_answers(struct look_up *look_up, struct store_answer *answer_r)
+{
+	if (!read_time(look_up, &answer_r->now))
+		return STORE_DOWN;
+	read_record(
+	    look_up, look_up->network, look_up->asks_time ? 1 : 0, answer_r);
 	if (look_up->identity != look_up->network)
 		read_record(look_up, look_up->identity, 0, answer_r);
 	for (size_t i = 0; i < look_up->query->take_count; i++)

@@ -149,6 +149,29 @@ next_random(uint32_t *state)
 	return *state >> 8;
 }
 
+static const struct {
+	const char *when;
+	int64_t half_lives; /* into a generation */
+	bool remembers;
+} memory_rows[] = {
+    {"a generation begins with all of the last", 0, true},
+    {"it matters for long", 15, true},
+    {"until almost nothing is left of it", 16, false},
+    {"and then for the rest of the generation", 23, false},
+    {"the next one begins anew", 24, true},
+};
+
+START_TEST(memory_of_generations)
+{
+	int64_t now = EDGE + memory_rows[_i].half_lives * DAY;
+	int64_t start = decay_generation(DAY, EDGE) * DECAY_HALF_LIVES * DAY;
+
+	now -= EDGE - start;
+	ck_assert_msg(decay_remembers(DAY, now) == memory_rows[_i].remembers,
+	    "%s", memory_rows[_i].when);
+}
+END_TEST
+
 /* The one or two counters that a store would still hold. */
 struct counters {
 	int64_t generation, current, previous;
@@ -203,6 +226,8 @@ main(void)
 	tcase_add_loop_test(tcase, weights, 0, COUNT(weight_rows));
 	tcase_add_loop_test(tcase, fading, 0, COUNT(fading_rows));
 	tcase_add_test(tcase, hostile_counters_are_harmless);
+	tcase_add_loop_test(
+	    tcase, memory_of_generations, 0, COUNT(memory_rows));
 	tcase_add_loop_test(tcase, long_sums, 0, COUNT(sum_rows));
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
