@@ -58,7 +58,6 @@ redis_call_awaited(const struct redis_call_list *list)
 void
 redis_call_finish(struct redis_call *call)
 {
-	call->is_answered = call->received == call->commands->count;
 	if (!call->is_answered)
 		while (call->received > 0)
 			resp_reply_free(&call->replies[--call->received]);

@@ -28,8 +28,8 @@ struct redis_call {
 	void (*done)(struct redis_call *call);
 	void *arg;
 
-	/* Set when it is over: all replies are there, or else all are NULL and
-	 * nobody knows what the server did. */
+	/* Once it is over: all replies are there, and the number behind them;
+	 * or else all are NULL and nobody knows what the server did. */
 	bool is_answered;
 
 	/* The link's own: itself, the number that must follow the replies, and
@@ -67,7 +67,7 @@ int64_t redis_call_due(const struct redis_call_list *list);
 /* The first for whose turn somebody waits, or NULL. */
 struct redis_call *redis_call_awaited(const struct redis_call_list *list);
 
-/* It is over.  Without all replies, those that came are freed. */
+/* It is over.  Unless it is answered, the replies that came are freed. */
 void redis_call_finish(struct redis_call *call);
 
 /* All of them are over; the list is empty afterwards. */

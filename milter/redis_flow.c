@@ -86,6 +86,7 @@ enqueue(struct redis_flow *flow, struct redis_call *call)
 {
 	call->guard = ++flow->guard;
 	call->received = 0;
+	call->is_answered = false;
 	resp_add_commands(&flow->outgoing, call->commands);
 	if (!call->is_unguarded) {
 		resp_begin(&flow->outgoing, 2);
@@ -199,6 +200,7 @@ redis_flow_read(struct redis_flow *flow)
 static void
 finish_head(struct redis_flow *flow, struct redis_call_list *over)
 {
+	flow->waiting.head->is_answered = true;
 	redis_call_append(over, redis_call_shift(&flow->waiting));
 	flow->finished++;
 }

@@ -5,12 +5,12 @@
  *	    [-p password] [-U sentinel-user] [-P sentinel-password]
  *	    [-d database] [-t] [-C ca] [-c cert] [-k key] [-N tls-name]
  *	    [-j threads] [-s seconds] [-w call-ms] [-i pause-ms] [-T]
- *	    [-r] server ...
+ *	    [-r] [-o] server ...
  *
  * Each ask is two requests, in a cluster for two slots: counters which only
  * one thread increments, and words to be echoed, so that an answer which was
  * meant for another question is found out ("mixed").  -T adds a tell to each,
- * -r only reads. */
+ * -r only reads, -o makes it one request. */
 #include "redis.h"
 
 #include <inttypes.h>
@@ -54,6 +54,7 @@ struct probe {
 	long pause_ms;
 	bool tells;
 	bool only_reads;
+	size_t parts; /* requests in an ask */
 
 	pthread_mutex_t mutex;
 	struct tally tally;
@@ -191,6 +192,7 @@ tell(struct worker *worker, const char *key, const char *word)
 static void
 ask(struct worker *worker, int64_t turn)
 {
+	size_t parts = worker->probe->parts;
 	struct redis_request requests[PARTS] = {0};
 	char keys[PARTS][64];
 	char word[64];
@@ -199,18 +201,18 @@ ask(struct worker *worker, int64_t turn)
 	bool is_wrong = false;
 
 	(void)snprintf(word, sizeof word, "%ld/%" PRId64, worker->number, turn);
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = 0; i < parts; i++) {
 		name_part(worker, turn, i, keys[i], sizeof keys[i]);
 		compose(worker, keys[i], word, &requests[i]);
 	}
-	is_ok = redis_ask(worker->probe->redis, requests, PARTS, 0) == REDIS_OK;
-	for (size_t i = 0; i < PARTS && is_ok; i++)
+	is_ok = redis_ask(worker->probe->redis, requests, parts, 0) == REDIS_OK;
+	for (size_t i = 0; i < parts && is_ok; i++)
 		is_wrong |=
 		    is_mixed(worker, &requests[i], word, turn / KEYS + 1);
 	add_to_tally(worker->probe, began, is_ok, is_wrong);
 	if (worker->probe->tells)
 		tell(worker, keys[0], word);
-	for (size_t i = 0; i < PARTS; i++)
+	for (size_t i = 0; i < parts; i++)
 		redis_request_free(&requests[i]);
 }
 
@@ -348,6 +350,9 @@ read_option(struct probe *probe, double *seconds, int option)
 	case 'r':
 		probe->only_reads = true;
 		break;
+	case 'o':
+		probe->parts = 1;
+		break;
 	default:
 		break;
 	}
@@ -374,6 +379,7 @@ main(int argc, char **argv)
 	static struct probe probe = {
 	    .threads = 4,
 	    .pause_ms = 5,
+	    .parts = PARTS,
 	    .mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
 	double seconds = 1;
@@ -382,7 +388,7 @@ main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as redis.h wants it */
 	while ((option = getopt(
-		    argc, argv, "m:M:u:p:U:P:d:tC:c:k:N:j:s:w:i:Tr")) != -1)
+		    argc, argv, "m:M:u:p:U:P:d:tC:c:k:N:j:s:w:i:Tro")) != -1)
 		read_option(&probe, &seconds, option);
 	probe.config.servers = (const char *const *)&argv[optind];
 	probe.config.server_count = (size_t)(argc - optind);

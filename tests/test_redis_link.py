@@ -16,16 +16,20 @@ from lib.redis_servers import RedisServer, free_port, start_single
 class Liar(LinkTest):
     """What no honest server does, for a while."""
 
-    def check(self, lie, words, **settings):
+    def check(self, lie, words, *arguments, **settings):
         with LyingRedis() as server:
             saw = during(lambda: setattr(server, "lie", lie),
                          lambda: setattr(server, "lie", None),
-                         "-r", server.where, **settings)
+                         "-r", *arguments, server.where, **settings)
             self.assert_healed(saw, words, server.where)
 
     def test_an_answer_too_many(self):
         self.check(lies.but_login(lies.after(b"+EXTRA\r\n")),
                    "nobody asked for")
+
+    def test_an_answer_too_many_for_one_request(self):
+        self.check(lies.but_login(lies.after(b"+EXTRA\r\n")),
+                   "nobody asked for", "-o")
 
     def test_an_answer_that_nobody_asked_for(self):
         with LyingRedis() as server:
