@@ -9,12 +9,34 @@ redis_crew_init(struct redis_crew *crew_r, const struct redis_wake *wake)
 {
 	*crew_r = (struct redis_crew){.wake = wake};
 	(void)pthread_mutex_init(&crew_r->mutex, NULL);
+	(void)pthread_cond_init(&crew_r->sent, NULL);
 }
 
 void
 redis_crew_clear(struct redis_crew *crew)
 {
 	(void)pthread_mutex_destroy(&crew->mutex);
+	(void)pthread_cond_destroy(&crew->sent);
+}
+
+/* Send all, unless somebody is at it and will.  Under the mutex, which is left
+ * meanwhile. */
+static void
+send_all(struct redis_crew *crew)
+{
+	struct redis_flow *flow = crew->flow;
+	bool goes_on = flow != NULL;
+
+	while (goes_on && redis_flow_begin_send(flow)) {
+		(void)pthread_mutex_unlock(&crew->mutex);
+		redis_flow_write(flow);
+		(void)pthread_mutex_lock(&crew->mutex);
+		goes_on = redis_flow_end_send(flow);
+		if (crew->flow != flow) {
+			(void)pthread_cond_signal(&crew->sent);
+			goes_on = false;
+		}
+	}
 }
 
 /* ---- Leading */
@@ -42,9 +64,11 @@ take_turn(struct redis_crew *crew, int wait_ms)
 		(void)pthread_mutex_unlock(&crew->mutex);
 		(void)poll(&wait, 1, wait_ms < patience ? wait_ms : patience);
 	}
-	(void)pthread_mutex_lock(&crew->mutex);
-	redis_flow_send(crew->flow); /* what it did not take before */
 	why = redis_flow_read(crew->flow);
+	(void)pthread_mutex_lock(&crew->mutex);
+	redis_flow_join(crew->flow);
+	if (redis_flow_is_stuck(crew->flow))
+		send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 	if (why == NULL)
 		why = redis_flow_digest(crew->flow, &over);
@@ -114,8 +138,7 @@ void
 redis_crew_push(struct redis_crew *crew)
 {
 	(void)pthread_mutex_lock(&crew->mutex);
-	if (crew->flow != NULL)
-		redis_flow_send(crew->flow);
+	send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 }
 
@@ -123,8 +146,8 @@ void
 redis_crew_let_ride(struct redis_crew *crew)
 {
 	(void)pthread_mutex_lock(&crew->mutex);
-	if (crew->flow != NULL && !crew->is_ticking)
-		redis_flow_send(crew->flow);
+	if (!crew->is_ticking)
+		send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 }
 
@@ -232,6 +255,8 @@ take_lead(struct redis_crew *crew)
 	is_mine = crew->leader == REDIS_LED_BY_WATCH;
 	if (is_mine && crew->is_quiet)
 		redis_flow_ping(crew->flow);
+	if (is_mine)
+		send_all(crew); /* also what rides */
 	(void)pthread_mutex_unlock(&crew->mutex);
 	return is_mine;
 }
@@ -277,6 +302,8 @@ redis_crew_stop(struct redis_crew *crew)
 	atomic_store(&crew->is_open, false);
 	crew->flow = NULL;
 	crew->leader = REDIS_LED_BY_NOBODY;
+	while (redis_flow_is_sending(flow))
+		(void)pthread_cond_wait(&crew->sent, &crew->mutex);
 	(void)pthread_mutex_unlock(&crew->mutex);
 
 	redis_flow_close(&flow, &lost);

@@ -33,6 +33,7 @@ struct redis_crew {
 	const char *why;	 /* the connection is of no more use */
 	uint64_t calls;		 /* ever handed over */
 	bool is_ticking;	 /* the watch looks every REDIS_RIDE_MS */
+	pthread_cond_t sent;	 /* whoever was sending when it was stopped */
 
 	/* The watch's own: of the calls, those that it knows of, and whether
 	 * nothing happened since it last looked. */

@@ -14,22 +14,25 @@ enum {
 };
 
 struct redis_flow {
-	/* Under the mutex. */
 	struct redis_stream *stream;
+
+	/* Under the mutex. */
 	struct resp_commands outgoing;
-	size_t sent; /* bytes of `outgoing` */
 	struct redis_call_list added;
 	size_t pending;
 	int64_t guard; /* of the last call */
+	bool is_sending;
 
-	/* Both: written by the leader under the mutex. */
-	struct redis_call_list waiting;
-	size_t got; /* bytes to be digested */
-	char bytes[READ_SIZE];
+	/* His who is sending, and under the mutex while nobody is. */
+	struct resp_commands sending;
+	size_t sent; /* bytes of it */
 
 	/* The leader's. */
+	struct redis_call_list waiting;
 	struct resp_parser *parser;
 	size_t finished; /* calls; not subtracted from `pending` yet */
+	size_t got;	 /* bytes to be digested */
+	char bytes[READ_SIZE];
 	char words[REDIS_WORDS_SIZE];
 
 	struct redis_call ping; /* our own, when nobody else asks */
@@ -75,6 +78,7 @@ redis_flow_close(struct redis_flow **flow, struct redis_call_list *lost_r)
 	redis_stream_close(&(*flow)->stream);
 	resp_parser_close(&(*flow)->parser);
 	resp_free(&(*flow)->outgoing);
+	resp_free(&(*flow)->sending);
 	free(*flow);
 	*flow = NULL;
 }
@@ -103,7 +107,8 @@ redis_flow_add(struct redis_flow *flow, struct redis_call *call)
 	size_t length = call->commands->length + GUARD_BYTES;
 
 	if (flow->pending >= MAX_PENDING ||
-	    flow->outgoing.length - flow->sent + length > MAX_UNSENT ||
+	    flow->outgoing.length + flow->sending.length + length >
+		MAX_UNSENT ||
 	    !resp_is_complete(call->commands) ||
 	    !resp_reserve(&flow->outgoing, length))
 		return false;
@@ -133,30 +138,66 @@ redis_flow_ping(struct redis_flow *flow)
 	enqueue(flow, &flow->ping);
 }
 
-/* Why a connection takes no more, who reads from it is told better. */
+/* ---- Sending */
+
+bool
+redis_flow_begin_send(struct redis_flow *flow)
+{
+	struct resp_commands sent = flow->sending;
+
+	if (flow->is_sending)
+		return false;
+	if (flow->sending.length == 0) {
+		flow->sending = flow->outgoing;
+		flow->outgoing = sent;
+	}
+	flow->is_sending = flow->sending.length > 0;
+	return flow->is_sending;
+}
+
 void
-redis_flow_send(struct redis_flow *flow)
+redis_flow_write(struct redis_flow *flow)
 {
 	ssize_t more = 1;
 
-	while (more > 0 && flow->sent < flow->outgoing.length) {
+	while (more > 0 && flow->sent < flow->sending.length) {
 		more = redis_stream_write(flow->stream,
-		    flow->outgoing.bytes + flow->sent,
-		    flow->outgoing.length - flow->sent);
+		    flow->sending.bytes + flow->sent,
+		    flow->sending.length - flow->sent);
 		if (more > 0)
 			flow->sent += (size_t)more;
 	}
-	if (flow->sent == flow->outgoing.length) {
+}
+
+bool
+redis_flow_end_send(struct redis_flow *flow)
+{
+	bool is_done = flow->sent == flow->sending.length;
+
+	if (is_done) {
 		flow->sent = 0;
-		resp_reset(&flow->outgoing);
+		resp_reset(&flow->sending);
 	}
+	flow->is_sending = false;
+	return is_done;
+}
+
+bool
+redis_flow_is_sending(const struct redis_flow *flow)
+{
+	return flow->is_sending;
+}
+
+bool
+redis_flow_is_stuck(const struct redis_flow *flow)
+{
+	return !flow->is_sending && flow->sending.length > 0;
 }
 
 /* ---- Receiving */
 
-/* Whose answers may come next. */
-static void
-join_added(struct redis_flow *flow)
+void
+redis_flow_join(struct redis_flow *flow)
 {
 	redis_call_join(&flow->waiting, &flow->added);
 	flow->pending -= flow->finished;
@@ -168,10 +209,10 @@ redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r)
 {
 	int64_t left;
 
-	join_added(flow);
+	redis_flow_join(flow);
 	wait_r->fd = redis_stream_fd(flow->stream);
-	wait_r->events = redis_stream_events(
-	    flow->stream, flow->sent < flow->outgoing.length);
+	wait_r->events =
+	    redis_stream_events(flow->stream, redis_flow_is_stuck(flow));
 	left = redis_call_due(&flow->waiting) - redis_thread_now();
 	if (left < 0)
 		return 0;
@@ -183,7 +224,6 @@ redis_flow_read(struct redis_flow *flow)
 {
 	ssize_t got;
 
-	join_added(flow);
 	flow->got = 0;
 	do {
 		got = redis_stream_read(flow->stream, flow->bytes + flow->got,

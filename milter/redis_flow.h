@@ -1,9 +1,9 @@
 /* redis_flow -- calls under way on one connection: commands out, replies in,
  * in order.
  *
- * Handing over, sending and reading belong to whoever holds the mutex of the
- * crew; all else belongs to its leader.  Functions that return words say why the
- * connection is of no more use; NULL is well. */
+ * What stands under the mutex here is for whoever holds that of the crew; a part
+ * is for the leader of the crew, and a part for one who sends.  None of them
+ * waits for the system with the mutex in hand. */
 #ifndef REDIS_FLOW_H
 #define REDIS_FLOW_H
 
@@ -26,11 +26,21 @@ void redis_flow_close(struct redis_flow **flow, struct redis_call_list *lost_r);
  * bytes, or no memory; nothing has changed. */
 bool redis_flow_add(struct redis_flow *flow, struct redis_call *call);
 
-/* Send what the connection takes now.  That it is lost shows when it is read. */
-void redis_flow_send(struct redis_flow *flow);
+/* True: there is something to send, and whoever asked has to, with
+ * redis_flow_write; end_send must follow. */
+bool redis_flow_begin_send(struct redis_flow *flow);
 
-/* Read what is there, to be digested, and be ready for its calls. */
-const char *redis_flow_read(struct redis_flow *flow);
+/* False: the connection did not take all of it.  That it is lost shows when it is
+ * read. */
+bool redis_flow_end_send(struct redis_flow *flow);
+
+/* Somebody is sending; or the connection did not take all, and nobody is. */
+bool redis_flow_is_sending(const struct redis_flow *flow);
+bool redis_flow_is_stuck(const struct redis_flow *flow);
+
+/* Be ready for the answers to all calls that were added.  For the leader, between
+ * reading and digesting. */
+void redis_flow_join(struct redis_flow *flow);
 
 /* For the leader: what to poll for, and for how many milliseconds: until the
  * next deadline, and not above a second. */
@@ -45,7 +55,16 @@ struct redis_call *redis_flow_awaited(const struct redis_flow *flow);
 /* Nobody waits for an answer. */
 bool redis_flow_is_idle(const struct redis_flow *flow);
 
-/* ---- For the leader */
+/* ---- For one who sends */
+
+/* Send what the connection takes now. */
+void redis_flow_write(struct redis_flow *flow);
+
+/* ---- For the leader.  Words say why the connection is of no more use; NULL is
+ * well. */
+
+/* Read what is there, to be digested. */
+const char *redis_flow_read(struct redis_flow *flow);
 
 /* Make replies of what was read.  `over` gets, at its end, the calls that have
  * all of theirs.  Then see to deadlines. */

@@ -6,6 +6,7 @@
 
 /* ---- One synchronous exchange */
 
+/* What cannot be sent on a lost connection shows when it is read. */
 static bool
 send_all(struct redis_stream *stream, const struct redis_stream_terms *terms,
     const struct resp_commands *commands)
@@ -17,7 +18,7 @@ send_all(struct redis_stream *stream, const struct redis_stream_terms *terms,
 		    stream, commands->bytes + sent, commands->length - sent);
 
 		if (more < 0)
-			return false;
+			return true;
 		sent += (size_t)more;
 		if (more == 0 &&
 		    !redis_stream_await(

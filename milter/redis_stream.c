@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,12 @@
 
 struct redis_stream {
 	int fd;
-	struct redis_tls_session *tls; /* NULL: plain */
-	short tls_writes_on;	       /* POLLIN when TLS must read to write */
-	short tls_reads_on;	       /* POLLOUT when TLS must write to read */
 	char why[160];
+	struct redis_tls_session *tls; /* NULL: plain */
+
+	pthread_mutex_t tls_mutex; /* OpenSSL does one thing at a time */
+	short tls_writes_on;	   /* POLLIN when TLS must read to write */
+	short tls_reads_on;	   /* POLLOUT when TLS must write to read */
 };
 
 static void
@@ -220,6 +223,7 @@ redis_stream_open(const struct redis_address *address,
 		return NULL;
 	}
 	stream->fd = -1;
+	(void)pthread_mutex_init(&stream->tls_mutex, NULL);
 	if (redis_address_is_unix(address))
 		is_connected = connect_unix(stream, address->host, terms);
 	else
@@ -237,28 +241,45 @@ redis_stream_close(struct redis_stream **stream)
 	if (*stream == NULL)
 		return;
 	hang_up(*stream);
+	(void)pthread_mutex_destroy(&(*stream)->tls_mutex);
 	free(*stream);
 	*stream = NULL;
 }
 
 /* ---- Connected */
 
-/* What a call of the kernel that moved nothing means: 0 or -1. */
-static ssize_t
-settle(struct redis_stream *stream)
+/* A call of the kernel has moved nothing, and may later. */
+static bool
+is_for_later(void)
 {
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-		return 0;
-	explain(stream, errno);
-	return -1;
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 static ssize_t
-settle_tls(struct redis_stream *stream, ssize_t result)
+read_tls(struct redis_stream *stream, void *bytes_r, size_t size)
 {
-	if (result < 0)
+	ssize_t got;
+
+	(void)pthread_mutex_lock(&stream->tls_mutex);
+	got = redis_tls_read(stream->tls, bytes_r, size);
+	stream->tls_reads_on = got == 0 ? redis_tls_wants(stream->tls) : POLLIN;
+	if (got < 0)
 		redis_stream_blame(stream, redis_tls_why(stream->tls));
-	return result;
+	(void)pthread_mutex_unlock(&stream->tls_mutex);
+	return got;
+}
+
+static ssize_t
+write_tls(struct redis_stream *stream, const void *bytes, size_t length)
+{
+	ssize_t sent;
+
+	(void)pthread_mutex_lock(&stream->tls_mutex);
+	sent = redis_tls_write(stream->tls, bytes, length);
+	stream->tls_writes_on =
+	    sent == 0 ? redis_tls_wants(stream->tls) : POLLOUT;
+	(void)pthread_mutex_unlock(&stream->tls_mutex);
+	return sent;
 }
 
 ssize_t
@@ -266,18 +287,17 @@ redis_stream_read(struct redis_stream *stream, void *bytes_r, size_t size)
 {
 	ssize_t got;
 
-	if (stream->tls != NULL) {
-		got = redis_tls_read(stream->tls, bytes_r, size);
-		stream->tls_reads_on =
-		    got == 0 ? redis_tls_wants(stream->tls) : POLLIN;
-		return settle_tls(stream, got);
-	}
+	if (stream->tls != NULL)
+		return read_tls(stream, bytes_r, size);
 	got = recv(stream->fd, bytes_r, size, 0);
 	if (got > 0)
 		return got;
+	if (got < 0 && is_for_later())
+		return 0;
 	if (got < 0)
-		return settle(stream);
-	redis_stream_blame(stream, "closed by the server");
+		explain(stream, errno);
+	else
+		redis_stream_blame(stream, "closed by the server");
 	return -1;
 }
 
@@ -287,14 +307,12 @@ redis_stream_write(
 {
 	ssize_t sent;
 
-	if (stream->tls != NULL) {
-		sent = redis_tls_write(stream->tls, bytes, length);
-		stream->tls_writes_on =
-		    sent == 0 ? redis_tls_wants(stream->tls) : POLLOUT;
-		return settle_tls(stream, sent);
-	}
+	if (stream->tls != NULL)
+		return write_tls(stream, bytes, length);
 	sent = send(stream->fd, bytes, length, MSG_NOSIGNAL);
-	return sent >= 0 ? sent : settle(stream);
+	if (sent >= 0)
+		return sent;
+	return is_for_later() ? 0 : -1;
 }
 
 int
@@ -304,22 +322,31 @@ redis_stream_fd(const struct redis_stream *stream)
 }
 
 short
-redis_stream_events(const struct redis_stream *stream, bool is_writing)
+redis_stream_events(struct redis_stream *stream, bool is_writing)
 {
 	short events = POLLIN;
 
-	if (stream->tls != NULL)
-		events = (short)(events | stream->tls_reads_on);
+	if (stream->tls == NULL)
+		return is_writing ? POLLIN | POLLOUT : POLLIN;
+	(void)pthread_mutex_lock(&stream->tls_mutex);
+	events = (short)(events | stream->tls_reads_on);
 	if (is_writing)
-		events = (short)(events |
-		    (stream->tls != NULL ? stream->tls_writes_on : POLLOUT));
+		events = (short)(events | stream->tls_writes_on);
+	(void)pthread_mutex_unlock(&stream->tls_mutex);
 	return events;
 }
 
 bool
-redis_stream_holds_bytes(const struct redis_stream *stream)
+redis_stream_holds_bytes(struct redis_stream *stream)
 {
-	return stream->tls != NULL && redis_tls_holds_bytes(stream->tls);
+	bool holds;
+
+	if (stream->tls == NULL)
+		return false;
+	(void)pthread_mutex_lock(&stream->tls_mutex);
+	holds = redis_tls_holds_bytes(stream->tls);
+	(void)pthread_mutex_unlock(&stream->tls_mutex);
+	return holds;
 }
 
 const char *

@@ -1,7 +1,8 @@
 /* redis_stream -- one connection to one address, plain or TLS, that never
  * blocks longer than a deadline.
  *
- * A stream belongs to one thread at a time. */
+ * A stream belongs to one thread at a time, but while that reads, another may
+ * write. */
 #ifndef REDIS_STREAM_H
 #define REDIS_STREAM_H
 
@@ -28,7 +29,7 @@ struct redis_stream *redis_stream_open(const struct redis_address *address,
 void redis_stream_close(struct redis_stream **stream);
 
 /* Bytes read or written, 0 when one must wait for redis_stream_events, -1 when
- * the connection is lost: redis_stream_why. */
+ * the connection is lost: redis_stream_why tells whoever reads. */
 ssize_t
 redis_stream_read(struct redis_stream *stream, void *bytes_r, size_t size);
 ssize_t redis_stream_write(
@@ -36,10 +37,10 @@ ssize_t redis_stream_write(
 
 /* For poll: the socket, and what to wait for to read (and to write too). */
 int redis_stream_fd(const struct redis_stream *stream);
-short redis_stream_events(const struct redis_stream *stream, bool is_writing);
+short redis_stream_events(struct redis_stream *stream, bool is_writing);
 
 /* True when there is more to read that poll will not tell of. */
-bool redis_stream_holds_bytes(const struct redis_stream *stream);
+bool redis_stream_holds_bytes(struct redis_stream *stream);
 
 /* Wait for these events (as poll has them); false when the deadline of the
  * terms has passed or they were called off. */
