@@ -74,7 +74,7 @@ static bool
 has_digits(const char *name, const unsigned char o[OCTETS], unsigned base,
     size_t width)
 {
-	char text[3 * OCTETS + 1];
+	char text[3 * OCTETS + 1] = "";
 	char *end = text;
 
 	for (size_t i = 0; i < OCTETS; i++, end += width) {

@@ -4,7 +4,6 @@
 #include "redis_outage.h"
 #include "redis_thread.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +29,6 @@ struct redis_cluster {
 	pthread_t thread;
 	struct redis_outage outage; /* of the map; the thread's own */
 	size_t turn;		    /* which node to ask; the thread's own */
-
-	atomic_bool is_mapped;
 
 	pthread_mutex_t mutex; /* for all that follow */
 	pthread_cond_t wanted;
@@ -115,7 +112,6 @@ apply(struct redis_cluster *cluster, const struct redis_map *map)
 		    ? place[map->owner[i]]
 		    : REDIS_NO_NODE;
 	(void)pthread_mutex_unlock(&cluster->mutex);
-	atomic_store(&cluster->is_mapped, true);
 }
 
 /* Ask one node.  False with the reason in `why_r`. */

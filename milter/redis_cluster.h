@@ -20,7 +20,7 @@ struct redis_cluster *redis_cluster_open(const struct redis_link_terms *terms,
 /* Close all links, which finishes all calls. */
 void redis_cluster_close(struct redis_cluster **cluster);
 
-/* Is the map known? */
+/* Does any of the masters answer? */
 bool redis_cluster_is_up(struct redis_cluster *cluster);
 
 /* The link to the master of a slot, or NULL.  Give it back when nothing will

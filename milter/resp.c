@@ -49,9 +49,10 @@ static void
 put_head(struct resp_commands *commands, char kind, size_t number)
 {
 	char digits[DECIMAL_SIZE];
+	size_t length = decimal_write((int64_t)number, digits);
 
 	put(commands, &kind, 1);
-	put(commands, digits, decimal_write((int64_t)number, digits));
+	put(commands, digits, length);
 	put(commands, "\r\n", 2);
 }
 
@@ -101,8 +102,9 @@ void
 resp_add_integer(struct resp_commands *commands, int64_t integer)
 {
 	char digits[DECIMAL_SIZE];
+	size_t length = decimal_write(integer, digits);
 
-	resp_add_bytes(commands, digits, decimal_write(integer, digits));
+	resp_add_bytes(commands, digits, length);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #define NOON	 INT64_C(1780000000)
 #define PATIENCE 200 /* tries of 50 ms */
+#define NETWORKS 16  /* so many that some lie on each master of a cluster */
 
 static struct {
 	bool redis;
@@ -170,27 +171,47 @@ keeper_connect(const struct store_terms *terms)
 	return store;
 }
 
+static void
+name_network(int number, char name_r[STORE_NETWORK_MAX])
+{
+	snprintf(name_r, STORE_NETWORK_MAX, "%d.0.0.0/24", number);
+}
+
 static bool
-answers(struct store *store, int64_t *now_r)
+answers(struct store *store, int number, int64_t *now_r)
 {
 	static struct store_answer answer;
+	char network[STORE_NETWORK_MAX];
 	const struct store_query query = {
 	    .now = selected.redis ? time(NULL) : NOON,
-	    .client = {.network = "0.0.0.0/24"}};
+	    .client = {.network = network}};
 
+	name_network(number, network);
 	if (store_look_up(store, &query, &answer) != STORE_OK)
 		return false;
 	*now_r = answer.now;
 	return true;
 }
 
+/* The links to the masters of a cluster come up one by one: that one network is
+ * answered for says nothing about the next. */
+static bool
+answers_for_all(struct store *store)
+{
+	int64_t now;
+	int number = 0;
+
+	while (number < NETWORKS && answers(store, number, &now))
+		number++;
+	return number == NETWORKS;
+}
+
 struct store *
 keeper_open(const struct store_terms *terms)
 {
 	struct store *store = keeper_connect(terms);
-	int64_t now;
 
-	for (int i = 0; !answers(store, &now); i++) {
+	for (int i = 0; !answers_for_all(store); i++) {
 		ck_assert_msg(i < PATIENCE, "the store does not answer: %s",
 		    keeper_said());
 		pause_briefly();
@@ -203,8 +224,23 @@ keeper_now(struct store *store)
 {
 	int64_t now = 0;
 
-	ck_assert(answers(store, &now));
+	ck_assert(answers(store, 0, &now));
 	return now;
+}
+
+/* redis_is_up is content with one master of a cluster. */
+static bool
+all_are_up(struct redis *redis)
+{
+	char network[STORE_NETWORK_MAX], key[STORE_NETWORK_MAX + 2];
+	bool are_up = true;
+
+	for (int number = 0; are_up && number < NETWORKS; number++) {
+		name_network(number, network);
+		snprintf(key, sizeof key, "{%s}", network);
+		are_up = redis_takes_writes(redis, key);
+	}
+	return are_up;
 }
 
 struct redis *
@@ -221,7 +257,7 @@ keeper_redis(void)
 		config.server_count++;
 	redis = redis_open(&config, error, sizeof error);
 	ck_assert_msg(redis != NULL, "redis_open: %s", error);
-	for (int i = 0; !redis_is_up(redis); i++) {
+	for (int i = 0; !all_are_up(redis); i++) {
 		ck_assert_msg(i < PATIENCE, "Redis does not answer");
 		pause_briefly();
 	}
