@@ -2,7 +2,10 @@
 
 #include <errno.h>
 
-enum { LOOK_MS = 20 }; /* a leader looks so often for new deadlines */
+enum {
+	LOOK_MS = 20, /* a leader looks so often for new deadlines */
+	MANY = 8,     /* calls under way: more may wait for the next answer */
+};
 
 void
 redis_crew_init(struct redis_crew *crew_r, const struct redis_wake *wake)
@@ -27,6 +30,7 @@ send_all(struct redis_crew *crew)
 	struct redis_flow *flow = crew->flow;
 	bool goes_on = flow != NULL;
 
+	crew->is_held = false;
 	while (goes_on && redis_flow_begin_send(flow)) {
 		(void)pthread_mutex_unlock(&crew->mutex);
 		redis_flow_write(flow);
@@ -60,6 +64,8 @@ take_turn(struct redis_crew *crew, int wait_ms)
 
 	if (wait_ms > 0) {
 		(void)pthread_mutex_lock(&crew->mutex);
+		if (crew->is_held || redis_flow_is_stuck(crew->flow))
+			send_all(crew);
 		patience = redis_flow_look(crew->flow, &wait);
 		(void)pthread_mutex_unlock(&crew->mutex);
 		(void)poll(&wait, 1, wait_ms < patience ? wait_ms : patience);
@@ -67,8 +73,6 @@ take_turn(struct redis_crew *crew, int wait_ms)
 	why = redis_flow_read(crew->flow);
 	(void)pthread_mutex_lock(&crew->mutex);
 	redis_flow_join(crew->flow);
-	if (redis_flow_is_stuck(crew->flow))
-		send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 	if (why == NULL)
 		why = redis_flow_digest(crew->flow, &over);
@@ -138,7 +142,11 @@ void
 redis_crew_push(struct redis_crew *crew)
 {
 	(void)pthread_mutex_lock(&crew->mutex);
-	send_all(crew);
+	if (crew->leader == REDIS_LED_BY_CALLER &&
+	    redis_flow_pending(crew->flow) > MANY)
+		crew->is_held = true;
+	else
+		send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 }
 
@@ -210,6 +218,7 @@ redis_crew_start(struct redis_crew *crew, struct redis_flow *flow, bool is_open)
 	crew->why = NULL;
 	crew->leader = REDIS_LED_BY_NOBODY;
 	crew->is_ticking = false;
+	crew->is_held = false;
 	atomic_store(&crew->is_open, is_open);
 	(void)pthread_mutex_unlock(&crew->mutex);
 }

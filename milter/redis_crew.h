@@ -1,7 +1,8 @@
 /* redis_crew -- the threads that share one connection: one of them leads, the
  * others follow.
  *
- * Everybody sends for himself.  Whoever waits for an answer leads if nobody else
+ * Everybody sends for himself, unless many calls are under way: then the leader
+ * sends what has gathered when the next answers come.  Whoever waits for an answer leads if nobody else
  * does: he receives the answers of all, until his own is there; then he passes
  * the lead on to one who still waits.  So a call costs no change of threads while
  * it is alone.  What nobody waits for rides with the next call.
@@ -33,7 +34,8 @@ struct redis_crew {
 	const char *why;	 /* the connection is of no more use */
 	uint64_t calls;		 /* ever handed over */
 	bool is_ticking;	 /* the watch looks every REDIS_RIDE_MS */
-	pthread_cond_t sent;	 /* whoever was sending when it was stopped */
+	bool is_held;	     /* the leader is to send when he has received */
+	pthread_cond_t sent; /* whoever was sending when it was stopped */
 
 	/* The watch's own: of the calls, those that it knows of, and whether
 	 * nothing happened since it last looked. */

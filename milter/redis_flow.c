@@ -182,6 +182,12 @@ redis_flow_end_send(struct redis_flow *flow)
 	return is_done;
 }
 
+size_t
+redis_flow_pending(const struct redis_flow *flow)
+{
+	return flow->pending;
+}
+
 bool
 redis_flow_is_sending(const struct redis_flow *flow)
 {

@@ -34,6 +34,9 @@ bool redis_flow_begin_send(struct redis_flow *flow);
  * read. */
 bool redis_flow_end_send(struct redis_flow *flow);
 
+/* Calls that are not over, as of the last join. */
+size_t redis_flow_pending(const struct redis_flow *flow);
+
 /* Somebody is sending; or the connection did not take all, and nobody is. */
 bool redis_flow_is_sending(const struct redis_flow *flow);
 bool redis_flow_is_stuck(const struct redis_flow *flow);
