@@ -66,7 +66,7 @@ void keys_clock(
 /* Fields with fixed names. */
 #define KEYS_PASSES "p"
 #define KEYS_USED   "u" /* when it last earned a longer life */
-#define KEYS_SWEPT  "s" /* when it was last swept, or made */
+#define KEYS_SWEPT  "s" /* when it was last swept */
 #define KEYS_OTHERS "n" /* fields besides clocks of pairs, when swept */
 
 enum keys_kind {

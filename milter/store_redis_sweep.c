@@ -30,11 +30,11 @@ place_of(struct sweep_queue *queue, const char *tag)
 }
 
 /* Clocks in the record, at most: fields that came since the last sweep may be
- * others.  One never swept has at least the field that says so. */
+ * others. */
 static int64_t
 clocks_of(const struct sweep_reading *reading)
 {
-	int64_t others = reading->others < 0 ? 1 : reading->others;
+	int64_t others = reading->others < 0 ? 0 : reading->others;
 
 	return reading->fields > others ? reading->fields - others : 0;
 }

@@ -166,22 +166,17 @@ add_identity(struct writing *writing, size_t stop)
 	const struct store_effects *effects = writing->effects;
 	struct resp_commands *commands = trip_commands(&writing->trip, stop);
 	const char *key = trip_key(&writing->trip, stop);
-	bool paired = false, made;
+	bool made = add_client_marks(writing, commands, stop);
 
-	made = add_client_marks(writing, commands, stop);
 	for (size_t i = 0; i < effects->pair_count; i++)
 		if (has_mark(effects, i))
-			paired |= add_pair_marks(writing, commands, stop, i);
-	/* the sweeper's: when the record was new */
-	if (paired)
-		set_clock(commands, "HSETNX", key, KEYS_SWEPT,
-		    greylist_clock_encode(&now));
+			made |= add_pair_marks(writing, commands, stop, i);
 	if (effects->passes > 0)
 		increment(commands, key, KEYS_PASSES, effects->passes);
 	if (effects->worthy)
 		set_clock(commands, "HSET", key, KEYS_USED,
 		    greylist_clock_encode(&now));
-	return made || paired || effects->passes > 0 || effects->worthy;
+	return made || effects->passes > 0 || effects->worthy;
 }
 
 /* Points, when and to whom. */

@@ -1,65 +1,81 @@
 """How much memory of Redis a client network takes, and a further triplet.
 
-Fills a private Redis with one million networks whose triplets are spread as
-they are in the wild (Pareto 1.2: more than half of the networks have one, a few
-have hundreds) and reads used_memory in between.
+Lets milter-defer write down the first message of a stranger, copies that for
+one million networks, gives them triplets as they are spread in the wild (Pareto
+1.2: more than half of the networks have one, a few have hundreds), and reads
+used_memory in between.
 """
 
 import base64
 import random
 import time
 
+from lib.daemon import wait_for
 from lib.redis_servers import encode
 
 PARETO_SHAPE = 1.2
 PARETO_CAP = 1000  # of the distribution; the record's own cap comes below
+NETWORK_CAP = 256  # clocks of pairs in one record
 BATCH = 1 << 20  # octets sent at once
+TAGGED = "*{*}*"  # keys of clients
 
 
-class Layout:
-    """What the store writes for a client, as milter-defer-redis(5) has it."""
+class Stranger:
+    """What milter-defer writes for a client, taken from a Redis that knows no
+    other: keys as what comes before the network and what comes after it, each
+    with its life and its value as Redis dumps it."""
 
-    PREFIX = b"mdefer:1:"
-    NETWORK_CAP = 256  # clocks of pairs in one record
-    PENDING_LIFE = 25 * 3600
-    WINDOW = 3600
-    WINDOW_FIELDS = (b"n", b"1", b"7", b"1")  # of the network, of the host
-    EPOCH = 1704067200  # 2024-01-01 UTC
+    def __init__(self, client, network):
+        self.keys = []
+        for key in sorted(client.ask("KEYS", TAGGED), key=len):
+            before, after = key.split(network)
+            self.keys.append((before.encode(), after.encode(),
+                              client.ask("PTTL", key),
+                              client.ask("DUMP", key).encode("latin-1")))
+
+    def first_message(self, network):
+        """The commands that make all keys of another network."""
+        return b"".join(
+            encode((b"RESTORE", before + network + after, life, value))
+            for before, after, life, value in self.keys)
+
+    def record(self, network):
+        before, after, _, _ = self.keys[0]  # the others are its rate windows
+        return before + network + after
+
+
+def learn_stranger(server):
+    """The stranger whose first message a milter has just put down."""
+    with server.client() as client:
+        wait_for(lambda: len(client.ask("KEYS", TAGGED)) > 1,
+                 "a message is remembered")
+        time.sleep(0.2)
+        key = min(client.ask("KEYS", TAGGED), key=len)
+        return Stranger(client, key.split("{")[1].rstrip("}"))
+
+
+class Triplets:
+    """Random ones."""
+
+    EPOCH = 1704067200  # 2024-01-01 UTC, see milter-defer-redis(5)
 
     def __init__(self, seed):
         self._random = random.Random(seed)
-        self._now = int(time.time())
-        self._window = self._now // self.WINDOW
+        self._now = int(time.time()) - self.EPOCH
 
-    def record(self, network):
-        return self.PREFIX + b"{" + network + b"}"
-
-    def window(self, network):
-        return self.record(network) + b":r:%d" % self._window
-
-    def triplet(self):
-        """A field: the keyed hash of a pair, and since when it is pending."""
-        digest = self._random.getrandbits(48).to_bytes(6, "big")
-        since = self._now - self.EPOCH - self._random.randrange(86400)
-        return [base64.urlsafe_b64encode(digest), b"%d" % since]
-
-    def seen_once(self, network):
-        """All commands of a first message: its triplet, its rate window."""
-        record, window = self.record(network), self.window(network)
-        return b"".join(map(encode, (
-            (b"HSET", record, *self.triplet()),
-            (b"EXPIRE", record, self.PENDING_LIFE),
-            (b"HSET", window, *self.WINDOW_FIELDS),
-            (b"EXPIRE", window, 2 * self.WINDOW))))
-
-    def more_triplets(self, network, count):
-        words = [word for _ in range(count) for word in self.triplet()]
-        return encode((b"HSET", self.record(network), *words))
-
-    def triplets_of_a_network(self):
-        """How many a network has, drawn at random."""
+    def count(self):
+        """How many a network has."""
         drawn = (1.0 - self._random.random()) ** (-1.0 / PARETO_SHAPE)
-        return min(int(drawn), PARETO_CAP, self.NETWORK_CAP)
+        return min(int(drawn), PARETO_CAP, NETWORK_CAP)
+
+    def some(self, count):
+        """Fields: keyed hashes of pairs, and since when they are pending."""
+        words = []
+        for _ in range(count):
+            digest = self._random.getrandbits(48).to_bytes(6, "big")
+            since = self._now - self._random.randrange(86400)
+            words += [base64.urlsafe_b64encode(digest), b"%d" % since]
+        return words
 
 
 def network_name(number):
@@ -92,24 +108,26 @@ def used_memory(client):
     return int(info(client, "memory")["used_memory"])
 
 
-def fill(client, networks, seed):
+def fill(client, stranger, networks, seed):
     """Fill an empty Redis; used_memory before, after each network's first
     message, and after all its others; and how many triplets that makes."""
-    layout = Layout(seed)
+    triplets = Triplets(seed)
     empty = used_memory(client)
-    send_all(client, (layout.seen_once(network_name(number))
+    send_all(client, (stranger.first_message(network_name(number))
                       for number in range(networks)))
     once = used_memory(client)
-    counts = [layout.triplets_of_a_network() for _ in range(networks)]
-    send_all(client, (layout.more_triplets(network_name(number), count - 1)
+    counts = [triplets.count() for _ in range(networks)]
+    send_all(client, (encode((b"HSET", stranger.record(network_name(number)),
+                              *triplets.some(count - 1)))
                       for number, count in enumerate(counts) if count > 1))
     return empty, once, used_memory(client), sum(counts)
 
 
-def measure(server, networks, seed=1):
-    """What `networks` client networks take in this (empty) Redis server."""
+def measure(server, stranger, networks, seed=1):
+    """What `networks` client networks take in this Redis server."""
     with server.client(timeout=60) as client:
-        empty, once, skewed, triplets = fill(client, networks, seed)
+        client.ask("FLUSHALL")
+        empty, once, skewed, triplets = fill(client, stranger, networks, seed)
         keys = info(client, "keyspace")["db0"]  # keys=2,expires=2,avg_ttl=7
     total, expiring = (int(part.split("=")[1])
                        for part in keys.split(",")[:2])
