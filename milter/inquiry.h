@@ -15,6 +15,7 @@ struct inquiry {
 	struct facts facts;
 	struct recipient recipients[RECIPIENTS_MAX];
 	struct store_pair pairs[RECIPIENTS_MAX];
+	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
 	bool load_crossed[THRESHOLDS_MAX];

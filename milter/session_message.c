@@ -108,6 +108,8 @@ session_add_recipient(struct session *session, const char *raw)
 	recipient->clock_certainty = FACT_ASK;
 	inquiry->pairs[i].sender = session->sender_normal.text;
 	inquiry->pairs[i].recipient = hashed;
+	inquiry->pairs[i].name = inquiry->names[i];
+	inquiry->names[i][0] = '\0';
 	facts->recipient_count++;
 	facts->recipient_domains = count_domains(facts);
 	return true;

@@ -34,9 +34,14 @@ struct store_client {
 	const char *pool;    /* organisational domain, or NULL */
 };
 
+/* `name` has room for STORE_NAME_SIZE octets, "" at first: there the store keeps
+ * what it calls the pair from one question of a message to the next.  NULL: it
+ * works that out each time. */
+#define STORE_NAME_SIZE 12
 struct store_pair {
 	const char *sender;    /* normalised for hashing */
 	const char *recipient; /* normalised for hashing */
+	char *name;
 };
 
 /* Holders other than the client's own network, in one query. */

@@ -93,8 +93,8 @@ write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
 
 /* The digest of the first text is the key for the second, so that no text can
  * move the border between the two. */
-bool
-triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
+static bool
+make_name(const struct triplet_namer *namer, const struct store_pair *pair,
     char name_r[TRIPLET_SIZE])
 {
 	unsigned char inner[DIGEST], digest[DIGEST];
@@ -111,10 +111,27 @@ triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
 }
 
 bool
+triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
+    char name_r[TRIPLET_SIZE])
+{
+	_Static_assert(TRIPLET_SIZE <= STORE_NAME_SIZE, "a pair has no room");
+	if (pair->name != NULL && pair->name[0] != '\0') {
+		memcpy(name_r, pair->name, TRIPLET_SIZE);
+		return true;
+	}
+	if (!make_name(namer, pair, name_r))
+		return false;
+	if (pair->name != NULL)
+		memcpy(pair->name, name_r, TRIPLET_SIZE);
+	return true;
+}
+
+bool
 triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE])
 {
-	const struct store_pair pair = {HOLDER_MARK, holder};
+	const struct store_pair pair = {
+	    .sender = HOLDER_MARK, .recipient = holder};
 
 	return triplet_name(namer, &pair, name_r);
 }

@@ -30,8 +30,9 @@ struct triplet_namer {
 	unsigned char key[TRIPLET_KEY];
 };
 
-/* Name a pair of one client.  The addresses are used as they come: whoever
- * calls normalises them.  False only if memory ran out. */
+/* Name a pair of one client, or give the name that the pair keeps since the last
+ * time.  The addresses are used as they come: whoever calls normalises them.
+ * False only if memory ran out. */
 bool triplet_name(const struct triplet_namer *namer,
     const struct store_pair *pair, char name_r[TRIPLET_SIZE]);
 

@@ -132,7 +132,7 @@ START_TEST(each_recipient_has_its_clock)
 
 	for (int i = 0; i < RECIPIENTS_MAX; i++) {
 		snprintf(names[i], sizeof names[i], "user%d@example.org", i);
-		pairs[i] = (struct store_pair){"", names[i]};
+		pairs[i] = (struct store_pair){"", names[i], NULL};
 		marks[i][CLOCK_REAL] = i % 2 == 0 ? MARK_FIRST : MARK_PASSED;
 	}
 	open_store();

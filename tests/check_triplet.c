@@ -35,14 +35,17 @@ static const struct {
 	struct store_pair a, b;
 	bool same;
 } pair_rows[] = {
-    {"a pair has one name", {"a@x", "b@y"}, {"a@x", "b@y"}, true},
-    {"another sender is another pair", {"a@x", "b@y"}, {"c@x", "b@y"}, false},
-    {"another recipient is another pair", {"a@x", "b@y"}, {"a@x", "c@y"},
-	false},
-    {"sender and recipient are not exchanged", {"a@x", "b@y"}, {"b@y", "a@x"},
-	false},
-    {"the border between them counts", {"a@x", "b@y"}, {"a@xb", "@y"}, false},
-    {"the null sender has pairs of its own", {"", "b@y"}, {"b@y", ""}, false},
+    {"a pair has one name", {"a@x", "b@y", NULL}, {"a@x", "b@y", NULL}, true},
+    {"another sender is another pair", {"a@x", "b@y", NULL},
+	{"c@x", "b@y", NULL}, false},
+    {"another recipient is another pair", {"a@x", "b@y", NULL},
+	{"a@x", "c@y", NULL}, false},
+    {"sender and recipient are not exchanged", {"a@x", "b@y", NULL},
+	{"b@y", "a@x", NULL}, false},
+    {"the border between them counts", {"a@x", "b@y", NULL},
+	{"a@xb", "@y", NULL}, false},
+    {"the null sender has pairs of its own", {"", "b@y", NULL},
+	{"b@y", "", NULL}, false},
 };
 
 START_TEST(pairs)
@@ -62,7 +65,7 @@ END_TEST
  * print(base64.urlsafe_b64encode(d[:6]))' */
 START_TEST(a_name_never_changes)
 {
-	const struct store_pair pair = {"a@x", "b@y"};
+	const struct store_pair pair = {"a@x", "b@y", NULL};
 	char name[TRIPLET_SIZE];
 
 	ck_assert(triplet_name(&namer, &pair, name));
@@ -70,9 +73,26 @@ START_TEST(a_name_never_changes)
 }
 END_TEST
 
+START_TEST(a_pair_keeps_its_name)
+{
+	char room[STORE_NAME_SIZE] = "", first[TRIPLET_SIZE];
+	char second[TRIPLET_SIZE], again[TRIPLET_SIZE];
+	const struct store_pair pair = {"a@x", "b@y", NULL};
+	const struct store_pair keeping = {"a@x", "b@y", room};
+	const struct store_pair kept = {"c@x", "b@y", room};
+
+	ck_assert(triplet_name(&namer, &pair, first));
+	ck_assert(triplet_name(&namer, &keeping, second));
+	ck_assert_str_eq(second, first);
+	ck_assert_str_eq(room, first);
+	ck_assert(triplet_name(&namer, &kept, again));
+	ck_assert_str_eq(again, first);
+}
+END_TEST
+
 START_TEST(another_key_gives_other_names)
 {
-	const struct store_pair pair = {"a@x", "b@y"};
+	const struct store_pair pair = {"a@x", "b@y", NULL};
 	struct triplet_namer other = namer;
 	char a[TRIPLET_SIZE], b[TRIPLET_SIZE];
 
@@ -85,7 +105,7 @@ END_TEST
 
 START_TEST(a_holder_is_no_pair)
 {
-	const struct store_pair pair = {"", "example.org"};
+	const struct store_pair pair = {"", "example.org", NULL};
 	char a[TRIPLET_SIZE], b[TRIPLET_SIZE], c[TRIPLET_SIZE];
 
 	ck_assert(triplet_name(&namer, &pair, a));
@@ -100,7 +120,7 @@ END_TEST
 static void *
 name_often(void *arg)
 {
-	const struct store_pair pair = {"a@x", "b@y"};
+	const struct store_pair pair = {"a@x", "b@y", NULL};
 	char name[TRIPLET_SIZE];
 
 	(void)arg;
@@ -208,6 +228,7 @@ main(void)
 	tcase_add_checked_fixture(names, open_namer, close_namer);
 	tcase_add_loop_test(names, pairs, 0, COUNT(pair_rows));
 	tcase_add_test(names, a_name_never_changes);
+	tcase_add_test(names, a_pair_keeps_its_name);
 	tcase_add_test(names, another_key_gives_other_names);
 	tcase_add_test(names, a_holder_is_no_pair);
 	tcase_add_test(names, threads_share_one_hash);

@@ -9,8 +9,8 @@ const struct store_client pooled_here = {"203.0.113.0/24", 1, "example.net"};
 const struct store_client pooled_there = {
     "2001:db8:1:2::/64", 99, "example.net"};
 
-const struct store_pair pair = {"a@example.com", "b@example.org"};
-const struct store_pair other_pair = {"a@example.com", "c@example.org"};
+const struct store_pair pair = {"a@example.com", "b@example.org", NULL};
+const struct store_pair other_pair = {"a@example.com", "c@example.org", NULL};
 
 struct store *store;
 int64_t now;
@@ -117,7 +117,7 @@ mark_number(const struct store_client *client, int number, enum store_mark what,
     int64_t at)
 {
 	char name[32];
-	const struct store_pair attempt = {"", name};
+	const struct store_pair attempt = {"", name, NULL};
 
 	name_attempt(number, name);
 	mark_pair(client, &attempt, CLOCK_REAL, what, at);
@@ -133,7 +133,7 @@ int
 remembered(const struct store_client *client, int from, int to)
 {
 	char name[32];
-	const struct store_pair attempt = {"", name};
+	const struct store_pair attempt = {"", name, NULL};
 	int found = 0;
 
 	for (int i = from; i < to; i++) {
