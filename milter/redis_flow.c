@@ -220,7 +220,7 @@ redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r)
 	wait_r->events =
 	    redis_stream_events(flow->stream, redis_flow_is_stuck(flow));
 	left = redis_call_due(&flow->waiting) - redis_thread_now();
-	if (left < 0)
+	if (left < 0 || redis_stream_holds_bytes(flow->stream))
 		return 0;
 	return left < IDLE_MS ? (int)left : IDLE_MS;
 }
