@@ -51,7 +51,7 @@ void keys_window(const struct store_redis_keys *keys, const char *tag,
 /* The tag of a holder who is no network: "h:" and the name that hides it. */
 void keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE]);
 
-/* The field of a limit in a window: for all of the tag, or for one host. */
+/* The member of a limit in a window: for all of the tag, or for one host. */
 #define KEYS_NO_HOST UINT32_MAX
 void keys_limit(uint32_t id, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
 

@@ -124,13 +124,13 @@ ask_take(struct look_up *look_up, size_t i)
 	window.id--;
 	keys_window(&look_up->store->keys, place.tag, &window, key);
 	look_up->takes[i] = trip_position(&look_up->trip, place.stop);
-	resp_add(commands, "HGET", key, place.field);
+	resp_add(commands, "ZSCORE", key, place.field);
 	window.id++;
 	keys_window(&look_up->store->keys, place.tag, &window, key);
 	if (take->units > 0)
 		store_redis_add_units(commands, key, &place, take);
 	else
-		resp_add(commands, "HGET", key, place.field);
+		resp_add(commands, "ZSCORE", key, place.field);
 	return true;
 }
 
@@ -266,17 +266,26 @@ current_of(const struct look_up *look_up, size_t i)
 	    trip_reply(&look_up->trip, stop, first + ADD_UNITS_COMMANDS), 0);
 }
 
-/* A counter that cannot grow any more is as full as can be. */
+/* 0 where there is none; one that has outgrown whole numbers is as full as can
+ * be. */
+static int64_t
+count_of(const struct resp_reply *reply)
+{
+	int64_t count = 0;
+
+	if (resp_type(reply) != RESP_NIL && !resp_integer(reply, &count))
+		return WINDOW_MAX;
+	return count;
+}
+
 static void
 read_take(const struct look_up *look_up, size_t i, struct store_count *count_r)
 {
 	const struct redis_trip *trip = &look_up->trip;
 	size_t stop = look_up->take_stops[i], position = look_up->takes[i];
-	const struct resp_reply *current = current_of(look_up, i);
 
-	count_r->previous = number_of(trip_reply(trip, stop, position));
-	count_r->current =
-	    resp_error(current) != NULL ? WINDOW_MAX : number_of(current);
+	count_r->previous = count_of(trip_reply(trip, stop, position));
+	count_r->current = count_of(current_of(look_up, i));
 }
 
 static bool

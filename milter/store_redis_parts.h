@@ -56,9 +56,8 @@ bool store_redis_place_take(struct redis_trip *trip,
     const struct triplet_namer *namer, const struct store_client *client,
     const struct store_take *take, struct limit_place *place_r);
 
-/* Add (or give back) units in the window with this key, and see to its life: so
- * many commands, of which the last is answered by a list that begins with the
- * new number. */
+/* Add units in the window with this key, and see to its life: so many commands,
+ * of which the last is answered by a list that begins with the new number. */
 #define ADD_UNITS_COMMANDS 4
 void store_redis_add_units(struct resp_commands *commands, const char *key,
     const struct limit_place *place, const struct store_take *take);

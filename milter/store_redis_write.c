@@ -51,7 +51,11 @@ store_redis_add_units(struct resp_commands *commands, const char *key,
     const struct limit_place *place, const struct store_take *take)
 {
 	trip_begin_whole(commands);
-	increment(commands, key, place->field, take->units);
+	resp_begin(commands, 4);
+	resp_add_string(commands, "ZINCRBY");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, take->units);
+	resp_add_string(commands, place->field);
 	resp_begin(commands, 4);
 	resp_add_string(commands, "EXPIRE");
 	resp_add_string(commands, key);
@@ -279,6 +283,21 @@ add_records(struct writing *writing)
 		add_record(writing, client->pool, pool);
 }
 
+/* Where the window or the count is gone, there is nothing to give back to: XX
+ * makes neither anew, so that no life has to be seen to. */
+static void
+give_back(struct resp_commands *commands, const char *key,
+    const struct limit_place *place, int64_t units)
+{
+	resp_begin(commands, 6);
+	resp_add_string(commands, "ZADD");
+	resp_add_string(commands, key);
+	resp_add_string(commands, "XX");
+	resp_add_string(commands, "INCR");
+	resp_add_integer(commands, -units);
+	resp_add_string(commands, place->field);
+}
+
 /* What is given back goes to the window from which it was taken; what is added
  * without asking, to that of now. */
 static bool
@@ -290,16 +309,21 @@ add_returned(struct writing *writing, const struct store_take *returned)
 	const struct keys_window window = {
 	    returned->period, window_id(now, returned->period)};
 	struct store_take added = *returned;
+	struct resp_commands *commands;
 	struct limit_place place;
 	char key[KEYS_KEY_SIZE];
 
-	added.units = -returned->units;
 	if (!store_redis_place_take(&writing->trip, &writing->namer,
 		&writing->effects->client, returned, &place))
 		return false;
 	keys_window(&writing->store->keys, place.tag, &window, key);
-	store_redis_add_units(
-	    trip_commands(&writing->trip, place.stop), key, &place, &added);
+	commands = trip_commands(&writing->trip, place.stop);
+	if (returned->units > 0) {
+		give_back(commands, key, &place, returned->units);
+		return true;
+	}
+	added.units = -returned->units;
+	store_redis_add_units(commands, key, &place, &added);
 	return true;
 }
 

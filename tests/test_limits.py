@@ -128,9 +128,9 @@ class FarmTest(unittest.TestCase):
     def units(self):
         """The units of all limits that are taken at this moment."""
         with self.redis.client() as client:
-            counts = client.pipeline([("HVALS", key)
+            counts = client.pipeline([("ZRANGE", key, 0, -1, "WITHSCORES")
                                       for key in self.counters()])
-        return sum(int(value) for values in counts for value in values)
+        return sum(int(units) for count in counts for units in count[1::2])
 
     def wait_units(self, units):
         wait_for(lambda: self.units() == units, f"{units} units are taken",
