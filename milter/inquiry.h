@@ -18,6 +18,7 @@ struct inquiry {
 	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
+	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
 	bool load_crossed[THRESHOLDS_MAX];
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];

@@ -150,6 +150,7 @@ limits_learn(struct inquiry *inquiry, const struct store_query *query,
 		struct limit_count *count = &inquiry->limits[which[i]];
 
 		count->certainty = FACT_KNOWN;
+		inquiry->taken_at[which[i]] = answer->now;
 		count->counts.units = query->takes[i].units;
 		count->counts.current = answer->counts[i].current;
 		count->counts.previous = answer->counts[i].previous;
@@ -174,6 +175,7 @@ drop_units(struct inquiry *inquiry, bool all, struct store_take *takes_r)
 		if (!all && may_hold(inquiry, limit->rule))
 			continue;
 		takes_r[count] = take_of(inquiry, limit);
+		takes_r[count].at = inquiry->taken_at[i];
 		takes_r[count++].units = units;
 	}
 	return count;

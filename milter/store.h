@@ -54,6 +54,7 @@ struct store_take {
 	bool of_host;	    /* with holder NULL: the client's host instead */
 	int64_t period;	    /* seconds */
 	int64_t units;	    /* added before reading; 0: read only */
+	int64_t at;	    /* of units to give back: when they were taken */
 };
 
 struct store_count {

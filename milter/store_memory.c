@@ -260,7 +260,7 @@ return_units(struct memory *memory, const struct store_effects *effects,
 
 		if (units > 0)
 			memory_counters_return(memory->counters,
-			    &names->takes[i], effects->now, units);
+			    &names->takes[i], effects->returned[i].at, units);
 		else if (units < 0)
 			memory_counters_take(memory->counters, &names->takes[i],
 			    effects->now, -units, &count);

@@ -305,7 +305,7 @@ add_returned(struct writing *writing, const struct store_take *returned)
 {
 	int64_t now = returned->units < 0
 	    ? redis_clock_now(&writing->store->clock)
-	    : writing->now;
+	    : returned->at;
 	const struct keys_window window = {
 	    returned->period, window_id(now, returned->period)};
 	struct store_take added = *returned;

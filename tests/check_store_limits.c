@@ -10,14 +10,23 @@
 static const struct store_take one = {.id = 77, .period = HOUR, .units = 1};
 
 static void
-give_back(const struct store_client *client, const struct store_take *what)
+give_back_of(const struct store_client *client, const struct store_take *what,
+    int64_t at)
 {
+	struct store_take returned = *what;
 	const struct store_effects effects = {.now = keeper_now(store),
 	    .client = *client,
-	    .returned = what,
+	    .returned = &returned,
 	    .returned_count = 1};
 
+	returned.at = at;
 	ck_assert_int_eq(store_remember(store, &effects), STORE_OK);
+}
+
+static void
+give_back(const struct store_client *client, const struct store_take *what)
+{
+	give_back_of(client, what, keeper_now(store));
 }
 
 static const struct {
@@ -27,25 +36,25 @@ static const struct {
 	int64_t current; /* after one other unit was taken by `stranger` */
 } take_rows[] = {
     {"the units of a network add up", {"192.0.2.0/24", 7, NULL},
-	{77, NULL, false, HOUR, 1}, 2},
+	{77, NULL, false, HOUR, 1, 0}, 2},
     {"whichever host takes them", {"192.0.2.0/24", 9, NULL},
-	{77, NULL, false, HOUR, 1}, 2},
+	{77, NULL, false, HOUR, 1, 0}, 2},
     {"whatever the pool", {"192.0.2.0/24", 7, "example.net"},
-	{77, NULL, false, HOUR, 1}, 2},
+	{77, NULL, false, HOUR, 1, 0}, 2},
     {"several can be taken at once", {"192.0.2.0/24", 7, NULL},
-	{77, NULL, false, HOUR, 5}, 6},
+	{77, NULL, false, HOUR, 5, 0}, 6},
     {"none can be taken, to have a look", {"192.0.2.0/24", 7, NULL},
-	{77, NULL, false, HOUR, 0}, 1},
+	{77, NULL, false, HOUR, 0, 0}, 1},
     {"another limit counts for itself", {"192.0.2.0/24", 7, NULL},
-	{78, NULL, false, HOUR, 1}, 1},
+	{78, NULL, false, HOUR, 1, 0}, 1},
     {"and so does another period", {"192.0.2.0/24", 7, NULL},
-	{77, NULL, false, 2 * HOUR, 1}, 1},
+	{77, NULL, false, 2 * HOUR, 1, 0}, 1},
     {"and another network", {"198.51.100.0/24", 7, NULL},
-	{77, NULL, false, HOUR, 1}, 1},
+	{77, NULL, false, HOUR, 1, 0}, 1},
     {"and a host in the network", {"192.0.2.0/24", 7, NULL},
-	{77, NULL, true, HOUR, 1}, 1},
+	{77, NULL, true, HOUR, 1, 0}, 1},
     {"and another holder", {"192.0.2.0/24", 7, NULL},
-	{77, "example.com", false, HOUR, 1}, 1},
+	{77, "example.com", false, HOUR, 1, 0}, 1},
 };
 
 START_TEST(takes)
@@ -65,12 +74,12 @@ END_TEST
 START_TEST(holders_of_all_kinds_are_counted_in_one_look_up)
 {
 	const struct store_take all[] = {
-	    {1, NULL, false, HOUR, 1},
-	    {2, NULL, true, HOUR, 2},
-	    {3, "alice", false, HOUR, 3},
-	    {4, "*", false, HOUR, 4},
-	    {5, "alice", false, 60 * HOUR, 5},
-	    {6, "", false, HOUR, 6},
+	    {1, NULL, false, HOUR, 1, 0},
+	    {2, NULL, true, HOUR, 2, 0},
+	    {3, "alice", false, HOUR, 3, 0},
+	    {4, "*", false, HOUR, 4, 0},
+	    {5, "alice", false, 60 * HOUR, 5, 0},
+	    {6, "", false, HOUR, 6, 0},
 	};
 	struct store_answer answer;
 	struct store_query query = {
@@ -160,6 +169,25 @@ wait_for_window(int64_t period, int64_t after)
 	now = keeper_now(store);
 	return window_id(now, period);
 }
+
+START_TEST(units_go_back_to_the_window_that_they_came_from)
+{
+	const struct store_take three = {.id = 8, .period = 2, .units = 3};
+	struct store_count count;
+	int64_t window, taken_at;
+
+	open_store();
+	window = wait_for_window(2, window_id(now, 2));
+	take(&stranger, &three);
+	taken_at = now;
+	ck_assert_int_eq(wait_for_window(2, window), window + 1);
+	give_back_of(&stranger, &three, taken_at);
+	count = take(&stranger, &three);
+	ck_assert_int_eq(count.previous, 0);
+	ck_assert_int_eq(count.current, 3);
+	close_store();
+}
+END_TEST
 
 START_TEST(a_window_becomes_the_one_before)
 {
@@ -371,6 +399,7 @@ store_limits_suite(void)
 	tcase_add_test(limits, holders_of_all_kinds_are_counted_in_one_look_up);
 	tcase_add_test(limits, units_come_back);
 	tcase_add_test(limits, parallel_sessions_never_get_the_same_unit);
+	tcase_add_test(limits, units_go_back_to_the_window_that_they_came_from);
 	tcase_add_test(limits, a_window_becomes_the_one_before);
 	tcase_add_test(limits, a_flood_stays_within_the_cap);
 	tcase_add_loop_test(

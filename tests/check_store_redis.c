@@ -67,8 +67,8 @@ static void
 write_all(void)
 {
 	const struct store_take takes[] = {
-	    {1, NULL, false, HOUR, 1},
-	    {2, "bob", false, HOUR, 1},
+	    {1, NULL, false, HOUR, 1, 0},
+	    {2, "bob", false, HOUR, 1, 0},
 	};
 	struct store_answer answer;
 	struct store_query query = {.now = now,
