@@ -22,8 +22,8 @@ redis_crew_clear(struct redis_crew *crew)
 	(void)pthread_cond_destroy(&crew->sent);
 }
 
-/* Send all, unless somebody is at it and will.  Under the mutex, which is left
- * meanwhile. */
+/* Send all, also what rides, unless somebody is at it and will.  Under the mutex,
+ * which is left meanwhile. */
 static void
 send_all(struct redis_crew *crew)
 {
@@ -52,8 +52,8 @@ lacks_leader(const struct redis_crew *crew)
 	return crew->leader == REDIS_LED_BY_NOBODY && crew->flow != NULL;
 }
 
-/* Receive and finish calls, once, after a wait of at most `wait_ms`.  Words: the
- * connection is of no more use. */
+/* Send, receive and finish calls, once, after a wait of at most `wait_ms` for
+ * answers.  Words: the connection is of no more use. */
 static const char *
 take_turn(struct redis_crew *crew, int wait_ms)
 {
@@ -64,8 +64,7 @@ take_turn(struct redis_crew *crew, int wait_ms)
 
 	if (wait_ms > 0) {
 		(void)pthread_mutex_lock(&crew->mutex);
-		if (crew->is_held || redis_flow_is_stuck(crew->flow))
-			send_all(crew);
+		send_all(crew);
 		patience = redis_flow_look(crew->flow, &wait);
 		(void)pthread_mutex_unlock(&crew->mutex);
 		(void)poll(&wait, 1, wait_ms < patience ? wait_ms : patience);
@@ -95,6 +94,9 @@ pass_on(struct redis_crew *crew, const char *why)
 		next = redis_flow_awaited(crew->flow);
 		crew->leader =
 		    next != NULL ? REDIS_LED_BY_CALLER : REDIS_LED_BY_NOBODY;
+		/* Whoever pushed it may wait for another server first. */
+		if (next == NULL && crew->is_held)
+			send_all(crew);
 	} else if (crew->leader != REDIS_LED_BY_WATCH) {
 		crew->leader = REDIS_LED_BY_WATCH;
 		redis_wake_up(crew->wake);
@@ -265,7 +267,7 @@ take_lead(struct redis_crew *crew)
 	if (is_mine && crew->is_quiet)
 		redis_flow_ping(crew->flow);
 	if (is_mine)
-		send_all(crew); /* also what rides */
+		send_all(crew);
 	(void)pthread_mutex_unlock(&crew->mutex);
 	return is_mine;
 }

@@ -2,8 +2,8 @@
  * in order.
  *
  * What stands under the mutex here is for whoever holds that of the crew; a part
- * is for the leader of the crew, and a part for one who sends.  None of them
- * waits for the system with the mutex in hand. */
+ * is for the leader of the crew, and a part for one who sends.  Reading and
+ * writing need no mutex. */
 #ifndef REDIS_FLOW_H
 #define REDIS_FLOW_H
 
@@ -30,8 +30,8 @@ bool redis_flow_add(struct redis_flow *flow, struct redis_call *call);
  * redis_flow_write; end_send must follow. */
 bool redis_flow_begin_send(struct redis_flow *flow);
 
-/* False: the connection did not take all of it.  That it is lost shows when it is
- * read. */
+/* False: the connection did not take all of it.  That it is lost shows when it
+ * is read. */
 bool redis_flow_end_send(struct redis_flow *flow);
 
 /* Calls that are not over, as of the last join. */
@@ -41,8 +41,8 @@ size_t redis_flow_pending(const struct redis_flow *flow);
 bool redis_flow_is_sending(const struct redis_flow *flow);
 bool redis_flow_is_stuck(const struct redis_flow *flow);
 
-/* Be ready for the answers to all calls that were added.  For the leader, between
- * reading and digesting. */
+/* Be ready for the answers to all calls that were added.  For the leader,
+ * between reading and digesting. */
 void redis_flow_join(struct redis_flow *flow);
 
 /* For the leader: what to poll for, and for how many milliseconds: until the

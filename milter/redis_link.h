@@ -7,10 +7,10 @@
  * under way then fail, none is sent again, and the thread connects anew.  While
  * it has no connection, calls are refused at once.
  *
- * After each call for whose answer somebody waits goes a PING with a number of its
- * own, and the answer counts only if this number follows it: so an answer that
- * nobody asked for is not taken for another's even when it comes while many are
- * waited for. */
+ * After each call goes a PING with a number of its own, and the answer counts
+ * only if this number follows it: so an answer that nobody asked for is not taken
+ * for another's even when it comes while many are waited for.  One number is
+ * enough behind several calls of one asker, and what was only told needs none. */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
 

@@ -43,7 +43,7 @@ free_tell(struct tell *tell)
 	free(tell);
 }
 
-/* ---- In the thread of a link: an answer has come, or none */
+/* ---- In any thread: an answer has come, or none */
 
 static bool
 queue(struct redis_teller *teller, struct tell *tell)

@@ -216,6 +216,29 @@ read_clocks(const struct look_up *look_up, const struct resp_reply *fields,
 	}
 }
 
+static int64_t
+older(int64_t oldest, const struct greylist_clock *clock)
+{
+	if (clock->first_seen == 0 ||
+	    (oldest != 0 && oldest < clock->first_seen))
+		return oldest;
+	return clock->first_seen;
+}
+
+/* The oldest pending clock of those that were read, or 0. */
+static int64_t
+oldest_of(const struct look_up *look_up, const struct store_answer *answer)
+{
+	int64_t oldest = 0;
+
+	for (int space = 0; space < CLOCK_SPACES; space++) {
+		oldest = older(oldest, &answer->client[space]);
+		for (size_t i = 0; i < look_up->query->pair_count; i++)
+			oldest = older(oldest, &answer->pairs[i][space]);
+	}
+	return oldest;
+}
+
 static void
 notice_sweep(
     struct look_up *look_up, size_t stop, const struct sweep_reading *reading)
@@ -246,8 +269,10 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 		answer->network = read_sums(look_up, fields, &at);
 		answer->host = read_sums(look_up, fields, &at);
 	}
-	if (stop == look_up->identity)
+	if (stop == look_up->identity) {
 		read_clocks(look_up, fields, &at, answer);
+		reading.oldest = oldest_of(look_up, answer);
+	}
 	reading.fields =
 	    number_of(trip_reply(&look_up->trip, stop, position + 1));
 	notice_sweep(look_up, stop, &reading);

@@ -48,14 +48,17 @@ is_due(const struct store_terms *terms, const struct sweep_reading *reading,
 	    ? terms->abandoned_after
 	    : SWEEP_EVERY;
 
+	/* One never swept is no older than the clocks in it, as far as seen. */
+	int64_t since = reading->swept != 0 ? reading->swept : reading->oldest;
+
 	if (reading->fields == 0)
 		return false;
-	if (reading->swept == 0 || clocks > (int64_t)terms->network_cap)
+	if (since == 0 || clocks > (int64_t)terms->network_cap)
 		return true;
-	if (clocks > 0 && seconds_between(now, reading->swept) >= every)
+	if (clocks > 0 && seconds_between(now, since) >= every)
 		return true;
 	/* sums of an older generation may be left */
-	return decay_generation(terms->half_life, reading->swept) !=
+	return decay_generation(terms->half_life, since) !=
 	    decay_generation(terms->half_life, now);
 }
 

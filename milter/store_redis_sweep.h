@@ -38,7 +38,8 @@ void sweep_clear(struct sweep_queue *queue);
 /* What a look-up read of a record. */
 struct sweep_reading {
 	int64_t fields; /* HLEN */
-	int64_t swept;	/* Unix seconds, 0: not known */
+	int64_t swept;	/* Unix seconds, 0: never */
+	int64_t oldest; /* of the clocks that were read, 0: none is pending */
 	int64_t others; /* fields besides clocks when swept, -1: not known */
 };
 
