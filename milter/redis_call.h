@@ -19,7 +19,8 @@ struct redis_call {
 	struct resp_reply **replies;
 	int64_t due_ms;
 
-	/* Its replies are only watched for faults: no number follows them. */
+	/* No number follows its replies: they are only watched for faults, or
+	 * that of a later call by the same asker will do. */
 	bool is_unguarded;
 
 	/* NULL: somebody waits for it, with redis_link_await.  Else called once

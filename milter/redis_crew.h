@@ -1,18 +1,18 @@
 /* redis_crew -- the threads that share one connection: one of them leads, the
  * others follow.
  *
- * Everybody sends for himself, unless many calls are under way: then the leader
- * sends what has gathered when the next answers come.  Whoever waits for an
- * answer leads if nobody else does: he receives the answers of all, until his own
- * is there; then he passes the lead on to one who still waits.  So a call costs no
- * change of threads while it is alone.  What nobody waits for rides with the next
- * call.
+ * Everybody sends for himself, unless many calls are under way: then the
+ * leader sends what has gathered when the next answers come.  Whoever waits for
+ * an answer leads if nobody else does: he receives the answers of all, until
+ * his own is there; then he passes the lead on to one who still waits.  So a
+ * call costs no change of threads while it is alone.  What nobody waits for
+ * rides with the next call.
  *
- * The watch is the one thread that is always there.  It leads while nobody waits
- * for an answer, and when the connection is to end; nobody else opens or closes
- * it.  While others lead it looks every REDIS_RIDE_MS; while nobody calls, it
- * sleeps until something comes, and may find a second late that what was told was
- * not answered in time. */
+ * The watch is the one thread that is always there.  It leads while nobody
+ * waits for an answer, and when the connection is to end; nobody else opens or
+ * closes it.  While others lead it looks every REDIS_RIDE_MS; while nobody
+ * calls, it sleeps until something comes, and may find a second late that what
+ * was told was not answered in time. */
 #ifndef REDIS_CREW_H
 #define REDIS_CREW_H
 

@@ -194,12 +194,6 @@ redis_flow_is_sending(const struct redis_flow *flow)
 	return flow->is_sending;
 }
 
-bool
-redis_flow_is_stuck(const struct redis_flow *flow)
-{
-	return !flow->is_sending && flow->sending.length > 0;
-}
-
 /* ---- Receiving */
 
 void
@@ -210,6 +204,13 @@ redis_flow_join(struct redis_flow *flow)
 	flow->finished = 0;
 }
 
+/* The connection did not take all, and nobody is sending. */
+static bool
+is_stuck(const struct redis_flow *flow)
+{
+	return !flow->is_sending && flow->sending.length > 0;
+}
+
 int
 redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r)
 {
@@ -217,8 +218,7 @@ redis_flow_look(struct redis_flow *flow, struct pollfd *wait_r)
 
 	redis_flow_join(flow);
 	wait_r->fd = redis_stream_fd(flow->stream);
-	wait_r->events =
-	    redis_stream_events(flow->stream, redis_flow_is_stuck(flow));
+	wait_r->events = redis_stream_events(flow->stream, is_stuck(flow));
 	left = redis_call_due(&flow->waiting) - redis_thread_now();
 	if (left < 0 || redis_stream_holds_bytes(flow->stream))
 		return 0;

@@ -1,9 +1,9 @@
 /* redis_flow -- calls under way on one connection: commands out, replies in,
  * in order.
  *
- * What stands under the mutex here is for whoever holds that of the crew; a part
- * is for the leader of the crew, and a part for one who sends.  Reading and
- * writing need no mutex. */
+ * What stands under the mutex here is for whoever holds that of the crew; a
+ * part is for the leader of the crew, and a part for one who sends.  Reading
+ * and writing need no mutex. */
 #ifndef REDIS_FLOW_H
 #define REDIS_FLOW_H
 
@@ -37,9 +37,8 @@ bool redis_flow_end_send(struct redis_flow *flow);
 /* Calls that are not over, as of the last join. */
 size_t redis_flow_pending(const struct redis_flow *flow);
 
-/* Somebody is sending; or the connection did not take all, and nobody is. */
+/* Somebody is sending. */
 bool redis_flow_is_sending(const struct redis_flow *flow);
-bool redis_flow_is_stuck(const struct redis_flow *flow);
 
 /* Be ready for the answers to all calls that were added.  For the leader,
  * between reading and digesting. */
