@@ -6,7 +6,6 @@
 
 #include "conf_build.h"
 #include "conf_rule_options.h"
-#include "conf_text.h"
 #include "conf_value.h"
 #include "redis.h"
 
@@ -268,7 +267,7 @@ struct policy *
 conf_load(const char *path, conf_say *say, void *arg)
 {
 	struct conf_report report = {.path = path, .say = say, .arg = arg};
-	char *text = conf_text_read(&report);
+	char *text = conf_file_read(&report);
 	struct policy *policy;
 
 	if (text == NULL)

@@ -1,35 +1,257 @@
 #include "redis.h"
-#include "redis_cluster.h"
-#include "redis_crew.h"
-#include "redis_follow.h"
 #include "redis_health.h"
-#include "redis_sentinel.h"
-#include "redis_slot.h"
-#include "redis_teller.h"
-#include "redis_thread.h"
+#include "redis_nodes.h"
 
+#include <fcntl.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	DEFAULT_CALL_MS = 200,
 	DEFAULT_CONNECT_MS = 1000,
 	STRINGS = 6,
+	RIDE_MS = 20,  /* what nobody waits for may wait so long to be sent */
+	HOPS = 5,      /* redirections that one request follows at most */
+	LEAST_MS = 20, /* a shorter wait would end a sound connection because
+			* of one impatient caller */
 };
 
 struct redis {
 	int64_t call_ms;
-	char *strings[STRINGS]; /* of the config, copied for the links */
+	char *strings[STRINGS]; /* of the config, copied */
 	struct redis_tls *tls;
 	struct redis_health health;
-	struct redis_teller *teller;
+	struct redis_nodes *nodes;
+	pthread_t thread;
+	bool is_running;
+	int wake[2]; /* a pipe that the thread polls */
 
-	/* The one link, or else the sentinels' or the cluster's. */
-	struct redis_link *link;
-	struct redis_sentinel *sentinel;
-	struct redis_cluster *cluster;
+	pthread_mutex_t mutex; /* for all that follow, and what nodes has */
+	uint64_t calls;	       /* ever handed over */
+	bool is_asleep;	       /* the thread is, and nobody has woken it yet */
+	bool is_ticking;       /* but it wakes by itself within RIDE_MS */
+	bool is_stopping;
 };
+
+/* Somebody waits for so many requests. */
+struct ask {
+	sem_t is_over;
+	size_t left;
+	bool is_well;
+};
+
+/* A request under way, with its redirections. */
+struct flight {
+	struct redis *redis;
+	struct redis_call call;
+	struct ask *ask; /* NULL: nobody waits, and all of this is ours */
+	int hops;	 /* that are left */
+
+	/* What was redirected is sent again. */
+	struct redis_redirect redirect;
+	struct redis_call hop;
+	struct resp_commands again;
+	struct resp_reply **replies;
+
+	/* Of a tell. */
+	struct resp_commands commands;
+	struct resp_reply *told[];
+};
+
+/* ---- In the thread: what came of a request */
+
+static void
+finish(struct flight *flight, bool is_well)
+{
+	struct redis_call *call = &flight->call;
+	struct ask *ask = flight->ask;
+
+	if (call->is_answered &&
+	    !redis_health_note(&flight->redis->health, call)) {
+		is_well = false;
+		redis_nodes_refresh(flight->redis->nodes);
+		if (ask == NULL)
+			redis_conn_note_refusal(call->conn);
+	}
+	if (ask == NULL) {
+		for (size_t i = 0; i < flight->commands.count; i++)
+			resp_reply_free(&flight->told[i]);
+		resp_free(&flight->commands);
+		free(flight);
+		return;
+	}
+	ask->is_well = ask->is_well && is_well;
+	if (--ask->left == 0)
+		(void)sem_post(&ask->is_over);
+}
+
+static void follow(struct flight *flight);
+
+static void
+take_hop(struct redis_call *hop)
+{
+	struct flight *flight = hop->arg;
+	bool is_answered = hop->is_answered;
+
+	if (is_answered)
+		redis_redirect_merge(
+		    &flight->call, &flight->redirect, flight->replies);
+	free(flight->replies);
+	resp_free(&flight->again);
+	if (is_answered)
+		follow(flight);
+	else
+		finish(flight, false);
+}
+
+/* False: it cannot be sent on. */
+static bool
+send_on(struct flight *flight)
+{
+	struct redis *redis = flight->redis;
+	struct redis_conn *conn;
+	bool is_sent = false;
+
+	if (flight->hops-- == 0 || flight->call.due_ms - redis_now() < LEAST_MS)
+		return false;
+	conn = redis_nodes_redirected(
+	    redis->nodes, &flight->redirect, flight->call.conn);
+	if (conn == NULL)
+		return false;
+	redis_redirect_collect(
+	    &flight->call, &flight->redirect, &flight->again);
+	flight->replies =
+	    calloc(flight->again.count, sizeof(struct resp_reply *));
+	flight->hop = (struct redis_call){
+	    .commands = &flight->again,
+	    .replies = flight->replies,
+	    .due_ms = flight->call.due_ms,
+	    .done = take_hop,
+	    .arg = flight,
+	};
+	(void)pthread_mutex_lock(&redis->mutex);
+	if (!redis->is_stopping && flight->replies != NULL &&
+	    resp_is_complete(&flight->again) &&
+	    redis_conn_has_room(conn, flight->again.length)) {
+		flight->call.conn = conn; /* which redirects from now on */
+		redis_conn_add(conn, &flight->hop);
+		is_sent = true;
+	}
+	(void)pthread_mutex_unlock(&redis->mutex);
+	if (!is_sent) {
+		free(flight->replies);
+		resp_free(&flight->again);
+	}
+	return is_sent;
+}
+
+static void
+follow(struct flight *flight)
+{
+	if (!redis_redirect_find(&flight->call, &flight->redirect))
+		finish(flight, true);
+	else if (!send_on(flight))
+		finish(flight, false);
+}
+
+static void
+take_answer(struct redis_call *call)
+{
+	struct flight *flight = call->arg;
+
+	if (call->is_answered)
+		follow(flight);
+	else
+		finish(flight, false);
+}
+
+/* ---- The thread */
+
+/* True: all is over. */
+static bool
+sleep_for_a_while(struct redis *redis, struct redis_conn *const *conns,
+    struct pollfd *waits, size_t count, uint64_t seen, int patience)
+{
+	bool is_busy, is_stopping;
+
+	for (size_t i = 0; i < count; i++) {
+		int left = redis_conn_prepare(conns[i], &waits[1 + i]);
+
+		patience = left < patience ? left : patience;
+	}
+	waits[0] = (struct pollfd){.fd = redis->wake[0], .events = POLLIN};
+	(void)pthread_mutex_lock(&redis->mutex);
+	is_stopping = redis->is_stopping;
+	is_busy = redis->calls != seen;
+	if (is_busy)
+		patience = 0;
+	else if (redis->is_ticking || is_stopping)
+		patience = patience < RIDE_MS ? patience : RIDE_MS;
+	redis->is_asleep = patience > 0;
+	(void)pthread_mutex_unlock(&redis->mutex);
+	if (is_stopping && redis_nodes_end(redis->nodes))
+		return true;
+	(void)poll(waits, 1 + count, patience);
+	return false;
+}
+
+/* Of the calls, how many there are now; swallow what woke us. */
+static uint64_t
+wake_up(struct redis *redis, const struct pollfd *wait, uint64_t before)
+{
+	char bytes[64];
+	uint64_t calls;
+
+	if (wait->revents != 0)
+		(void)!read(redis->wake[0], bytes, sizeof bytes);
+	(void)pthread_mutex_lock(&redis->mutex);
+	redis->is_asleep = false;
+	redis->is_ticking = redis->calls != before;
+	calls = redis->calls;
+	(void)pthread_mutex_unlock(&redis->mutex);
+	return calls;
+}
+
+static void *
+run(void *arg)
+{
+	struct redis *redis = arg;
+	struct redis_conn *conns[REDIS_CONNS];
+	struct pollfd waits[1 + REDIS_CONNS];
+	uint64_t seen = 0;
+	size_t count;
+
+	for (;;) {
+		int patience = redis_nodes_work(redis->nodes);
+
+		count = redis_nodes_list(redis->nodes, conns);
+		if (sleep_for_a_while(
+			redis, conns, waits, count, seen, patience))
+			return NULL;
+		seen = wake_up(redis, &waits[0], seen);
+		for (size_t i = 0; i < count; i++)
+			redis_conn_work(conns[i], waits[1 + i].revents);
+	}
+}
+
+/* Signals are the main thread's. */
+static bool
+start(struct redis *redis)
+{
+	sigset_t all;
+	sigset_t before;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	redis->is_running =
+	    pthread_create(&redis->thread, NULL, run, redis) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return redis->is_running;
+}
 
 /* ---- Opening */
 
@@ -101,34 +323,26 @@ open_tls(struct redis *redis, const struct redis_config *config, char *error_r,
 }
 
 static bool
-open_sentinel(struct redis *redis, const struct redis_config *config,
-    const struct redis_link_terms *link_terms,
-    const struct redis_address *addresses)
+open_wake(struct redis *redis)
 {
-	struct redis_sentinel_terms terms = {
-	    .login = link_terms->login,
-	    .master_name = config->master_name,
-	    .sentinels = addresses,
-	    .count = config->server_count,
-	};
-
-	terms.login.user = config->sentinel_user;
-	terms.login.password = config->sentinel_password;
-	terms.login.database = 0;
-	terms.login.must_be_master = false;
-	redis->sentinel = redis_sentinel_open(&terms, link_terms);
-	if (redis->sentinel == NULL)
+	if (pipe(redis->wake) != 0)
 		return false;
-	redis->link = redis_sentinel_link(redis->sentinel);
+	for (int i = 0; i < 2; i++) {
+		(void)fcntl(redis->wake[i], F_SETFL, O_NONBLOCK);
+		(void)fcntl(redis->wake[i], F_SETFD, FD_CLOEXEC);
+	}
 	return true;
 }
 
 static bool
-open_links(struct redis *redis, const struct redis_config *config,
+open_nodes(struct redis *redis, const struct redis_config *config,
     const struct redis_address *addresses)
 {
-	struct redis_link_terms terms = {
-	    .login =
+	struct redis_nodes_terms terms = {
+	    .mode = config->mode,
+	    .master_name = config->master_name,
+	    .count = config->server_count,
+	    .conn =
 		{
 		    .user = config->user,
 		    .password = config->password,
@@ -138,42 +352,33 @@ open_links(struct redis *redis, const struct redis_config *config,
 		    .tls_name = config->tls_name,
 		    .connect_ms = config->connect_ms > 0 ? config->connect_ms
 							 : DEFAULT_CONNECT_MS,
+		    .report = config->report,
+		    .report_arg = config->report_arg,
+		    .mutex = &redis->mutex,
+		    .wake_fd = redis->wake[1],
 		},
-	    .report = config->report,
-	    .report_arg = config->report_arg,
+	    .sentinel =
+		{
+		    .user = config->sentinel_user,
+		    .password = config->sentinel_password,
+		    .tls = redis->tls,
+		    .tls_name = config->tls_name,
+		    .mutex = &redis->mutex,
+		    .wake_fd = redis->wake[1],
+		},
 	};
 
-	if (config->mode == REDIS_SENTINEL)
-		return open_sentinel(redis, config, &terms, addresses);
-	if (config->mode == REDIS_CLUSTER) {
-		redis->cluster =
-		    redis_cluster_open(&terms, addresses, config->server_count);
-		return redis->cluster != NULL;
-	}
-	redis->link = redis_link_open(&terms, &addresses[0]);
-	return redis->link != NULL;
-}
-
-static bool
-open_all(struct redis *redis, struct redis_config config,
-    const struct redis_address *addresses, char *error_r, size_t size)
-{
-	if (!open_tls(redis, &config, error_r, size))
-		return false;
-	if (keep_strings(redis, &config) &&
-	    open_links(redis, &config, addresses))
-		redis->teller =
-		    redis_teller_open(&redis->health, redis->cluster);
-	if (redis->teller == NULL)
-		(void)snprintf(
-		    error_r, size, "out of memory, threads or descriptors");
-	return redis->teller != NULL;
+	memcpy(
+	    terms.servers, addresses, config->server_count * sizeof *addresses);
+	redis->nodes = redis_nodes_open(&terms);
+	return redis->nodes != NULL;
 }
 
 struct redis *
 redis_open(const struct redis_config *config, char *error_r, size_t size)
 {
 	struct redis_address addresses[REDIS_SERVERS];
+	struct redis_config mine = *config;
 	struct redis *redis;
 	const char *wrong = check(config);
 
@@ -183,15 +388,19 @@ redis_open(const struct redis_config *config, char *error_r, size_t size)
 	}
 	if (!parse_servers(config, addresses, error_r, size))
 		return NULL;
+	(void)snprintf(error_r, size, "out of memory, threads or descriptors");
 	redis = calloc(1, sizeof *redis);
-	if (redis == NULL) {
-		(void)snprintf(error_r, size, "out of memory");
+	if (redis == NULL)
 		return NULL;
-	}
+	redis->wake[0] = redis->wake[1] = -1;
 	redis->call_ms =
 	    config->call_ms > 0 ? config->call_ms : DEFAULT_CALL_MS;
-	redis_health_open(&redis->health, config->report, config->report_arg);
-	if (!open_all(redis, *config, addresses, error_r, size))
+	redis->health = (struct redis_health){
+	    .report = config->report, .report_arg = config->report_arg};
+	(void)pthread_mutex_init(&redis->mutex, NULL);
+	if (!open_tls(redis, config, error_r, size) || !open_wake(redis) ||
+	    !keep_strings(redis, &mine) ||
+	    !open_nodes(redis, &mine, addresses) || !start(redis))
 		redis_close(&redis);
 	return redis;
 }
@@ -204,58 +413,23 @@ redis_close(struct redis **redis)
 	if (self == NULL)
 		return;
 	*redis = NULL;
-	if (self->teller != NULL)
-		redis_teller_stop(self->teller);
-	if (self->sentinel != NULL)
-		redis_sentinel_close(&self->sentinel);
-	else
-		redis_link_close(&self->link);
-	redis_cluster_close(&self->cluster);
-	redis_teller_close(&self->teller);
-	redis_health_close(&self->health);
+	(void)pthread_mutex_lock(&self->mutex);
+	self->is_stopping = true;
+	(void)pthread_mutex_unlock(&self->mutex);
+	(void)!write(self->wake[1], "", 1);
+	if (self->is_running)
+		(void)pthread_join(self->thread, NULL);
+	redis_nodes_close(&self->nodes);
 	redis_tls_close(&self->tls);
+	(void)pthread_mutex_destroy(&self->mutex);
+	(void)close(self->wake[0]);
+	(void)close(self->wake[1]);
 	for (size_t i = 0; i < STRINGS; i++)
 		free(self->strings[i]);
 	free(self);
 }
 
 /* ---- Asking and telling */
-
-/* The link for a key, to be given back, or NULL when there is none or it is
- * not up. */
-static struct redis_link *
-take_link(struct redis *redis, const char *key)
-{
-	if (redis->cluster != NULL)
-		return redis_cluster_take(redis->cluster, redis_slot(key));
-	return redis_link_is_up(redis->link) ? redis->link : NULL;
-}
-
-static void
-give_links(struct redis *redis, struct redis_link *const *links, size_t count)
-{
-	for (size_t i = 0; i < count && redis->cluster != NULL; i++)
-		redis_cluster_give(redis->cluster, links[i]);
-}
-
-/* All or none, so that what belongs together is not sent by half while one of
- * the servers is known to be away. */
-static bool
-take_links(struct redis *redis, const struct redis_request *requests,
-    size_t count, struct redis_link **links_r)
-{
-	if (count > REDIS_REQUESTS)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		links_r[i] = take_link(redis, requests[i].key);
-		if (links_r[i] == NULL ||
-		    !resp_is_complete(&requests[i].commands)) {
-			give_links(redis, links_r, i + (links_r[i] != NULL));
-			return false;
-		}
-	}
-	return true;
-}
 
 static void
 free_replies(struct redis_request *request)
@@ -268,123 +442,186 @@ free_replies(struct redis_request *request)
 	request->replies = NULL;
 }
 
-/* Refused ones have no replies. */
-static void
-submit_all(struct redis_request *requests, size_t count,
-    struct redis_link *const *links, struct redis_call *calls)
+/* Under the mutex.  All or none, so that what belongs together is not sent by half
+ * while one of the servers is known to be away. */
+static bool
+find_all(struct redis *redis, const struct redis_request *requests,
+    size_t count, struct redis_conn **conns_r)
+{
+	if (count > REDIS_REQUESTS || redis->is_stopping)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		size_t length = 0;
+
+		conns_r[i] = redis_nodes_find(redis->nodes, requests[i].key);
+		for (size_t j = 0; j <= i; j++)
+			if (conns_r[j] == conns_r[i])
+				length += requests[j].commands.length + 64;
+		if (conns_r[i] == NULL ||
+		    !resp_is_complete(&requests[i].commands) ||
+		    !redis_conn_has_room(conns_r[i], length))
+			return false;
+	}
+	return true;
+}
+
+/* Hand all over, and wake the thread if that is due.  False: none. */
+static bool
+hand_over(struct redis *redis, const struct redis_request *requests,
+    struct flight *const *flights, size_t count, bool can_ride)
+{
+	struct redis_conn *conns[REDIS_REQUESTS];
+	bool is_taken, wakes;
+
+	(void)pthread_mutex_lock(&redis->mutex);
+	is_taken = find_all(redis, requests, count, conns);
+	for (size_t i = 0; i < count && is_taken; i++) {
+		/* One number is enough for all that go to one server. */
+		if (i + 1 < count && conns[i + 1] == conns[i])
+			flights[i]->call.is_unguarded = true;
+		redis_conn_add(conns[i], &flights[i]->call);
+	}
+	wakes =
+	    is_taken && redis->is_asleep && !(can_ride && redis->is_ticking);
+	if (wakes)
+		redis->is_asleep = false;
+	redis->calls += is_taken;
+	(void)pthread_mutex_unlock(&redis->mutex);
+	if (wakes)
+		(void)!write(redis->wake[1], "", 1);
+	return is_taken;
+}
+
+/* False: no memory. */
+static bool
+board(struct redis *redis, struct redis_request *requests, size_t count,
+    struct flight *flights)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct redis_request *request = &requests[i];
-
-		request->replies = calloc(
-		    request->commands.count, sizeof(struct resp_reply *));
-		calls[i].commands = &request->commands;
-		calls[i].replies = request->replies;
-		/* One number is enough for all that go to one server. */
-		calls[i].is_unguarded =
-		    i + 1 < count && links[i + 1] == links[i];
-		if (request->replies != NULL &&
-		    !redis_link_submit(links[i], &calls[i]))
-			free_replies(request);
+		requests[i].replies = calloc(requests[i].commands.count + 1,
+		    sizeof(struct resp_reply *));
+		if (requests[i].replies == NULL)
+			return false;
+		flights[i] = (struct flight){
+		    .redis = redis,
+		    .call =
+			{
+			    .commands = &requests[i].commands,
+			    .replies = requests[i].replies,
+			    .done = take_answer,
+			    .arg = &flights[i],
+			},
+		    .hops = HOPS,
+		};
 	}
-}
-
-/* All are on their way before the first is waited for. */
-static void
-await_all(const struct redis_request *requests, size_t count,
-    struct redis_link *const *links, struct redis_call *calls)
-{
-	for (size_t i = 0; i < count; i++)
-		if (i == 0 || links[i] != links[i - 1])
-			redis_link_push(links[i]);
-	for (size_t i = 0; i < count; i++)
-		if (requests[i].replies != NULL)
-			redis_link_await(&calls[i]);
-}
-
-/* All of it was done? */
-static bool
-is_well(struct redis *redis, struct redis_call *call)
-{
-	bool is_followed;
-
-	if (!call->is_answered)
-		return false;
-	is_followed =
-	    redis->cluster == NULL || redis_follow(redis->cluster, call);
-	if (redis_health_note(&redis->health, call))
-		return is_followed;
-	if (redis->cluster != NULL)
-		redis_cluster_refresh(redis->cluster);
-	return false;
+	return true;
 }
 
 enum redis_answer
 redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
     int64_t within_ms)
 {
-	struct redis_link *links[REDIS_REQUESTS];
-	struct redis_call calls[REDIS_REQUESTS];
+	struct flight flights[REDIS_REQUESTS], *each[REDIS_REQUESTS];
+	struct ask ask = {.left = count, .is_well = true};
 	int64_t due_ms;
-	enum redis_answer answer = REDIS_OK;
 
 	for (size_t i = 0; i < count; i++)
 		free_replies(&requests[i]);
-	if (!take_links(redis, requests, count, links))
-		return REDIS_FAILED;
+	if (count == 0 || count > REDIS_REQUESTS)
+		return count == 0 ? REDIS_OK : REDIS_FAILED;
 	if (within_ms <= 0)
 		within_ms = redis->call_ms;
-	else if (within_ms < REDIS_PATIENCE_MS)
-		within_ms = REDIS_PATIENCE_MS;
-	due_ms = redis_thread_now() + within_ms;
-	for (size_t i = 0; i < count; i++)
-		calls[i] = (struct redis_call){.due_ms = due_ms};
+	due_ms = redis_now() + (within_ms < LEAST_MS ? LEAST_MS : within_ms);
+	if (!board(redis, requests, count, flights) ||
+	    sem_init(&ask.is_over, 0, 0) != 0)
+		return REDIS_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		flights[i].call.due_ms = due_ms;
+		flights[i].ask = &ask;
+		each[i] = &flights[i];
+	}
+	if (hand_over(redis, requests, each, count, false)) {
+		while (sem_wait(&ask.is_over) != 0)
+			continue;
+	} else {
+		ask.is_well = false;
+		for (size_t i = 0; i < count; i++)
+			free_replies(&requests[i]);
+	}
+	(void)sem_destroy(&ask.is_over);
+	return ask.is_well ? REDIS_OK : REDIS_FAILED;
+}
 
-	submit_all(requests, count, links, calls);
-	await_all(requests, count, links, calls);
-	for (size_t i = 0; i < count; i++)
-		if (!is_well(redis, &calls[i]))
-			answer = REDIS_FAILED;
-	give_links(redis, links, count);
-	return answer;
+static struct flight *
+copy(struct redis *redis, const struct redis_request *request)
+{
+	size_t places = request->commands.count;
+	struct flight *flight =
+	    calloc(1, sizeof *flight + places * sizeof(struct resp_reply *));
+
+	if (flight == NULL)
+		return NULL;
+	flight->redis = redis;
+	flight->hops = HOPS;
+	resp_add_commands(&flight->commands, &request->commands);
+	flight->call = (struct redis_call){
+	    .commands = &flight->commands,
+	    .replies = flight->told,
+	    .due_ms = redis_now() + RIDE_MS + redis->call_ms,
+	    .is_unguarded = true,
+	    .done = take_answer,
+	    .arg = flight,
+	};
+	if (resp_is_complete(&flight->commands))
+		return flight;
+	resp_free(&flight->commands);
+	free(flight);
+	return NULL;
 }
 
 enum redis_answer
 redis_tell(
     struct redis *redis, const struct redis_request *requests, size_t count)
 {
-	struct redis_link *links[REDIS_REQUESTS];
-	int64_t due_ms = redis_thread_now() + REDIS_RIDE_MS + redis->call_ms;
-	enum redis_answer answer = REDIS_OK;
+	struct flight *flights[REDIS_REQUESTS];
+	size_t copied = 0;
+	bool is_told;
 
-	if (!take_links(redis, requests, count, links))
+	if (count > REDIS_REQUESTS)
 		return REDIS_FAILED;
-	for (size_t i = 0; i < count; i++)
-		if (!redis_teller_send(
-			redis->teller, links[i], &requests[i].commands, due_ms))
-			answer = REDIS_FAILED;
-	give_links(redis, links, count);
-	return answer;
+	while (copied < count &&
+	    (flights[copied] = copy(redis, &requests[copied])) != NULL)
+		copied++;
+	is_told =
+	    copied == count && hand_over(redis, requests, flights, count, true);
+	for (size_t i = 0; i < copied && !is_told; i++) {
+		resp_free(&flights[i]->commands);
+		free(flights[i]);
+	}
+	return is_told ? REDIS_OK : REDIS_FAILED;
 }
 
 bool
 redis_is_up(struct redis *redis)
 {
-	if (redis->cluster != NULL)
-		return redis_cluster_is_up(redis->cluster);
-	return redis_link_is_up(redis->link);
+	bool is_up;
+
+	(void)pthread_mutex_lock(&redis->mutex);
+	is_up = redis_nodes_are_up(redis->nodes);
+	(void)pthread_mutex_unlock(&redis->mutex);
+	return is_up;
 }
 
 bool
 redis_takes_writes(struct redis *redis, const char *key)
 {
-	struct redis_link *link = take_link(redis, key);
+	struct redis_conn *conn;
 	bool takes;
 
-	if (link == NULL)
-		return false;
-	takes = redis_link_takes_writes(link);
-	give_links(redis, &link, 1);
+	(void)pthread_mutex_lock(&redis->mutex);
+	conn = redis_nodes_find(redis->nodes, key);
+	takes = conn != NULL && redis_conn_takes_writes(conn);
+	(void)pthread_mutex_unlock(&redis->mutex);
 	return takes;
 }
 

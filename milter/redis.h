@@ -8,18 +8,12 @@
  *
  * The process must ignore SIGPIPE.
  *
- * Inside:
+ * Inside, one thread works all connections:
  *
- *	redis_ask, redis_tell
- *	  | one link, or by slot          watched for faults by redis_health;
- *	  |                               what nobody waits for: redis_teller
- *	  +- redis_sentinel  one link, aimed at the master that is named
- *	  +- redis_cluster   a link a node, by redis_map; redis_follow goes
- *	  |                  after what redis_redirect finds
- *	redis_link    connects (redis_login), tells of faults (redis_outage)
- *	redis_crew    the threads that wait for answers work the connection
- *	redis_flow    calls out, replies in, in order (resp)
- *	redis_stream  the socket, plain or TLS (redis_tls) */
+ *	redis         hands requests over, follows redirections, wakes those who wait
+ *	redis_nodes   which servers there are, and which of them has a key
+ *	redis_conn    one connection: address, TLS, login, calls out, replies in
+ */
 #ifndef REDIS_H
 #define REDIS_H
 

@@ -1,5 +1,7 @@
 #include "redis_call.h"
 
+#include <time.h>
+
 void
 redis_call_append(struct redis_call_list *list, struct redis_call *call)
 {
@@ -45,35 +47,23 @@ redis_call_due(const struct redis_call_list *list)
 	return due_ms;
 }
 
-struct redis_call *
-redis_call_awaited(const struct redis_call_list *list)
-{
-	struct redis_call *call = list->head;
-
-	while (call != NULL && !call->is_awaited)
-		call = call->next;
-	return call;
-}
-
-void
-redis_call_finish(struct redis_call *call)
-{
-	if (!call->is_answered)
-		while (call->received > 0)
-			resp_reply_free(&call->replies[--call->received]);
-	if (call->done != NULL) {
-		call->done(call);
-		return;
-	}
-	atomic_store(&call->is_over, true);
-	(void)sem_post(&call->turn); /* and from now on it is not ours */
-}
-
 void
 redis_call_finish_all(struct redis_call_list *list)
 {
 	struct redis_call *call;
 
-	while ((call = redis_call_shift(list)) != NULL)
-		redis_call_finish(call);
+	while ((call = redis_call_shift(list)) != NULL) {
+		while (!call->is_answered && call->received > 0)
+			resp_reply_free(&call->replies[--call->received]);
+		call->done(call);
+	}
+}
+
+int64_t
+redis_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

@@ -4,17 +4,15 @@
 
 #include "resp.h"
 
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct redis_link;
+struct redis_conn;
 
 struct redis_call {
 	/* What to send, one reply place for each command, and the deadline on
-	 * redis_thread_now's clock.  All must live until it is over. */
+	 * redis_now's clock.  All must live until it is over. */
 	const struct resp_commands *commands;
 	struct resp_reply **replies;
 	int64_t due_ms;
@@ -23,9 +21,7 @@ struct redis_call {
 	 * that of a later call by the same asker will do. */
 	bool is_unguarded;
 
-	/* NULL: somebody waits for it, with redis_link_await.  Else called once
-	 * when it is over, from any thread, which must not be kept waiting.  The
-	 * call may be freed in it. */
+	/* Called once when it is over, in the client's thread. */
 	void (*done)(struct redis_call *call);
 	void *arg;
 
@@ -33,18 +29,11 @@ struct redis_call {
 	 * or else all are NULL and nobody knows what the server did. */
 	bool is_answered;
 
-	/* The link's own: itself, the number that must follow the replies, and
-	 * how far they are. */
-	struct redis_link *link;
+	/* The connection's own. */
+	struct redis_conn *conn;
 	int64_t guard;
 	size_t received;
 	struct redis_call *next;
-
-	/* The crew's own, where somebody waits: his turn has come, to go or to
-	 * lead; whether he waits for that already; whether it is over. */
-	sem_t turn;
-	bool is_awaited;
-	atomic_bool is_over;
 };
 
 /* Calls in the order of their answers.  All zero is empty. */
@@ -65,13 +54,10 @@ struct redis_call *redis_call_shift(struct redis_call_list *list);
 /* The earliest deadline, or INT64_MAX. */
 int64_t redis_call_due(const struct redis_call_list *list);
 
-/* The first for whose turn somebody waits, or NULL. */
-struct redis_call *redis_call_awaited(const struct redis_call_list *list);
-
-/* It is over.  Unless it is answered, the replies that came are freed. */
-void redis_call_finish(struct redis_call *call);
-
-/* All of them are over; the list is empty afterwards. */
+/* All of them are over; the replies of those without an answer are freed. */
 void redis_call_finish_all(struct redis_call_list *list);
+
+/* Milliseconds of a clock that nobody sets; all deadlines here are on it. */
+int64_t redis_now(void);
 
 #endif

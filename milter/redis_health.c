@@ -1,30 +1,11 @@
 #include "redis_health.h"
+#include "redis_conn.h"
 #include "redis_error.h"
-#include "redis_link.h"
-#include "redis_thread.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { QUIET_MS = 1000 };
-
-void
-redis_health_open(struct redis_health *health_r,
-    void (*report)(void *arg, bool up, const char *where, const char *why),
-    void *report_arg)
-{
-	*health_r = (struct redis_health){
-	    .report = report,
-	    .report_arg = report_arg,
-	};
-	(void)pthread_mutex_init(&health_r->mutex, NULL);
-}
-
-void
-redis_health_close(struct redis_health *health)
-{
-	(void)pthread_mutex_destroy(&health->mutex);
-}
 
 static void
 name_of(const struct redis_call *call, size_t index, char *name_r, size_t size)
@@ -85,24 +66,19 @@ static void
 fall_ill(
     struct redis_health *health, const struct redis_call *call, size_t refused)
 {
-	char where[REDIS_WHERE_SIZE];
-	char why[REDIS_WORDS_SIZE];
+	const char *where = redis_conn_where(call->conn);
 	const char *words = refusal_in(call->replies[refused]);
+	char why[REDIS_WORDS_SIZE];
 	enum redis_news news;
 
 	if (redis_error_judge(words) == REDIS_ERROR_UNABLE)
-		redis_link_note_refusal(call->link);
-	redis_link_where(call->link, where, sizeof where);
+		redis_conn_note_refusal(call->conn);
 	redis_error_clean(words, why, sizeof why);
-
-	(void)pthread_mutex_lock(&health->mutex);
-	health->refused_ms = redis_thread_now();
+	health->is_ill = true;
+	health->refused_ms = redis_now();
 	name_of(call, refused, health->command, sizeof health->command);
-	memcpy(health->where, where, sizeof health->where);
+	(void)snprintf(health->where, sizeof health->where, "%s", where);
 	news = redis_outage_note(&health->outage, why, health->refused_ms);
-	atomic_store(&health->is_ill, true);
-	(void)pthread_mutex_unlock(&health->mutex);
-
 	if (news == REDIS_NEWS_DOWN && health->report != NULL)
 		health->report(health->report_arg, false, where, why);
 }
@@ -110,22 +86,16 @@ fall_ill(
 static void
 perhaps_recover(struct redis_health *health, const struct redis_call *call)
 {
-	char where[REDIS_WHERE_SIZE];
-	enum redis_news news = REDIS_NEWS_NONE;
-	int64_t now = redis_thread_now();
+	int64_t now = redis_now();
 
-	(void)pthread_mutex_lock(&health->mutex);
-	if (now - health->refused_ms >= QUIET_MS &&
-	    accepts(call, health->command)) {
-		news = redis_outage_note(&health->outage, NULL, now);
-		atomic_store(&health->is_ill, false);
-	}
-	memcpy(where, health->where, sizeof where);
-	(void)pthread_mutex_unlock(&health->mutex);
-
-	if (news == REDIS_NEWS_UP && health->report != NULL)
-		health->report(
-		    health->report_arg, true, where, "accepts commands again");
+	if (now - health->refused_ms < QUIET_MS ||
+	    !accepts(call, health->command))
+		return;
+	health->is_ill = false;
+	if (redis_outage_note(&health->outage, NULL, now) == REDIS_NEWS_UP &&
+	    health->report != NULL)
+		health->report(health->report_arg, true, health->where,
+		    "accepts commands again");
 }
 
 bool
@@ -137,7 +107,7 @@ redis_health_note(struct redis_health *health, const struct redis_call *call)
 		fall_ill(health, call, refused);
 		return false;
 	}
-	if (atomic_load(&health->is_ill))
+	if (health->is_ill)
 		perhaps_recover(health, call);
 	return true;
 }

@@ -3,7 +3,7 @@
  * A full or read-protected server keeps its connections and refuses single
  * commands (OOM, MISCONF, NOPERM, ...).  That is told once, when a command is
  * refused, and once when it is over: when a command of the same name has been
- * accepted and none was refused for a second. */
+ * accepted and none was refused for a second.  For the client's thread. */
 #ifndef REDIS_HEALTH_H
 #define REDIS_HEALTH_H
 
@@ -11,29 +11,19 @@
 #include "redis_call.h"
 #include "redis_outage.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 struct redis_health {
 	void (*report)(void *arg, bool up, const char *where, const char *why);
 	void *report_arg;
 
-	atomic_bool is_ill;
-	pthread_mutex_t mutex; /* for all that follow */
+	bool is_ill;
 	struct redis_outage outage;
 	char where[REDIS_WHERE_SIZE];
 	char command[24]; /* refused last */
 	int64_t refused_ms;
 };
 
-/* `report` as in redis.h, or NULL. */
-void redis_health_open(struct redis_health *health_r,
-    void (*report)(void *arg, bool up, const char *where, const char *why),
-    void *report_arg);
-void redis_health_close(struct redis_health *health);
-
 /* Look at the replies of a call that was answered.  True: none of its commands
- * was refused.  A link that takes no writes at all is marked as such. */
+ * was refused.  A connection that takes no writes at all is marked as such. */
 bool
 redis_health_note(struct redis_health *health, const struct redis_call *call);
 
