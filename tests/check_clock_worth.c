@@ -1,4 +1,4 @@
-#include "clock_worth.h"
+#include "store/clock_worth.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "condition.h"
+#include "policy/condition.h"
 
 #include <check.h>
 #include <stdlib.h>

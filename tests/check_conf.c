@@ -1,4 +1,4 @@
-#include "conf.h"
+#include "config/conf.h"
 
 #include <check.h>
 #include <stdio.h>

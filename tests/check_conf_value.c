@@ -1,4 +1,4 @@
-#include "conf_value.h"
+#include "config/conf_value.h"
 
 #include <check.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "decay.h"
+#include "policy/decay.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "decide.h"
+#include "policy/decide.h"
 
 #include <check.h>
 #include <stdlib.h>

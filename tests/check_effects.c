@@ -1,4 +1,4 @@
-#include "effects.h"
+#include "policy/effects.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ policy_of(bool in_use)
 static const struct {
 	const char *when;
 	struct greylist_clock real, observed, deferred;
-	enum store_mark marks[CLOCK_SPACES];
+	enum clock_mark marks[CLOCK_SPACES];
 	bool hammered;
 } deferral_rows[] = {
     {"a first attempt starts the clocks", STRANGER, STRANGER, STRANGER,
@@ -161,7 +161,7 @@ END_TEST
 static const struct {
 	const char *when;
 	enum certainty certainty;
-	enum store_mark mark;
+	enum clock_mark mark;
 } certainty_rows[] = {
     {"a clock that nobody asked for is started unless it is there", FACT_ASK,
 	MARK_FIRST},
@@ -191,7 +191,7 @@ static const struct {
 	enum certainty certainty;
 	struct greylist_clock real, observed, deferred;
 	bool carried;
-	enum store_mark marks[CLOCK_SPACES];
+	enum clock_mark marks[CLOCK_SPACES];
 	int64_t passes;
 	bool worthy;
 } acceptance_rows[] = {
@@ -261,7 +261,7 @@ static const struct {
 	const struct rule *observed;
 	bool passed;
 	struct greylist_clock clock;
-	enum store_mark mark;
+	enum clock_mark mark;
 } trial_rows[] = {
     {"a rule on trial starts its clock though nothing was deferred", &deferring,
 	false, STRANGER, MARK_FIRST},
@@ -310,7 +310,7 @@ static const struct {
 	const char *when;
 	bool passed;
 	struct greylist_clock clock;
-	enum store_mark mark;
+	enum clock_mark mark;
 } client_rows[] = {
     {"a client that waited has passed", true, PENDING(300), MARK_PASSED},
     {"one that was let through has not", false, PENDING(300), MARK_NONE},

@@ -1,4 +1,4 @@
-#include "endpoint.h"
+#include "daemon/endpoint.h"
 
 #include <check.h>
 #include <errno.h>

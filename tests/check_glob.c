@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "glob.h"
+#include "mail/glob.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

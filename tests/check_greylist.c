@@ -1,4 +1,4 @@
-#include "greylist.h"
+#include "policy/greylist.h"
 
 #include <check.h>
 #include <stdlib.h>

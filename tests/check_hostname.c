@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hostname.h"
+#include "mail/hostname.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

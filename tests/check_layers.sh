@@ -1,6 +1,7 @@
 #!/bin/sh
-# check_layers.sh SOURCE ARCHIVE: each library is known to the modules that are
-# meant to know it, and the pure core calls nothing but arithmetic and strings.
+# check_layers.sh SOURCE ARCHIVE: folders include only those below them (the table
+# is tests/layers), each library is known to the modules that are meant to know
+# it, and the pure core calls nothing but arithmetic and strings.
 set -u
 source=$1 archive=$2
 bad=0
@@ -14,7 +15,8 @@ complain() {
 only() {
 	header=$1
 	shift
-	for file in $(cd "$source/milter" && grep -l "#include <$header" ./*.[ch]); do
+	# shellcheck disable=SC2013 # our names have no spaces
+	for file in $(grep -rl "#include <$header" "$source/milter"); do
 		case " $* " in
 		*" $(basename "${file%.[ch]}") "*) ;;
 		*) complain "$file includes <$header>, which is for $* alone" ;;
@@ -45,6 +47,24 @@ pure() {
 	rm -rf "$objects"
 }
 
+# "FOLDER INCLUDED-FOLDER FILE" of each include of ours.
+includes() {
+	(cd "$source/milter" && grep -r --include='*.[ch]' '^#include "' .) |
+		sed -n 's|^\./\(.*\)/\([^/]*\):#include "\(.*\)/[^/]*"$|\1 \3 \1/\2|p'
+}
+
+# includes | down: complaints about those that the table does not allow.
+down() {
+	awk 'NR == FNR {
+		if ($0 !~ /^#/)
+			for (i = 1; i <= NF; i++)
+				allowed[$1, $i] = 1
+		next
+	}
+	!(($1, $2) in allowed) { print $3 " may not include " $2 "/" }
+	' "$source/tests/layers" -
+}
+
 strings='mem(cpy|move|set|cmp|chr)|str[a-z]*|snprintf|vsnprintf|qsort|bsearch'
 numbers='abs|labs|fabs|floor|ceil|l*lround|exp|exp2|log|log2|pow|fmin|fmax|l*abs'
 text='strto[a-z]*|inet_ntop|inet_pton|__ctype_[a-z_]*|ato[a-z]*|to(lower|upper)'
@@ -53,11 +73,14 @@ compiler='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan)_.*|_?_errno
 readers='list_has_[a-z]+|hostname_clean'
 harmless="$strings|$numbers|$text|$compiler|$readers"
 
+upward=$(includes | down)
+[ -z "$upward" ] || complain "$upward"
+
 only libmilter/ filter negotiation
 only hiredis/ resp resp_reply
 only confuse.h conf_file
-only libpsl.h hostname gate gate_parts
-only openssl/ redis_tls redis_stream triplet secret
+only libpsl.h hostname shared shared_parts
+only openssl/ redis_tls triplet secret
 # shellcheck disable=SC2046 # a list of words
 pure $(sed '/^#/d; /^$/d' "$source/tests/pure_modules")
 [ $bad -eq 0 ]

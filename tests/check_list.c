@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "list.h"
+#include "mail/list.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "list_file.h"
+#include "mail/list_file.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

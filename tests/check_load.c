@@ -1,4 +1,4 @@
-#include "load.h"
+#include "policy/load.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "load_pressure.h"
+#include "load/load_pressure.h"
 
 #include <check.h>
 #include <math.h>

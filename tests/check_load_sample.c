@@ -1,6 +1,6 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
-#include "load_sample.h"
+#include "load/load_sample.h"
 
 #include <check.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "policy/load.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 

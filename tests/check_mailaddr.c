@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mailaddr.h"
+#include "mail/mailaddr.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "netaddr.h"
+#include "mail/netaddr.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE /* RLIMIT_NOFILE, getpwuid */
-#include "process.h"
+#include "daemon/process.h"
 
 #include <check.h>
 #include <pwd.h>

@@ -1,6 +1,6 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
-#include "queue_count.h"
+#include "load/queue_count.h"
 
 #include <check.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "redis_address.h"
+#include "redis/redis_address.h"
 
 #include <check.h>
 #include <stdlib.h>

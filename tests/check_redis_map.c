@@ -1,4 +1,4 @@
-#include "redis_map.h"
+#include "redis/redis_map.h"
 
 #include <check.h>
 #include <stdio.h>

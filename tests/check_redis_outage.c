@@ -1,4 +1,4 @@
-#include "redis_outage.h"
+#include "redis/redis_outage.h"
 
 #include <check.h>
 #include <stdlib.h>

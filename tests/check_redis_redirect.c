@@ -1,4 +1,4 @@
-#include "redis_redirect.h"
+#include "redis/redis_redirect.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "redis_slot.h"
+#include "redis/redis_slot.h"
 
 #include <check.h>
 #include <stdlib.h>

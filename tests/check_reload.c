@@ -1,4 +1,4 @@
-#include "reload.h"
+#include "daemon/reload.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "reply_wire.h"
+#include "session/reply_wire.h"
 
 #include <check.h>
 #include <stdio.h>

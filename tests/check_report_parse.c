@@ -1,4 +1,4 @@
-#include "reports.h"
+#include "store/reports.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "reputation.h"
+#include "policy/reputation.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "response.h"
+#include "mail/response.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "glob.h"
+#include "mail/glob.h"
 #include "scenario_mail.h"
 #include "scenario_text.h"
 #include "scenario_world.h"

@@ -1,4 +1,4 @@
-#include "seconds.h"
+#include "base/seconds.h"
 
 #include <check.h>
 #include <stdlib.h>

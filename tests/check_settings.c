@@ -1,13 +1,13 @@
-#include "settings.h"
+#include "policy/settings.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "greylist.h"
-#include "load.h"
-#include "log.h"
-#include "reputation.h"
+#include "base/log.h"
+#include "policy/greylist.h"
+#include "policy/load.h"
+#include "policy/reputation.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 

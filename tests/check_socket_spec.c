@@ -1,4 +1,4 @@
-#include "socket_spec.h"
+#include "base/socket_spec.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 static const struct {
 	const char *when;
 	struct {
-		enum store_mark mark;
+		enum clock_mark mark;
 		int64_t ago;
 	} marks[3];
 	int64_t first_ago, passed_ago; /* -1: never */
@@ -118,7 +118,7 @@ END_TEST
 START_TEST(each_recipient_has_its_clock)
 {
 	struct store_pair pairs[RECIPIENTS_MAX];
-	enum store_mark marks[RECIPIENTS_MAX][CLOCK_SPACES] = {{MARK_NONE}};
+	enum clock_mark marks[RECIPIENTS_MAX][CLOCK_SPACES] = {{MARK_NONE}};
 	char names[RECIPIENTS_MAX][32];
 	struct store_answer answer;
 	struct store_query query = {.client = stranger,
@@ -127,7 +127,7 @@ START_TEST(each_recipient_has_its_clock)
 	    .spaces = {true, false, false}};
 	struct store_effects effects = {.client = stranger,
 	    .pairs = pairs,
-	    .marks = (const enum store_mark(*)[CLOCK_SPACES])marks,
+	    .marks = (const enum clock_mark(*)[CLOCK_SPACES])marks,
 	    .pair_count = RECIPIENTS_MAX};
 
 	for (int i = 0; i < RECIPIENTS_MAX; i++) {
@@ -298,7 +298,7 @@ static const struct {
 	const char *when;
 	const struct store_client *client;
 	enum clock_space space;
-	enum store_mark mark;
+	enum clock_mark mark;
 	int64_t ago;
 	const struct store_pair *asked;
 	double bad;

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "lib/store_steps.h"
-#include "window.h"
+#include "policy/window.h"
 
 static const struct store_take one = {.id = 77, .period = HOUR, .units = 1};
 
@@ -247,7 +247,7 @@ END_TEST
 /* What a record is filled with, oldest first, and how much is left of each step:
  * always the latest. */
 struct fill_step {
-	enum store_mark mark;
+	enum clock_mark mark;
 	int count;
 	int64_t ago; /* when the last of them happened */
 	int left;

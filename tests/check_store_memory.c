@@ -1,5 +1,5 @@
 /* What only the embedded store promises: what goes first, and the file. */
-#include "store_memory.h"
+#include "store/memory/store_memory.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/store_steps.h"
-#include "memory_counters.h"
+#include "store/memory/memory_counters.h"
 
 #define NOON INT64_C(1780000000)
 

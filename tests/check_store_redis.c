@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "lib/store_steps.h"
-#include "store_redis.h"
+#include "store/redis/store_redis.h"
 
 #define SKIPPED 77
 

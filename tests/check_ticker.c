@@ -1,4 +1,4 @@
-#include "ticker.h"
+#include "base/ticker.h"
 
 #include <check.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "triplet.h"
+#include "store/triplet.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "secret.h"
+#include "base/secret.h"
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 

@@ -1,4 +1,4 @@
-#include "window.h"
+#include "policy/window.h"
 
 #include <check.h>
 #include <math.h>

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "condition.h"
-#include "conf_response.h"
-#include "conf_rule_options.h"
-#include "conf_value.h"
-#include "conf_words.h"
+#include "config/conf_response.h"
+#include "config/conf_rule_options.h"
+#include "config/conf_value.h"
+#include "config/conf_words.h"
+#include "policy/condition.h"
 
 static const char *const setting_types[] = {
     [SETTING_STRING] = "string",

@@ -11,7 +11,7 @@
  * one thread increments, and words to be echoed, so that an answer which was
  * meant for another question is found out ("mixed").  -T adds a tell to each,
  * -r only reads, -o makes it one request. */
-#include "redis.h"
+#include "redis/redis.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #ifndef SCENARIO_KEEPER_H
 #define SCENARIO_KEEPER_H
 
-#include "store.h"
+#include "store/store.h"
 
 struct keeper;
 

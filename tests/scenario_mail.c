@@ -81,7 +81,7 @@ client_connect(
 	memset(client, 0, sizeof *client);
 	client->world = world;
 	client->mail = mail;
-	client->session = session_open(world->gate, world->now);
+	client->session = session_open(world->shared, world->now);
 	ck_assert(client->session != NULL);
 	session_connect(client->session, &origin, world->now);
 	session_helo(client->session, mail->helo);

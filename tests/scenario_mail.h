@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "scenario_world.h"
-#include "session.h"
+#include "session/session.h"
 
 #define MAIL_RECIPIENTS_MAX 200
 #define MAIL_HEADERS_MAX    8

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf.h"
-#include "store_memory.h"
+#include "config/conf.h"
+#include "store/memory/store_memory.h"
 
 #define BEGINNING INT64_C(1767268800) /* 2026-01-01 12:00 UTC */
 #define TICKS_MAX 120
@@ -140,8 +140,8 @@ world_open(struct world *world, const char *text)
 	open_log(world);
 	policy = load_policy(world, text);
 	world->keeper = keeper_open(open_store(&policy->settings, world->now));
-	world->gate = gate_open(policy, keeper_store(world->keeper));
-	ck_assert(world->gate != NULL);
+	world->shared = shared_open(policy, keeper_store(world->keeper));
+	ck_assert(world->shared != NULL);
 	world_set_load(world, 0);
 }
 
@@ -152,7 +152,7 @@ world_close(struct world *world)
 	    "policy.conf", "load", "log", "reports", "reports.taken", "list"};
 	char path[256];
 
-	gate_close(&world->gate);
+	shared_close(&world->shared);
 	(void)dup2(world->stderr_before, STDERR_FILENO);
 	close(world->stderr_before);
 	close(world->log);
@@ -167,8 +167,8 @@ world_close(struct world *world)
 void
 world_reload(struct world *world, const char *text)
 {
-	gate_publish(world->gate, load_policy(world, text));
-	gate_tick(world->gate, world->now);
+	shared_publish(world->shared, load_policy(world, text));
+	shared_tick(world->shared, world->now);
 }
 
 /* The program that publishes the figure does so all the time. */
@@ -193,7 +193,7 @@ static void
 tick(struct world *world)
 {
 	publish_figure(world);
-	gate_tick(world->gate, world->now);
+	shared_tick(world->shared, world->now);
 }
 
 void

@@ -1,4 +1,4 @@
-/* scenario_world -- what a scenario takes place in: a gate with an embedded
+/* scenario_world -- what a scenario takes place in: what sessions share, with an embedded
  * store, a clock that only the scenario moves, a directory, and a log.
  *
  * It begins on Thursday, 2026-01-01 12:00:00 UTC.  Whatever goes wrong in it
@@ -8,12 +8,12 @@
 
 #include <stdbool.h>
 
-#include "gate.h"
 #include "scenario_keeper.h"
+#include "session/shared.h"
 
 struct world {
-	struct gate *gate;
-	struct keeper *keeper; /* owned by the gate */
+	struct shared *shared;
+	struct keeper *keeper; /* owned by `shared` */
 	int64_t now;
 	char directory[64];
 	double load; /* the figure that a program keeps publishing */
@@ -28,7 +28,7 @@ void world_open(struct world *world, const char *policy);
 void world_close(struct world *world);
 void world_reload(struct world *world, const char *policy);
 
-/* Time passes; the background thread of the gate has its turn each second, or
+/* Time passes; the background thread has its turn each second, or
  * 120 times if it is more than that. */
 void world_pass(struct world *world, int64_t seconds);
 

@@ -43,7 +43,7 @@ def check(text):
 class Manual(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.text = read("milter", "milter-defer.conf.5")
+        cls.text = read("milter", "man", "milter-defer.conf.5")
         cls.parts = cls.split(cls.text)
 
     @staticmethod

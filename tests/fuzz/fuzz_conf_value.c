@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_value.h"
+#include "config/conf_value.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "glob.h"
-#include "hostname.h"
+#include "mail/glob.h"
+#include "mail/hostname.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

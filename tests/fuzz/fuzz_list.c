@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "list.h"
+#include "mail/list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

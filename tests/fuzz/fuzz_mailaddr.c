@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mailaddr.h"
+#include "mail/mailaddr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,10 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "redis_error.h"
-#include "redis_map.h"
-#include "redis_redirect.h"
-#include "resp.h"
+#include "redis/redis_error.h"
+#include "redis/redis_map.h"
+#include "redis/redis_redirect.h"
+#include "redis/resp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "redis.h"
-#include "store.h"
+#include "redis/redis.h"
+#include "store/store.h"
 
 #define KEEPER_HALF_LIFE       INT64_C(604800)
 #define KEEPER_PENDING_LIFE    INT64_C(90000)

@@ -67,13 +67,13 @@ clock_of(const struct store_client *client, enum clock_space space)
 
 void
 mark_pair(const struct store_client *client, const struct store_pair *marked,
-    enum clock_space space, enum store_mark mark, int64_t at)
+    enum clock_space space, enum clock_mark mark, int64_t at)
 {
-	enum store_mark marks[1][CLOCK_SPACES] = {{MARK_NONE}};
+	enum clock_mark marks[1][CLOCK_SPACES] = {{MARK_NONE}};
 	const struct store_effects effects = {.now = at,
 	    .client = *client,
 	    .pairs = marked,
-	    .marks = (const enum store_mark(*)[CLOCK_SPACES])marks,
+	    .marks = (const enum clock_mark(*)[CLOCK_SPACES])marks,
 	    .pair_count = 1};
 
 	marks[0][space] = mark;
@@ -81,7 +81,7 @@ mark_pair(const struct store_client *client, const struct store_pair *marked,
 }
 
 void
-mark(const struct store_client *client, enum store_mark what, int64_t at)
+mark(const struct store_client *client, enum clock_mark what, int64_t at)
 {
 	mark_pair(client, &pair, CLOCK_REAL, what, at);
 }
@@ -113,7 +113,7 @@ name_attempt(int number, char name_r[32])
 }
 
 void
-mark_number(const struct store_client *client, int number, enum store_mark what,
+mark_number(const struct store_client *client, int number, enum clock_mark what,
     int64_t at)
 {
 	char name[32];

@@ -35,13 +35,13 @@ clock_of(const struct store_client *client, enum clock_space space);
 
 void
 mark_pair(const struct store_client *client, const struct store_pair *marked,
-    enum clock_space space, enum store_mark mark, int64_t at);
-void mark(const struct store_client *client, enum store_mark what, int64_t at);
+    enum clock_space space, enum clock_mark mark, int64_t at);
+void mark(const struct store_client *client, enum clock_mark what, int64_t at);
 
 /* Mark the clock of pair number `number` of many; the first attempt of one; and
  * how many of some are still remembered, waiting or passed. */
 void mark_number(const struct store_client *client, int number,
-    enum store_mark what, int64_t at);
+    enum clock_mark what, int64_t at);
 void mark_attempt(const struct store_client *client, int number, int64_t at);
 int remembered(const struct store_client *client, int from, int to);
 

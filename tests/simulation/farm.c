@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
+#include "config/conf.h"
 #include "farm_parts.h"
-#include "session.h"
+#include "session/session.h"
 
 /* The load is told by the one source that needs no file: so many open sessions
  * of so many. */
@@ -62,8 +62,8 @@ open_server(struct farm *farm, const char *config, size_t number, int64_t now)
 		policy_release(&policy);
 		return false;
 	}
-	farm->servers[number].gate = gate_open(policy, branch);
-	return farm->servers[number].gate != NULL;
+	farm->servers[number].shared = shared_open(policy, branch);
+	return farm->servers[number].shared != NULL;
 }
 
 static struct farm *
@@ -106,7 +106,7 @@ farm_close(struct farm **farm)
 	if (mine == NULL)
 		return;
 	for (size_t i = 0; mine->servers != NULL && i < mine->server_count; i++)
-		gate_close(&mine->servers[i].gate);
+		shared_close(&mine->servers[i].shared);
 	store_close(&mine->store);
 	response_free(&mine->reply);
 	free(mine->servers);
@@ -122,10 +122,10 @@ farm_tick(struct farm *farm, size_t number, double load, int64_t now)
 	int64_t sessions = llround(load * SESSIONS_FULL);
 
 	for (; server->load < sessions; server->load++)
-		gate_session_began(server->gate);
+		shared_session_began(server->shared);
 	for (; server->load > sessions; server->load--)
-		gate_session_ended(server->gate);
-	gate_tick(server->gate, now);
+		shared_session_ended(server->shared);
+	shared_tick(server->shared, now);
 }
 
 /* --- one attempt --- */
@@ -220,7 +220,8 @@ bool
 farm_receive(struct farm *farm, size_t number, const struct farm_visit *visit,
     int64_t now, struct farm_result *result_r)
 {
-	struct session *session = session_open(farm->servers[number].gate, now);
+	struct session *session =
+	    session_open(farm->servers[number].shared, now);
 	struct reply reply = {.line_count = 0};
 
 	memset(result_r, 0, sizeof *result_r);

@@ -1,6 +1,6 @@
 /* farm -- several milters that share one store, in virtual time.
  *
- * Each has a gate, a policy and a load of its own, as on a real server, and all
+ * Each has a policy, a store and a load of its own, as on a real server, and all
  * decisions are those of the real code; only the clock is ours. */
 #ifndef FARM_H
 #define FARM_H

@@ -3,9 +3,9 @@
 #define FARM_PARTS_H
 
 #include "farm.h"
-#include "gate.h"
-#include "policy.h"
-#include "store.h"
+#include "policy/policy.h"
+#include "session/shared.h"
+#include "store/store.h"
 
 /* What one server takes for its store. */
 struct branch {
@@ -15,7 +15,7 @@ struct branch {
 };
 
 struct server {
-	struct gate *gate;
+	struct shared *shared;
 	int64_t load; /* as last told, in thousandths */
 };
 

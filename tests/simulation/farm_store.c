@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "farm_parts.h"
-#include "store_memory.h"
+#include "store/memory/store_memory.h"
 
 /* A fixed key: the same seed gives the same names, hence the same run. */
 static const unsigned char key[TRIPLET_KEY] = "a simulation has no secrets";

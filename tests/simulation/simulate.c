@@ -7,7 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "run.h"
 #include "tables.h"
 

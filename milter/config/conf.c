@@ -1,0 +1,278 @@
+#include "config/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/conf_build.h"
+#include "config/conf_rule_options.h"
+#include "config/conf_value.h"
+#include "redis/redis.h"
+
+/* --- the grammar, out of the tables --- */
+
+static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
+    {"load", false}, {"reputation", false}, {"response", true}, {"rule", true}};
+
+static const char *
+rule_name(size_t index)
+{
+	if (index < rule_option_count)
+		return rule_option_table[index].name;
+	index -= rule_option_count;
+	return index < condition_type_count ? condition_types[index].name
+					    : NULL;
+}
+
+static const char *
+option_name(const char *kind, size_t index)
+{
+	if (strcmp(kind, "response") == 0)
+		return index == 0 ? "reply" : NULL;
+	if (strcmp(kind, "rule") == 0)
+		return rule_name(index);
+	for (size_t i = 0; i < setting_count; i++)
+		if (strcmp(setting_table[i].section, kind) == 0 && index-- == 0)
+			return setting_table[i].name;
+	return NULL;
+}
+
+static const struct conf_grammar grammar = {
+    kinds, sizeof kinds / sizeof kinds[0], option_name};
+
+/* --- settings --- */
+
+static const struct setting *
+find_setting(const char *section, const char *name)
+{
+	for (size_t i = 0; i < setting_count; i++)
+		if (strcmp(setting_table[i].section, section) == 0 &&
+		    strcmp(setting_table[i].name, name) == 0)
+			return &setting_table[i];
+	return NULL;
+}
+
+void
+conf_refuse(struct conf_build *build, const struct conf_item *item,
+    size_t index, const char *why)
+{
+	if (index < item->count)
+		conf_error(build->report, item->lines[index], "%s \"%s\": %s",
+		    item->name, item->values[index], why);
+	else
+		conf_error(
+		    build->report, item->line, "%s: %s", item->name, why);
+}
+
+/* The first value of a list that is not what it should be. */
+static size_t
+find_bad(const struct setting *setting, const struct conf_item *item)
+{
+	char why[SETTING_WHY_SIZE];
+
+	for (size_t i = 0; setting->check != NULL && i < item->count; i++)
+		if (!setting->check(item->values[i], why, sizeof why))
+			return i;
+	return 0;
+}
+
+static void
+read_settings(struct conf_build *build, const struct conf_section *section)
+{
+	for (size_t i = 0; i < section->item_count; i++) {
+		const struct conf_item *item = &section->items[i];
+		const struct setting *setting =
+		    find_setting(section->kind, item->name);
+		char why[SETTING_WHY_SIZE];
+
+		if (setting != NULL &&
+		    !setting_assign(&build->policy->settings, setting,
+			(const char *const *)item->values, item->count, why))
+			conf_refuse(build, item, find_bad(setting, item), why);
+	}
+}
+
+/* --- settings that belong together --- */
+
+static int
+line_of(const struct conf_tree *tree, const char *kind, const char *name)
+{
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct conf_item *item;
+
+		if (strcmp(tree->sections[i].kind, kind) != 0)
+			continue;
+		item = conf_find(&tree->sections[i], name);
+		if (item != NULL)
+			return item->line;
+	}
+	return 0;
+}
+
+static void
+check_redis(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+	int servers_line = line_of(tree, "redis", "servers");
+	int mode_line = line_of(tree, "redis", "mode");
+	size_t servers = 0;
+
+	while (settings->redis.servers[servers] != NULL)
+		servers++;
+	if (servers > REDIS_SERVERS)
+		conf_error(build->report, servers_line,
+		    "servers: at most %d can be named", REDIS_SERVERS);
+	if (settings->redis.mode == LAYOUT_SINGLE && servers > 1)
+		conf_error(build->report, servers_line,
+		    "servers: mode = single has one server; for more, set "
+		    "mode to sentinel or cluster");
+	if (settings->redis.mode != LAYOUT_SINGLE && servers == 0)
+		conf_error(
+		    build->report, mode_line, "mode: servers are missing");
+	if (settings->redis.mode == LAYOUT_CLUSTER &&
+	    settings->redis.database != 0)
+		conf_error(build->report, line_of(tree, "redis", "database"),
+		    "database: a cluster has no other than 0");
+	if (settings->redis.user[0] != '\0' &&
+	    settings->redis.password_file[0] == '\0')
+		conf_error(build->report, line_of(tree, "redis", "user"),
+		    "user: password_file is missing");
+}
+
+static void
+check_tls(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+	const struct {
+		const char *name;
+		const char *value;
+	} used[] = {
+	    {"tls_ca_file", settings->redis.tls_ca_file},
+	    {"tls_cert_file", settings->redis.tls_cert_file},
+	    {"tls_key_file", settings->redis.tls_key_file},
+	    {"tls_name", settings->redis.tls_name},
+	};
+	bool cert = settings->redis.tls_cert_file[0] != '\0';
+	bool key = settings->redis.tls_key_file[0] != '\0';
+
+	if (cert != key)
+		conf_error(build->report,
+		    line_of(
+			tree, "redis", cert ? "tls_cert_file" : "tls_key_file"),
+		    "tls_cert_file and tls_key_file go together");
+	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
+		if (used[i].value[0] != '\0' && !settings->redis.tls)
+			conf_error(build->report,
+			    line_of(tree, "redis", used[i].name),
+			    "%s is of no use without tls = true", used[i].name);
+}
+
+/* A first attempt is forgotten when the retry window ends. */
+static void
+check_window(struct conf_build *build, const struct conf_tree *tree,
+    const char *name, int64_t seconds, const char *or_else)
+{
+	int64_t window = build->policy->settings.retry_window;
+	char text[CONF_VALUE_SIZE], window_text[CONF_VALUE_SIZE];
+
+	if (seconds < window)
+		return;
+	conf_value_say_duration(seconds, text);
+	conf_value_say_duration(window, window_text);
+	conf_error(build->report,
+	    line_of(
+		tree, "", line_of(tree, "", name) > 0 ? name : "retry_window"),
+	    "%s (%s) has to be shorter than retry_window (%s), or %s", name,
+	    text, window_text, or_else);
+}
+
+static void
+check_settings(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+
+	check_redis(build, tree);
+	check_tls(build, tree);
+	check_window(build, tree, "delay", settings->delay, "nobody passes");
+	check_window(build, tree, "delay_cap", settings->delay_cap, "be 0");
+}
+
+/* The headers that tell spam from ham are read if that is worth anything. */
+static void
+add_headers(struct conf_build *build, const struct conf_tree *tree,
+    char *const *headers, const char *name)
+{
+	const char *pattern;
+	size_t length;
+
+	for (; *headers != NULL; headers++)
+		if (conf_value_header(*headers, &length, &pattern) &&
+		    !conf_add_header(build, line_of(tree, "reputation", name),
+			*headers, length))
+			return;
+}
+
+static void
+read_marks(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+
+	if (settings->reputation.spam > 0)
+		add_headers(build, tree, settings->reputation.spam_headers,
+		    "spam_headers");
+	if (settings->reputation.ham > 0)
+		add_headers(build, tree, settings->reputation.ham_headers,
+		    "ham_headers");
+}
+
+/* --- the whole file --- */
+
+static void
+read_tree(struct conf_build *build, const struct conf_tree *tree)
+{
+	for (size_t i = 0; i < tree->count; i++)
+		read_settings(build, &tree->sections[i]);
+	check_settings(build, tree);
+	read_marks(build, tree);
+	conf_read_responses(build, tree);
+	conf_read_rules(build, tree);
+	if (build->out_of_memory)
+		conf_error(build->report, 0, "out of memory");
+	if (build->report->errors > 0)
+		return;
+	policy_plan(build->policy);
+	conf_check(build, tree);
+}
+
+static struct policy *
+make_policy(const char *text, struct conf_report *report)
+{
+	struct conf_build build = {.report = report};
+	struct conf_tree tree;
+
+	if (conf_file_parse(text, &grammar, report, &tree)) {
+		build.policy = policy_new();
+		if (build.policy == NULL)
+			conf_error(report, 0, "out of memory");
+		else
+			read_tree(&build, &tree);
+	}
+	conf_tree_free(&tree);
+	if (report->errors > 0)
+		policy_release(&build.policy);
+	return build.policy;
+}
+
+struct policy *
+conf_load(const char *path, conf_say *say, void *arg)
+{
+	struct conf_report report = {.path = path, .say = say, .arg = arg};
+	char *text = conf_file_read(&report);
+	struct policy *policy;
+
+	if (text == NULL)
+		return NULL;
+	policy = make_policy(text, &report);
+	free(text);
+	return policy;
+}

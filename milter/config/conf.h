@@ -1,0 +1,23 @@
+/* conf -- a configuration file becomes a policy, or a list of what is wrong. */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdio.h>
+
+#include "config/conf_report.h"
+#include "policy/policy.h"
+
+/* Read `path`.  On success a new policy with one reference; else NULL.  Each
+ * error and warning is given to `say` as a whole sentence that begins with
+ * "file:line: ".  One call at a time in a process (conf_file.h). */
+struct policy *conf_load(const char *path, conf_say *say, void *arg);
+
+/* Read the list files that the policy names.  A line that is none, and a file
+ * that is not there, is an error, with "file:line: " of the list.  For `-t`: a
+ * running daemon skips such lines, and waits for such files. */
+bool conf_check_lists(const struct policy *policy, conf_say *say, void *arg);
+
+/* Print the rule table as it will be applied: what `milter-defer -t` shows. */
+void conf_describe(const struct policy *policy, FILE *out);
+
+#endif

@@ -1,0 +1,43 @@
+/* conf_build -- what the readers of one configuration file share: the policy
+ * that they make, and where they say what is wrong. */
+#ifndef CONF_BUILD_H
+#define CONF_BUILD_H
+
+#include "config/conf_file.h"
+#include "config/conf_report.h"
+#include "policy/policy.h"
+
+struct conf_build {
+	struct conf_report *report;
+	struct policy *policy;
+	bool out_of_memory; /* said once, at the end */
+};
+
+/* conf_response.c: the named texts of the file, and those built in that it does
+ * not replace. */
+void
+conf_read_responses(struct conf_build *build, const struct conf_tree *tree);
+/* NULL when there is none of this name. */
+const struct response *
+conf_response(const struct policy *policy, const char *name);
+
+/* conf_rule.c: the rules, in their order. */
+void conf_read_rules(struct conf_build *build, const struct conf_tree *tree);
+
+/* conf_condition.c: read the value of one condition; false if it was reported.
+ * Limits are completed by conf_rule.c. */
+bool
+conf_read_condition(struct conf_build *build, const struct condition_type *type,
+    const struct conf_item *item, struct condition *condition_r);
+/* Add a header field name to those that the policy reads. */
+bool conf_add_header(
+    struct conf_build *build, int line, const char *name, size_t length);
+
+/* conf_check.c: warn of what is allowed and yet hardly meant. */
+void conf_check(struct conf_build *build, const struct conf_tree *tree);
+
+/* Complain about one value: `line: name "value": why`. */
+void conf_refuse(struct conf_build *build, const struct conf_item *item,
+    size_t index, const char *why);
+
+#endif

@@ -1,0 +1,192 @@
+#include <string.h>
+
+#include "config/conf_build.h"
+#include "config/conf_response.h"
+#include "config/conf_words.h"
+
+static void
+warn(const struct conf_build *build, const struct rule *rule, const char *text)
+{
+	conf_warning(
+	    build->report, rule->line, "rule \"%s\": %s", rule->name, text);
+}
+
+/* --- rules that are never reached --- */
+
+static bool
+same_value(const struct policy *policy, const struct condition *a,
+    const struct condition *b, size_t index)
+{
+	char of_a[CONF_WORDS_SIZE], of_b[CONF_WORDS_SIZE];
+
+	conf_words_value(policy, a, index, of_a);
+	conf_words_value(policy, b, index, of_b);
+	return strcmp(of_a, of_b) == 0;
+}
+
+static bool
+same_condition(const struct policy *policy, const struct condition *a,
+    const struct condition *b)
+{
+	if (a->type != b->type || a->count != b->count)
+		return false;
+	for (size_t i = 0; i < conf_words_count(a); i++)
+		if (!same_value(policy, a, b, i))
+			return false;
+	return true;
+}
+
+static bool
+has_condition(const struct policy *policy, const struct rule *rule,
+    const struct condition *condition)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (same_condition(policy, &rule->conditions[i], condition))
+			return true;
+	return false;
+}
+
+/* Whatever meets `rule` meets `earlier`, which ends the search.  Limits count
+ * each for themselves, and a greylist rule lets go one day. */
+static bool
+shadows(const struct policy *policy, const struct rule *earlier,
+    const struct rule *rule)
+{
+	if (earlier->observe || earlier->verdict == RULE_GREYLIST)
+		return false;
+	for (size_t i = 0; i < earlier->condition_count; i++) {
+		const struct condition *condition = &earlier->conditions[i];
+
+		if (condition->type->kind == VALUE_LIMIT ||
+		    !has_condition(policy, rule, condition))
+			return false;
+	}
+	return true;
+}
+
+static void
+check_reach(const struct conf_build *build, const struct rule *rule)
+{
+	const struct policy *policy = build->policy;
+
+	for (size_t i = 0; i < rule->index; i++) {
+		const struct rule *earlier = &policy->rules[i];
+
+		if (!shadows(policy, earlier, rule))
+			continue;
+		conf_warning(build->report, rule->line,
+		    "rule \"%s\" can never be reached: whatever meets it is "
+		    "settled by rule \"%s\" on line %d",
+		    rule->name, earlier->name, earlier->line);
+		return;
+	}
+}
+
+/* --- rules that wait --- */
+
+static void
+check_wait(const struct conf_build *build, const struct rule *rule)
+{
+	if (rule->observe || rule->own_stage != STAGE_MAIL)
+		return;
+	for (size_t i = 0; i < rule->index; i++) {
+		const struct rule *earlier = &build->policy->rules[i];
+
+		if (earlier->observe || earlier->own_stage < STAGE_DATA)
+			continue;
+		conf_warning(build->report, rule->line,
+		    "rule \"%s\" could speak at mail, but waits for rule "
+		    "\"%s\" on line %d, which speaks at %s; move it up, or "
+		    "set its at to data",
+		    rule->name, earlier->name, earlier->line,
+		    conf_words_stage(earlier->own_stage));
+		return;
+	}
+}
+
+/* `at` is a wish to wait longer, and cannot shorten what the facts need. */
+static void
+check_at(const struct conf_build *build, const struct rule *rule,
+    const struct conf_section *section)
+{
+	if (conf_find(section, "at") != NULL && rule->at < rule->own_stage)
+		conf_warning(build->report, rule->line,
+		    "rule \"%s\": at = %s, but what it asks is known at %s",
+		    rule->name, conf_words_stage(rule->at),
+		    conf_words_stage(rule->own_stage));
+}
+
+/* --- responses --- */
+
+static bool
+is_used(const struct policy *policy, const struct response *response)
+{
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].reply == response)
+			return true;
+	return false;
+}
+
+static void
+check_response(
+    const struct conf_build *build, const struct conf_section *section)
+{
+	const struct response *response =
+	    conf_response(build->policy, section->title);
+	const char *doubt = response_doubt(response);
+
+	if (doubt != NULL)
+		conf_warning(build->report, section->line,
+		    "response \"%s\": code %s does not fit %s: %s",
+		    section->title, response_xcode(response),
+		    response_code(response), doubt);
+	if (!is_used(build->policy, response) &&
+	    !conf_is_shipped(section->title))
+		conf_warning(build->report, section->line,
+		    "response \"%s\" is not used by any rule", section->title);
+}
+
+static void
+check_link(const struct conf_build *build, const struct rule *rule)
+{
+	if (rule->reply != NULL && response_uses(rule->reply, FILL_LINK) &&
+	    build->policy->settings.link[0] == '\0')
+		warn(build, rule,
+		    "its response shows %{link}, but no link is set");
+}
+
+/* --- all --- */
+
+/* Rules and their sections come in the same order. */
+static void
+check_rules(const struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct rule *rule = build->policy->rules;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct conf_section *section = &tree->sections[i];
+
+		if (strcmp(section->kind, "rule") != 0)
+			continue;
+		check_reach(build, rule);
+		check_wait(build, rule);
+		check_at(build, rule, section);
+		check_link(build, rule);
+		rule++;
+	}
+}
+
+void
+conf_check(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct conf_item *observe =
+	    conf_find(&tree->sections[0], "observe");
+
+	if (build->policy->settings.observe && observe != NULL)
+		conf_warning(build->report, observe->line,
+		    "observe is set: nothing is deferred, only logged");
+	check_rules(build, tree);
+	for (size_t i = 0; i < tree->count; i++)
+		if (strcmp(tree->sections[i].kind, "response") == 0)
+			check_response(build, &tree->sections[i]);
+}

@@ -1,0 +1,233 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/conf.h"
+#include "config/conf_value.h"
+#include "config/conf_words.h"
+
+#define WIDTH  96
+#define INDENT 11 /* of what belongs to a rule */
+
+/* --- settings --- */
+
+static void
+describe_store(const struct settings *settings, FILE *out)
+{
+	static const char *const modes[] = {"", "sentinel ", "cluster "};
+	char *const *server = settings->redis.servers;
+	char memory[CONF_VALUE_SIZE];
+
+	if (*server == NULL) {
+		conf_value_say_size(settings->store.memory_max, memory);
+		(void)fprintf(out, "store       embedded, at most %s%s%s\n",
+		    memory,
+		    settings->store.file[0] == '\0' ? "" : ", saved in ",
+		    settings->store.file);
+		return;
+	}
+	(void)fprintf(out, "store       Redis %s", modes[settings->redis.mode]);
+	for (; *server != NULL; server++)
+		(void)fprintf(
+		    out, "%s%s", *server, server[1] == NULL ? "\n" : ", ");
+}
+
+static void
+describe_greylisting(const struct settings *settings, FILE *out)
+{
+	char window[CONF_VALUE_SIZE], keep[CONF_VALUE_SIZE];
+	char cap[CONF_VALUE_SIZE];
+
+	conf_value_say_duration(settings->retry_window, window);
+	conf_value_say_duration(settings->keep, keep);
+	conf_value_say_duration(settings->delay_cap, cap);
+	(void)fprintf(out,
+	    "greylisting retry window %s, pass kept %s, delay cap %s\n", window,
+	    keep, settings->delay_cap == 0 ? "none" : cap);
+	(void)fprintf(out,
+	    "client      %s/%" PRId64 ", /%" PRId64 ", known after %" PRId64
+	    " passes\n",
+	    settings->identity == IDENTITY_POOL		 ? "its pool, else "
+		: settings->identity == IDENTITY_NETWORK ? "its network, "
+							 : "its address, in ",
+	    settings->network_ipv4, settings->network_ipv6,
+	    settings->known_after);
+}
+
+/* --- conditions --- */
+
+/* Print a word with a blank before it, on a new line if it does not fit. */
+static void
+put_word(FILE *out, const char *word, size_t length, int *column)
+{
+	if (*column + 1 + (int)length > WIDTH) {
+		*column = INDENT + 2;
+		(void)fprintf(out, "\n%*s", *column, "");
+	}
+	(void)fprintf(out, " %.*s", (int)length, word);
+	*column += 1 + (int)length;
+}
+
+/* The same with each word of a text. */
+static void
+put_text(FILE *out, const char *text, int *column)
+{
+	while (*text != '\0') {
+		size_t length = strcspn(text, " ");
+
+		if (length > 0)
+			put_word(out, text, length, column);
+		text += length + (text[length] == ' ' ? 1 : 0);
+	}
+}
+
+static void
+describe_limit(const struct limit *limit, FILE *out, int *column)
+{
+	static const char *const per[] = {
+	    "network", "host", "sender_domain", "user", "all"};
+	char period[CONF_VALUE_SIZE], text[CONF_WORDS_SIZE];
+
+	conf_value_say_duration(limit->period, period);
+	(void)snprintf(text, sizeof text, "within %s per %s%s", period,
+	    per[limit->by], limit->scaled ? ", scaled by reputation" : "");
+	put_text(out, text, column);
+}
+
+static void
+describe_condition(const struct policy *policy,
+    const struct condition *condition, const char *conjunction, FILE *out)
+{
+	size_t count = conf_words_count(condition);
+	int column = INDENT + 3;
+	char value[CONF_WORDS_SIZE + 2];
+
+	(void)fprintf(out, "%*s%-4s", INDENT - 1, "", conjunction);
+	put_text(out, condition->type->name, &column);
+	put_text(out, "=", &column);
+	for (size_t i = 0; i < count; i++) {
+		conf_words_value(policy, condition, i, value);
+		if (i + 1 < count)
+			strcat(value, ",");
+		put_word(out, value, strlen(value), &column);
+	}
+	if (condition->type->kind == VALUE_LIMIT)
+		describe_limit(
+		    &policy->limits[condition->number], out, &column);
+	(void)fprintf(out, "\n");
+}
+
+/* --- rules --- */
+
+static bool
+needs_store(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->needs_store)
+			return true;
+	return rule->verdict == RULE_GREYLIST;
+}
+
+static void
+describe_stages(unsigned mask, FILE *out)
+{
+	const char *between = "";
+
+	for (int stage = 0; stage < STAGE_COUNT; stage++) {
+		if ((mask >> stage & 1U) == 0)
+			continue;
+		(void)fprintf(
+		    out, "%s%s", between, conf_words_stage((enum stage)stage));
+		between = ", ";
+	}
+}
+
+static void
+describe_reply(const struct response *reply, FILE *out)
+{
+	const char *line;
+
+	for (size_t i = 0; (line = response_line(reply, i)) != NULL; i++) {
+		int column = INDENT + 2;
+
+		(void)fprintf(out, "%*s", column, "");
+		put_text(out, line, &column);
+		(void)fprintf(out, "\n");
+	}
+}
+
+static void
+describe_verdict(
+    const struct policy *policy, const struct rule *rule, FILE *out)
+{
+	char delay[CONF_VALUE_SIZE], cap[CONF_VALUE_SIZE];
+
+	(void)fprintf(out, "%*s-> ", INDENT, "");
+	switch (rule->verdict) {
+	case RULE_ACCEPT:
+		(void)fprintf(out, "accept");
+		break;
+	case RULE_DEFER:
+		conf_value_say_duration(rule->wait, delay);
+		(void)fprintf(out, "defer, wait %s", delay);
+		break;
+	case RULE_GREYLIST:
+		conf_value_say_duration(rule->terms.delay, delay);
+		(void)fprintf(out, "greylist by %s for %s",
+		    rule->by == BY_TRIPLET ? "triplet" : "client", delay);
+		break;
+	}
+	conf_value_say_duration(policy->settings.delay_cap, cap);
+	/* Before the first recipient there is no pair whose delay counts. */
+	if (policy_caps(policy, rule) && rule->own_stage == STAGE_MAIL)
+		(void)fprintf(out, ", without end: no recipient is known yet");
+	else if (policy_caps(policy, rule))
+		(void)fprintf(out, ", at most %s in all", cap);
+	if (rule->observe)
+		(void)fprintf(out, "  (observed only)");
+	(void)fprintf(out, "\n");
+	if (rule->reply != NULL)
+		describe_reply(rule->reply, out);
+}
+
+static void
+describe_rule(const struct policy *policy, const struct rule *rule, FILE *out)
+{
+	(void)fprintf(out, "\n%3zu  %-4s  %s", rule->index + 1,
+	    conf_words_stage(rule->own_stage), rule->name);
+	if ((rule->stage_mask & ~(1U << rule->own_stage)) != 0) {
+		(void)fprintf(out, "   [speaks at ");
+		describe_stages(rule->stage_mask, out);
+		(void)fprintf(out, "]");
+	}
+	(void)fprintf(out, "%s\n", needs_store(rule) ? "   [store]" : "");
+	for (size_t i = 0; i < rule->condition_count; i++)
+		describe_condition(
+		    policy, &rule->conditions[i], i == 0 ? " if" : " and", out);
+	describe_verdict(policy, rule, out);
+}
+
+void
+conf_describe(const struct policy *policy, FILE *out)
+{
+	const struct settings *settings = &policy->settings;
+
+	(void)fprintf(out, "socket      %s\n", settings->socket);
+	describe_store(settings, out);
+	describe_greylisting(settings, out);
+	(void)fprintf(out, "answers     ");
+	describe_stages(policy->stage_mask, out);
+	(void)fprintf(out, "%s\n",
+	    policy->wants_eom ? "; listens to the end of each message" : "");
+	if (settings->observe)
+		(void)fprintf(out,
+		    "observe     true: nothing is deferred, only logged\n");
+	(void)fprintf(out,
+	    "\n%zu rules, tried from the top; the first that holds speaks.\n"
+	    "No.  when  rule\n",
+	    policy->rule_count);
+	for (size_t i = 0; i < policy->rule_count; i++)
+		describe_rule(policy, &policy->rules[i], out);
+	(void)fprintf(out, "\n  -  %-4s  otherwise\n%*s-> accept\n",
+	    conf_words_stage(policy->last_stage), INDENT, "");
+}

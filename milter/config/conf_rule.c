@@ -1,0 +1,372 @@
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "config/conf_build.h"
+#include "config/conf_rule_options.h"
+#include "config/conf_value.h"
+
+/* One rule in the hand of its reader. */
+struct reading {
+	struct conf_build *build;
+	const struct conf_section *section;
+	struct rule_options options;
+	struct rule *rule;
+	struct condition *limit; /* the condition that counts; NULL: none */
+};
+
+static bool
+has(const struct reading *reading, const char *option)
+{
+	return conf_find(reading->section, option) != NULL;
+}
+
+/* Where to point: the option if it is there, else the rule. */
+static int
+line_of(const struct reading *reading, const char *option)
+{
+	const struct conf_item *item = conf_find(reading->section, option);
+
+	return item == NULL ? reading->section->line : item->line;
+}
+
+static void
+complain(const struct reading *reading, const char *option, const char *why)
+{
+	conf_error(reading->build->report, line_of(reading, option),
+	    "rule \"%s\": %s", reading->section->title, why);
+}
+
+/* --- options --- */
+
+static const struct setting *
+find_option(const char *name)
+{
+	for (size_t i = 0; i < rule_option_count; i++)
+		if (strcmp(rule_option_table[i].name, name) == 0)
+			return &rule_option_table[i];
+	return NULL;
+}
+
+static void
+set_defaults(struct reading *reading)
+{
+	const struct settings *settings = &reading->build->policy->settings;
+	struct rule_options *options = &reading->options;
+	char why[SETTING_WHY_SIZE];
+
+	memset(options, 0, sizeof *options);
+	options->delay = settings->delay;
+	for (size_t i = 0; i < rule_option_count; i++)
+		if (rule_option_table[i].fallback != NULL &&
+		    !setting_assign_default(
+			options, &rule_option_table[i], why))
+			reading->build->out_of_memory = true;
+}
+
+static void
+read_option(struct reading *reading, const struct setting *option,
+    const struct conf_item *item)
+{
+	char why[SETTING_WHY_SIZE];
+
+	if (!setting_assign(&reading->options, option,
+		(const char *const *)item->values, item->count, why))
+		conf_refuse(reading->build, item, 0, why);
+}
+
+/* --- conditions --- */
+
+static void
+read_condition(struct reading *reading, const struct condition_type *type,
+    const struct conf_item *item)
+{
+	struct rule *rule = reading->rule;
+	struct condition *condition =
+	    &rule->conditions[rule->condition_count++];
+
+	(void)conf_read_condition(reading->build, type, item, condition);
+	if (type->kind != VALUE_LIMIT)
+		return;
+	if (reading->limit != NULL)
+		conf_error(reading->build->report, item->line,
+		    "rule \"%s\" has two limits; make two rules of it",
+		    reading->section->title);
+	reading->limit = condition;
+}
+
+/* Stable across reloads, as long as the rule keeps its name. */
+static uint32_t
+limit_id(const struct rule *rule, const struct condition_type *type)
+{
+	uint64_t sum =
+	    bytes_sum(OCTETS_SUM, rule->name, strlen(rule->name) + 1);
+
+	sum = bytes_sum(sum, type->name, strlen(type->name));
+	return (uint32_t)(sum ^ sum >> 32);
+}
+
+static void
+make_limit(struct reading *reading)
+{
+	struct policy *policy = reading->build->policy;
+	struct condition *condition = reading->limit;
+	struct limit *limit = &policy->limits[policy->limit_count];
+
+	if (policy->limit_count == LIMITS_MAX) {
+		complain(reading, condition->type->name,
+		    "there are more than 16 limits");
+		return;
+	}
+	condition->period = reading->options.within;
+	condition->scaled = reading->options.scale_by_reputation;
+	condition->number = (int64_t)policy->limit_count++;
+	limit->kind = (enum limit_kind)condition->type->limit_kind;
+	limit->by = (enum limit_by)reading->options.per;
+	limit->above = condition->above;
+	limit->period = condition->period;
+	limit->scaled = condition->scaled;
+	limit->id = limit_id(reading->rule, condition->type);
+	limit->rule = reading->rule;
+}
+
+static void
+read_items(struct reading *reading)
+{
+	const struct conf_section *section = reading->section;
+
+	for (size_t i = 0; i < section->item_count; i++) {
+		const struct conf_item *item = &section->items[i];
+		const struct setting *option = find_option(item->name);
+
+		if (option != NULL)
+			read_option(reading, option, item);
+		else
+			read_condition(
+			    reading, condition_type_find(item->name), item);
+	}
+}
+
+/* --- what goes together --- */
+
+static void
+check_belongs(const struct reading *reading)
+{
+	static const struct {
+		const char *option;
+		unsigned verdicts; /* 1 << enum rule_verdict */
+		const char *why;
+	} table[] = {
+	    {"response", 1U << RULE_DEFER | 1U << RULE_GREYLIST,
+		"response does not belong to a rule that accepts"},
+	    {"uncapped", 1U << RULE_DEFER | 1U << RULE_GREYLIST,
+		"uncapped does not belong to a rule that accepts"},
+	    {"wait", 1U << RULE_DEFER,
+		"wait belongs to a rule with verdict = defer"},
+	    {"by", 1U << RULE_GREYLIST,
+		"by belongs to a rule with verdict = greylist"},
+	    {"delay", 1U << RULE_GREYLIST,
+		"delay belongs to a rule with verdict = greylist"},
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (has(reading, table[i].option) &&
+		    (table[i].verdicts >> reading->options.verdict & 1U) == 0)
+			complain(reading, table[i].option, table[i].why);
+}
+
+static void
+check_limit(const struct reading *reading)
+{
+	static const char *const needs_limit[] = {
+	    "within", "per", "scale_by_reputation"};
+
+	if (reading->limit != NULL) {
+		if (!has(reading, "within"))
+			complain(reading, reading->limit->type->name,
+			    "a limit needs within, such as within = 1h");
+		if (reading->limit->type->limit_kind == LIMIT_CONNECTIONS &&
+		    (reading->options.per == LIMIT_BY_SENDER_DOMAIN ||
+			reading->options.per == LIMIT_BY_USER))
+			complain(reading, "per",
+			    "connections are counted per network, host or all");
+		return;
+	}
+	for (size_t i = 0; i < sizeof needs_limit / sizeof needs_limit[0]; i++)
+		if (has(reading, needs_limit[i]))
+			conf_error(reading->build->report,
+			    line_of(reading, needs_limit[i]),
+			    "rule \"%s\": %s belongs to a rule with a limit, "
+			    "such as messages_above",
+			    reading->section->title, needs_limit[i]);
+}
+
+/* The delay for all has been checked where it stands. */
+static void
+check_delay(const struct reading *reading)
+{
+	int64_t window = reading->build->policy->settings.retry_window;
+	char delay_text[CONF_VALUE_SIZE], window_text[CONF_VALUE_SIZE];
+
+	if (!has(reading, "delay") || reading->options.delay < window)
+		return;
+	conf_value_say_duration(reading->options.delay, delay_text);
+	conf_value_say_duration(window, window_text);
+	conf_error(reading->build->report, line_of(reading, "delay"),
+	    "rule \"%s\": delay (%s) has to be shorter than retry_window (%s), "
+	    "or nobody passes",
+	    reading->section->title, delay_text, window_text);
+}
+
+static void
+check_greylist(const struct reading *reading)
+{
+	const struct rule_options *options = &reading->options;
+
+	if (options->verdict != RULE_GREYLIST)
+		return;
+	check_delay(reading);
+	if (options->by == BY_TRIPLET && has(reading, "at") &&
+	    options->at == STAGE_MAIL)
+		complain(reading, "at",
+		    "a triplet has a recipient, which is not known at mail");
+}
+
+/* --- the reply --- */
+
+static const struct response *
+find_reply(const struct reading *reading)
+{
+	const char *name = reading->options.response;
+	const struct response *reply;
+
+	if (reading->options.verdict == RULE_ACCEPT)
+		return NULL;
+	if (name == NULL)
+		name = reading->options.verdict == RULE_GREYLIST ? "greylisted"
+								 : "try-again";
+	reply = conf_response(reading->build->policy, name);
+	if (reply == NULL && !reading->build->out_of_memory)
+		conf_error(reading->build->report, line_of(reading, "response"),
+		    "rule \"%s\": there is no response \"%s\"",
+		    reading->section->title, name);
+	return reply;
+}
+
+/* --- rules --- */
+
+static void
+fill_rule(struct reading *reading)
+{
+	const struct rule_options *options = &reading->options;
+	const struct settings *settings = &reading->build->policy->settings;
+	struct rule *rule = reading->rule;
+
+	rule->verdict = (enum rule_verdict)options->verdict;
+	rule->by = (enum greylist_by)options->by;
+	rule->at = (enum stage)options->at;
+	rule->terms = (struct greylist_terms){
+	    options->delay, settings->retry_window, settings->keep};
+	rule->wait = options->wait;
+	rule->observe = options->observe || settings->observe;
+	rule->uncapped = options->uncapped;
+	rule->reply = find_reply(reading);
+}
+
+/* With an option that could not be read, what follows from it is not known. */
+static void
+read_sound_rule(struct reading *reading)
+{
+	if (!has(reading, "verdict")) {
+		complain(reading, "verdict",
+		    "verdict is missing: accept, defer or greylist");
+		return;
+	}
+	check_belongs(reading);
+	check_greylist(reading);
+	check_limit(reading);
+	fill_rule(reading);
+	if (reading->limit != NULL)
+		make_limit(reading);
+}
+
+static void
+read_rule(struct reading *reading)
+{
+	unsigned errors = reading->build->report->errors;
+
+	reading->rule->conditions =
+	    calloc(reading->section->item_count + 1, sizeof(struct condition));
+	if (reading->rule->conditions == NULL) {
+		reading->build->out_of_memory = true;
+		return;
+	}
+	set_defaults(reading);
+	read_items(reading);
+	if (reading->build->report->errors == errors)
+		read_sound_rule(reading);
+	free(reading->options.response);
+}
+
+/* `section` is one of the tree. */
+static void
+check_name(const struct conf_build *build, const struct conf_tree *tree,
+    const struct conf_section *section)
+{
+	if (!conf_value_name(section->title, "\"\\"))
+		conf_error(build->report, section->line,
+		    "the name of a rule is 1 to %d letters of printable ASCII "
+		    "without quotes and backslashes",
+		    CONF_VALUE_NAME_MAX);
+	for (const struct conf_section *other = tree->sections;
+	     other != section; other++)
+		if (strcmp(other->kind, "rule") == 0 &&
+		    strcmp(other->title, section->title) == 0) {
+			conf_error(build->report, section->line,
+			    "rule \"%s\" stands here twice; it is already on "
+			    "line %d",
+			    section->title, other->line);
+			return;
+		}
+}
+
+static void
+add_rule(struct conf_build *build, const struct conf_section *section)
+{
+	struct policy *policy = build->policy;
+	struct reading reading = {.build = build, .section = section};
+
+	if (policy->rule_count == RULES_MAX) {
+		conf_error(build->report, section->line,
+		    "there are more than %d rules", RULES_MAX);
+		return;
+	}
+	reading.rule = &policy->rules[policy->rule_count];
+	reading.rule->name = strdup(section->title);
+	if (reading.rule->name == NULL) {
+		build->out_of_memory = true;
+		return;
+	}
+	reading.rule->line = section->line;
+	reading.rule->index = policy->rule_count++;
+	read_rule(&reading);
+}
+
+void
+conf_read_rules(struct conf_build *build, const struct conf_tree *tree)
+{
+	build->policy->rules = calloc(RULES_MAX, sizeof(struct rule));
+	if (build->policy->rules == NULL) {
+		build->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct conf_section *section = &tree->sections[i];
+
+		if (strcmp(section->kind, "rule") != 0)
+			continue;
+		check_name(build, tree, section);
+		add_rule(build, section);
+	}
+}

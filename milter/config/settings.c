@@ -1,0 +1,288 @@
+#include "policy/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/conf_value.h"
+
+#define LIST_MAX 1000 /* values of one setting */
+
+static bool
+refuse(char why_r[SETTING_WHY_SIZE], const char *why)
+{
+	(void)snprintf(why_r, SETTING_WHY_SIZE, "%s", why);
+	return false;
+}
+
+/* --- numbers --- */
+
+/* Readers and writers of what is kept as an int64_t. */
+static const struct whole {
+	bool (*read)(const char *text, int64_t *value_r);
+	void (*say)(int64_t value, char text_r[CONF_VALUE_SIZE]);
+	const char *wants;
+} wholes[] = {
+    [SETTING_NUMBER] = {conf_value_number, conf_value_say_number,
+	CONF_VALUE_WANTS_NUMBER},
+    [SETTING_DURATION] = {conf_value_duration, conf_value_say_duration,
+	CONF_VALUE_WANTS_DURATION},
+    [SETTING_MILLISECONDS] = {conf_value_milliseconds,
+	conf_value_say_milliseconds, CONF_VALUE_WANTS_MILLISECONDS},
+    [SETTING_SIZE] = {conf_value_size, conf_value_say_size,
+	CONF_VALUE_WANTS_SIZE},
+    [SETTING_OCTAL] = {conf_value_octal, conf_value_say_octal,
+	CONF_VALUE_WANTS_OCTAL},
+};
+
+static bool
+assign_whole(int64_t *member, const struct setting *setting, const char *text,
+    char why_r[SETTING_WHY_SIZE])
+{
+	const struct whole *whole = &wholes[setting->type];
+	char min[CONF_VALUE_SIZE], max[CONF_VALUE_SIZE];
+	int64_t value;
+
+	if (!whole->read(text, &value))
+		return refuse(why_r, whole->wants);
+	if ((double)value < setting->min || (double)value > setting->max) {
+		whole->say((int64_t)setting->min, min);
+		whole->say((int64_t)setting->max, max);
+		(void)snprintf(why_r, SETTING_WHY_SIZE,
+		    "it has to be from %s to %s", min, max);
+		return false;
+	}
+	*member = value;
+	return true;
+}
+
+static bool
+assign_real(double *member, const struct setting *setting, const char *text,
+    char why_r[SETTING_WHY_SIZE])
+{
+	double value;
+
+	if (!conf_value_real(text, &value))
+		return refuse(why_r, CONF_VALUE_WANTS_REAL);
+	if (value < setting->min || value > setting->max) {
+		(void)snprintf(why_r, SETTING_WHY_SIZE,
+		    "it has to be from %g to %g", setting->min, setting->max);
+		return false;
+	}
+	*member = value;
+	return true;
+}
+
+static bool
+assign_bool(bool *member, const char *text, char why_r[SETTING_WHY_SIZE])
+{
+	return conf_value_bool(text, member) ||
+	    refuse(why_r, CONF_VALUE_WANTS_BOOL);
+}
+
+/* --- words --- */
+
+/* The place of `text` in a list of words with a blank between, or -1. */
+static int64_t
+place_of(const char *text, const char *words)
+{
+	size_t length = strlen(text);
+
+	for (int64_t place = 0; *words != '\0'; place++) {
+		size_t word = strcspn(words, " ");
+
+		if (word == length && memcmp(words, text, length) == 0)
+			return place;
+		words += word;
+		words += strspn(words, " ");
+	}
+	return -1;
+}
+
+static bool
+find_choice(const struct setting *setting, const char *text, int64_t *place_r,
+    char why_r[SETTING_WHY_SIZE])
+{
+	*place_r = place_of(text, setting->choices);
+	if (*place_r >= 0)
+		return true;
+	(void)snprintf(why_r, SETTING_WHY_SIZE, "it has to be one of: %s",
+	    setting->choices);
+	return false;
+}
+
+static bool
+assign_choice(int64_t *member, const struct setting *setting, const char *text,
+    char why_r[SETTING_WHY_SIZE])
+{
+	int64_t place;
+
+	if (!find_choice(setting, text, &place, why_r))
+		return false;
+	*member = place;
+	return true;
+}
+
+/* --- strings --- */
+
+static bool
+check_string(const struct setting *setting, const char *text,
+    char why_r[SETTING_WHY_SIZE])
+{
+	int64_t place;
+
+	if (setting->choices != NULL &&
+	    !find_choice(setting, text, &place, why_r))
+		return false;
+	return setting->check == NULL ||
+	    setting->check(text, why_r, SETTING_WHY_SIZE);
+}
+
+static bool
+assign_string(char **member, const struct setting *setting, const char *text,
+    char why_r[SETTING_WHY_SIZE])
+{
+	char *copy;
+
+	if (!check_string(setting, text, why_r))
+		return false;
+	copy = strdup(text);
+	if (copy == NULL)
+		return refuse(why_r, "out of memory");
+	free(*member);
+	*member = copy;
+	return true;
+}
+
+static void
+free_strings(char **strings)
+{
+	for (char **string = strings; string != NULL && *string != NULL;
+	     string++)
+		free(*string);
+	free(strings);
+}
+
+static bool
+assign_strings(char ***member, const struct setting *setting,
+    const char *const *values, size_t count, char why_r[SETTING_WHY_SIZE])
+{
+	char **copies;
+
+	if (count > LIST_MAX)
+		return refuse(why_r, "that are too many values");
+	for (size_t i = 0; i < count; i++)
+		if (!check_string(setting, values[i], why_r))
+			return false;
+	copies = calloc(count + 1, sizeof *copies);
+	for (size_t i = 0; copies != NULL && i < count; i++) {
+		copies[i] = strdup(values[i]);
+		if (copies[i] == NULL) {
+			free_strings(copies);
+			copies = NULL;
+		}
+	}
+	if (copies == NULL)
+		return refuse(why_r, "out of memory");
+	free_strings(*member);
+	*member = copies;
+	return true;
+}
+
+/* --- all of them --- */
+
+static void *
+member_of(void *target, const struct setting *setting)
+{
+	return (char *)target + setting->offset;
+}
+
+bool
+setting_assign(void *target, const struct setting *setting,
+    const char *const *values, size_t count, char why_r[SETTING_WHY_SIZE])
+{
+	void *member = member_of(target, setting);
+
+	if (setting->type == SETTING_STRINGS)
+		return assign_strings(member, setting, values, count, why_r);
+	if (count != 1)
+		return refuse(why_r, "one value is needed, not a list");
+	switch (setting->type) {
+	case SETTING_STRING:
+		return assign_string(member, setting, values[0], why_r);
+	case SETTING_BOOL:
+		return assign_bool(member, values[0], why_r);
+	case SETTING_REAL:
+		return assign_real(member, setting, values[0], why_r);
+	case SETTING_CHOICE:
+		return assign_choice(member, setting, values[0], why_r);
+	default:
+		return assign_whole(member, setting, values[0], why_r);
+	}
+}
+
+/* Cut `text` into its lines, in place. */
+static size_t
+cut_lines(char *text, const char **lines_r, size_t max)
+{
+	size_t count = 0;
+
+	while (*text != '\0' && count < max) {
+		lines_r[count++] = text;
+		text += strcspn(text, "\n");
+		if (*text == '\n')
+			*text++ = '\0';
+	}
+	return count;
+}
+
+bool
+setting_assign_default(
+    void *target, const struct setting *setting, char why_r[SETTING_WHY_SIZE])
+{
+	const char *lines[8];
+	char *text;
+	size_t count;
+	bool good;
+
+	if (setting->type != SETTING_STRINGS)
+		return setting_assign(
+		    target, setting, &setting->fallback, 1, why_r);
+	text = strdup(setting->fallback);
+	if (text == NULL)
+		return refuse(why_r, "out of memory");
+	count = cut_lines(text, lines, sizeof lines / sizeof lines[0]);
+	good = setting_assign(target, setting, lines, count, why_r);
+	free(text);
+	return good;
+}
+
+bool
+settings_init(struct settings *settings)
+{
+	char why[SETTING_WHY_SIZE];
+
+	memset(settings, 0, sizeof *settings);
+	for (size_t i = 0; i < setting_count; i++) {
+		if (!setting_assign_default(settings, &setting_table[i], why)) {
+			settings_clear(settings);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+settings_clear(struct settings *settings)
+{
+	for (size_t i = 0; i < setting_count; i++) {
+		const struct setting *setting = &setting_table[i];
+		void *member = member_of(settings, setting);
+
+		if (setting->type == SETTING_STRING)
+			free(*(char **)member);
+		else if (setting->type == SETTING_STRINGS)
+			free_strings(*(char ***)member);
+	}
+	memset(settings, 0, sizeof *settings);
+}

@@ -1,0 +1,239 @@
+#include "policy/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/socket_spec.h"
+#include "config/conf_value.h"
+#include "mail/hostname.h"
+#include "mail/response.h"
+#include "redis/redis_address.h"
+
+/* --- what some strings have to be --- */
+
+static bool
+refuse(char *why_r, size_t why_size, const char *why)
+{
+	(void)snprintf(why_r, why_size, "%s", why);
+	return false;
+}
+
+static bool
+check_socket(const char *text, char *why_r, size_t why_size)
+{
+	struct socket_spec spec;
+	const char *why;
+
+	return socket_spec_parse(text, &spec, &why) ||
+	    refuse(why_r, why_size, why);
+}
+
+static bool
+check_path(const char *text, char *why_r, size_t why_size)
+{
+	return text[0] == '\0' || text[0] == '/' ||
+	    refuse(why_r, why_size, "a path that begins with / is needed");
+}
+
+static bool
+check_host(const char *text, char *why_r, size_t why_size)
+{
+	return text[0] == '\0' || hostname_is_valid(text) ||
+	    refuse(why_r, why_size, "a host name is needed");
+}
+
+static bool
+check_link(const char *text, char *why_r, size_t why_size)
+{
+	char why[RESPONSE_WHY_SIZE];
+
+	return response_check_text(text, why) || refuse(why_r, why_size, why);
+}
+
+static bool
+check_redis(const char *text, char *why_r, size_t why_size)
+{
+	struct redis_address address;
+
+	return redis_address_parse(text, &address) ||
+	    refuse(why_r, why_size,
+		"an address is needed, such as redis1.example.org:6379, "
+		"[2001:db8::1]:6379 or /run/redis/redis.sock");
+}
+
+/* Braces would move the hash tag by which Redis Cluster places a key. */
+static bool
+check_prefix(const char *text, char *why_r, size_t why_size)
+{
+	const char *c = text;
+
+	while (*c > ' ' && *c <= '~' && *c != '{' && *c != '}')
+		c++;
+	return (*text != '\0' && *c == '\0') ||
+	    refuse(why_r, why_size,
+		"printable ASCII without blanks and braces is needed");
+}
+
+static bool
+check_header(const char *text, char *why_r, size_t why_size)
+{
+	const char *pattern;
+	size_t length;
+
+	return conf_value_header(text, &length, &pattern) ||
+	    refuse(why_r, why_size, CONF_VALUE_WANTS_HEADER);
+}
+
+/* --- the table --- */
+
+#define MINUTE	  60.0
+#define HOUR	  3600.0
+#define DAY	  86400.0
+#define YEAR	  (366 * DAY)
+#define MEGA	  1048576.0
+#define COUNT_MAX 1e9
+#define POINTS	  0, 1000
+
+#define MEMBER(member)	     offsetof(struct settings, member)
+#define TEXT(member)	     SETTING_STRING, MEMBER(member)
+#define TEXTS(member)	     SETTING_STRINGS, MEMBER(member)
+#define TRUTH(member)	     SETTING_BOOL, MEMBER(member)
+#define NUMBER(member)	     SETTING_NUMBER, MEMBER(member)
+#define REAL(member)	     SETTING_REAL, MEMBER(member)
+#define SECONDS(member)	     SETTING_DURATION, MEMBER(member)
+#define MILLISECONDS(member) SETTING_MILLISECONDS, MEMBER(member)
+#define SIZE(member)	     SETTING_SIZE, MEMBER(member)
+#define OCTAL(member)	     SETTING_OCTAL, MEMBER(member)
+#define CHOICE(member)	     SETTING_CHOICE, MEMBER(member)
+
+#define RUN "/run/milter-defer/milter-defer"
+#define FACILITIES                                                             \
+	"mail daemon user local0 local1 local2 local3 local4 local5 local6 "   \
+	"local7"
+#define SPAM_MARKS "X-Spam-Flag: YES*\nX-Spam-Status: Yes*\nX-Spam: Yes*"
+
+/* Sorted as milter-defer.conf(5) and the sample file present them.  The points
+ * and the prior are those of reputation.h; a test compares them. */
+const struct setting setting_table[] = {
+    /* clang-format off */
+    {"", "socket", TEXT(socket), "unix:" RUN ".sock", 0, 0, NULL, check_socket},
+    {"", "socket_mode", OCTAL(socket_mode), "0660", 0, 0777, NULL, NULL},
+    {"", "socket_group", TEXT(socket_group), "", 0, 0, NULL, NULL},
+    {"", "user", TEXT(user), "milter-defer", 0, 0, NULL, NULL},
+    {"", "pid_file", TEXT(pid_file), RUN ".pid", 0, 0, NULL, check_path},
+    {"", "log", CHOICE(log), "syslog", 0, 0, "syslog stderr", NULL},
+    {"", "log_facility", TEXT(log_facility), "mail", 0, 0, FACILITIES, NULL},
+    {"", "log_accepted", TRUTH(log_accepted), "true", 0, 0, NULL, NULL},
+    {"", "server_name", TEXT(server_name), "", 0, 0, NULL, check_host},
+    {"", "link", TEXT(link), "", 0, 0, NULL, check_link},
+    {"", "observe", TRUTH(observe), "false", 0, 0, NULL, NULL},
+    {"", "secret_file", TEXT(secret_file), "", 0, 0, NULL, check_path},
+
+    {"", "identity", CHOICE(identity), "pool", 0, 0, "pool network address",
+	NULL},
+    {"", "network_ipv4", NUMBER(network_ipv4), "24", 8, 32, NULL, NULL},
+    {"", "network_ipv6", NUMBER(network_ipv6), "64", 16, 128, NULL, NULL},
+    {"", "delay", SECONDS(delay), "5m", 0, 7 * DAY, NULL, NULL},
+    {"", "retry_window", SECONDS(retry_window), "25h", MINUTE, 30 * DAY, NULL,
+	NULL},
+    {"", "keep", SECONDS(keep), "36d", HOUR, YEAR, NULL, NULL},
+    {"", "known_after", NUMBER(known_after), "3", 0, COUNT_MAX, NULL, NULL},
+    {"", "delay_cap", SECONDS(delay_cap), "4h", 0, 7 * DAY, NULL, NULL},
+    {"", "hide_wait_below", REAL(hide_wait_below), "-30", -100, 100, NULL,
+	NULL},
+
+    {"redis", "servers", TEXTS(redis.servers), "", 0, 0, NULL, check_redis},
+    {"redis", "mode", CHOICE(redis.mode), "single", 0, 0,
+	"single sentinel cluster", NULL},
+    {"redis", "master_name", TEXT(redis.master_name), "mymaster", 0, 0, NULL,
+	NULL},
+    {"redis", "user", TEXT(redis.user), "", 0, 0, NULL, NULL},
+    {"redis", "password_file", TEXT(redis.password_file), "", 0, 0, NULL,
+	check_path},
+    {"redis", "sentinel_password_file", TEXT(redis.sentinel_password_file), "",
+	0, 0, NULL, check_path},
+    {"redis", "database", NUMBER(redis.database), "0", 0, 16383, NULL, NULL},
+    {"redis", "tls", TRUTH(redis.tls), "false", 0, 0, NULL, NULL},
+    {"redis", "tls_ca_file", TEXT(redis.tls_ca_file), "", 0, 0, NULL,
+	check_path},
+    {"redis", "tls_cert_file", TEXT(redis.tls_cert_file), "", 0, 0, NULL,
+	check_path},
+    {"redis", "tls_key_file", TEXT(redis.tls_key_file), "", 0, 0, NULL,
+	check_path},
+    {"redis", "tls_name", TEXT(redis.tls_name), "", 0, 0, NULL, check_host},
+    {"redis", "prefix", TEXT(redis.prefix), "mdefer:1:", 0, 0, NULL,
+	check_prefix},
+    {"redis", "deadline", MILLISECONDS(redis.deadline_ms), "200ms", 10, 10000,
+	NULL, NULL},
+    {"redis", "connect_timeout", MILLISECONDS(redis.connect_ms), "1s", 10,
+	60000, NULL, NULL},
+
+    {"store", "memory", SIZE(store.memory_max), "64M", MEGA, 1048576 * MEGA,
+	NULL, NULL},
+    {"store", "network_cap", NUMBER(store.network_cap), "256", 16, 10000, NULL,
+	NULL},
+    {"store", "file", TEXT(store.file), "", 0, 0, NULL, check_path},
+    {"store", "save_every", SECONDS(store.save_every), "5m", 1, DAY, NULL,
+	NULL},
+    {"store", "remember_good", SECONDS(store.remember_good), "1d", 0, 36 * DAY,
+	NULL, NULL},
+
+    {"load", "load_average", REAL(load.average), "0", 0, 1000, NULL, NULL},
+    {"load", "pressure_cpu", REAL(load.pressure_cpu), "0.8", 0, 1, NULL, NULL},
+    {"load", "pressure_io", REAL(load.pressure_io), "0.9", 0, 1, NULL, NULL},
+    {"load", "pressure_memory", REAL(load.pressure_memory), "0.3", 0, 1, NULL,
+	NULL},
+    {"load", "sessions", NUMBER(load.sessions), "0", 0, COUNT_MAX, NULL, NULL},
+    {"load", "queue_directory", TEXT(load.queue_directory), "", 0, 0, NULL,
+	check_path},
+    {"load", "queue_messages", NUMBER(load.queue_messages), "20000", 1,
+	COUNT_MAX, NULL, NULL},
+    {"load", "disk_directory", TEXT(load.disk_directory), "", 0, 0, NULL,
+	check_path},
+    {"load", "disk_free", REAL(load.disk_free), "0.05", 0, 1, NULL, NULL},
+    {"load", "figure_file", TEXT(load.figure_file), "", 0, 0, NULL, check_path},
+    {"load", "figure_age", SECONDS(load.figure_age), "60s", 1, DAY, NULL, NULL},
+    {"load", "farm", CHOICE(load.farm), "mean", 0, 0, "mean max own", NULL},
+    {"load", "hysteresis", REAL(load.hysteresis), "0.1", 0, 1, NULL, NULL},
+    {"load", "dwell", SECONDS(load.dwell), "30s", 0, DAY, NULL, NULL},
+    {"load", "silent_after", SECONDS(load.silent_after), "10s", 2, HOUR, NULL,
+	NULL},
+
+    {"reputation", "half_life", SECONDS(reputation.half_life), "7d", MINUTE,
+	YEAR, NULL, NULL},
+    {"reputation", "prior", REAL(reputation.prior), "50", 1, 100000, NULL,
+	NULL},
+    {"reputation", "greylist_passed", REAL(reputation.greylist_passed), "5",
+	POINTS, NULL, NULL},
+    {"reputation", "accepted", REAL(reputation.accepted), "1", POINTS, NULL,
+	NULL},
+    {"reputation", "ham", REAL(reputation.ham), "2", POINTS, NULL, NULL},
+    {"reputation", "abandoned", REAL(reputation.abandoned), "2", POINTS, NULL,
+	NULL},
+    {"reputation", "refused_recipient", REAL(reputation.refused_recipient), "5",
+	POINTS, NULL, NULL},
+    {"reputation", "unknown_command", REAL(reputation.unknown_command), "5",
+	POINTS, NULL, NULL},
+    {"reputation", "malformed_helo", REAL(reputation.malformed_helo), "5",
+	POINTS, NULL, NULL},
+    {"reputation", "hammering", REAL(reputation.hammering), "1", POINTS, NULL,
+	NULL},
+    {"reputation", "spam", REAL(reputation.spam), "10", POINTS, NULL, NULL},
+    {"reputation", "report_ham", REAL(reputation.report_ham), "10", POINTS,
+	NULL, NULL},
+    {"reputation", "report_spam", REAL(reputation.report_spam), "10", POINTS,
+	NULL, NULL},
+    {"reputation", "report_trap", REAL(reputation.report_trap), "20", POINTS,
+	NULL, NULL},
+    {"reputation", "message_cap", REAL(reputation.message_cap), "30", POINTS,
+	NULL, NULL},
+    {"reputation", "spam_headers", TEXTS(reputation.spam_headers), SPAM_MARKS,
+	0, 0, NULL, check_header},
+    {"reputation", "ham_headers", TEXTS(reputation.ham_headers), "", 0, 0,
+	NULL, check_header},
+    {"reputation", "reports_file", TEXT(reputation.reports_file), "", 0, 0,
+	NULL, check_path},
+    /* clang-format on */
+};
+
+const size_t setting_count = sizeof setting_table / sizeof setting_table[0];

@@ -1,0 +1,111 @@
+#include "daemon/open_store.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "store/memory/store_memory.h"
+#include "store/redis/store_redis.h"
+#include "store/triplet.h"
+
+#define HOST_SIZE 256
+
+/* The name of this server among those that share the store. */
+static void
+name_host(const struct settings *settings, char host_r[HOST_SIZE])
+{
+	if (settings->server_name[0] != '\0')
+		(void)snprintf(host_r, HOST_SIZE, "%s", settings->server_name);
+	else if (gethostname(host_r, HOST_SIZE) != 0)
+		(void)snprintf(host_r, HOST_SIZE, "localhost");
+	host_r[HOST_SIZE - 1] = '\0';
+}
+
+static struct store_terms
+terms_of(const struct settings *settings, const char *host)
+{
+	return (struct store_terms){
+	    .host = host,
+	    .half_life = settings->reputation.half_life,
+	    .pending_life = settings->retry_window,
+	    .worthy_life = settings->keep,
+	    .abandoned_after = settings->retry_window,
+	    .abandoned_points = settings->reputation.abandoned,
+	    .network_cap = (size_t)settings->store.network_cap,
+	    .memory_max = (size_t)settings->store.memory_max,
+	};
+}
+
+static void
+log_report(void *arg, bool bad, const char *text)
+{
+	(void)arg;
+	if (bad)
+		log_warning("%s", text);
+	else
+		log_info("%s", text);
+}
+
+static struct store *
+open_memory(const struct settings *settings, const struct store_terms *terms,
+    const unsigned char *key, int64_t now)
+{
+	const struct store_memory_config config = {
+	    .terms = *terms,
+	    .key = key,
+	    .file = settings->store.file,
+	    .save_every = settings->store.save_every,
+	    .report = log_report,
+	};
+
+	return store_memory_open(&config, now);
+}
+
+static struct store *
+open_redis(const struct settings *settings, const struct store_terms *terms,
+    const unsigned char *key, char *why_r, size_t size)
+{
+	const struct store_redis_config config = {
+	    .settings = settings,
+	    .terms = *terms,
+	    .key = key,
+	    .report = log_report,
+	};
+
+	return store_redis_open(&config, why_r, size);
+}
+
+static bool
+names_redis(const struct settings *settings)
+{
+	return settings->redis.servers != NULL &&
+	    settings->redis.servers[0] != NULL;
+}
+
+struct store *
+open_store(
+    const struct settings *settings, int64_t now, char *why_r, size_t size)
+{
+	char host[HOST_SIZE];
+	unsigned char secret[TRIPLET_KEY];
+	const unsigned char *key = NULL;
+	struct store_terms terms;
+	struct store *store;
+
+	if (settings->secret_file[0] != '\0') {
+		if (!triplet_key_read(
+			settings->secret_file, secret, why_r, size))
+			return NULL;
+		key = secret;
+	}
+	name_host(settings, host);
+	terms = terms_of(settings, host);
+	(void)snprintf(why_r, size, "out of memory for the store");
+	store = names_redis(settings)
+	    ? open_redis(settings, &terms, key, why_r, size)
+	    : open_memory(settings, &terms, key, now);
+	secret_wipe(secret, sizeof secret);
+	return store;
+}

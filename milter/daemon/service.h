@@ -1,0 +1,36 @@
+/* service -- the running daemon: its parts, opened and closed in their order.
+ *
+ * Used by main alone, from one thread. */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <stdbool.h>
+
+#include "policy/policy.h"
+
+struct service;
+
+/* Take the pid file and the milter socket, drop privileges, open the store and
+ * start what runs in the background.  Takes over `policy`.  NULL: something
+ * failed, `why_r` tells what, and nothing is left. */
+struct service *service_open(struct policy *policy, char *why_r, size_t size);
+
+/* Serve mail.  `ended` is called from another thread if libmilter ends on a
+ * fault.  False: no thread could be had. */
+bool service_start(struct service *service, void (*ended)(void));
+
+/* Put the configuration `file` in force; if it is bad, log what is wrong and
+ * go on with the old one. */
+void service_reload(struct service *service, const char *file);
+
+/* Stop at once: answer what is being asked, save, remove what was made.  Once it
+ * was started the process must then end with process_leave(). */
+void service_close(struct service **service);
+
+/* Read a configuration file and log what is wrong with it.  NULL: it is bad. */
+struct policy *service_load(const char *file);
+
+/* A conf_say that logs; `arg` is not used. */
+void service_log_finding(void *arg, bool error, const char *text);
+
+#endif

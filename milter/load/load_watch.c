@@ -1,0 +1,216 @@
+#include "load/load_watch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "load/load_sample.h"
+#include "policy/load.h"
+
+#define HOSTS_MAX   1000
+#define LATCHES_MAX (2 * THRESHOLDS_MAX)
+
+/* A latch outlives the policy that asked for it, so that a reload under load
+ * does not open the gates. */
+struct named_latch {
+	double threshold;
+	struct load_latch latch;
+};
+
+struct load_watch {
+	pthread_mutex_t mutex; /* guards what load_watch_read() reads */
+	struct named_latch latches[LATCHES_MAX];
+	size_t latch_count;
+	double load;
+	/* the rest belongs to the background thread */
+	struct load_sample sample;
+	struct load_report reports[HOSTS_MAX];
+	size_t nonsense; /* hosts that reported nonsense the last time */
+};
+
+struct load_watch *
+load_watch_open(void)
+{
+	struct load_watch *busy = calloc(1, sizeof *busy);
+
+	if (busy != NULL && pthread_mutex_init(&busy->mutex, NULL) != 0) {
+		free(busy);
+		return NULL;
+	}
+	return busy;
+}
+
+void
+load_watch_close(struct load_watch **busy)
+{
+	if (*busy == NULL)
+		return;
+	pthread_mutex_destroy(&(*busy)->mutex);
+	free(*busy);
+	*busy = NULL;
+}
+
+static const char *
+set_or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static void
+fill_sources(const struct settings *settings, struct load_sources *sources_r)
+{
+	memset(sources_r, 0, sizeof *sources_r);
+	sources_r->capacity[LOAD_CPU] = settings->load.average;
+	sources_r->capacity[LOAD_CPU_PRESSURE] = settings->load.pressure_cpu;
+	sources_r->capacity[LOAD_IO_PRESSURE] = settings->load.pressure_io;
+	sources_r->capacity[LOAD_MEMORY_PRESSURE] =
+	    settings->load.pressure_memory;
+	sources_r->capacity[LOAD_SESSIONS] = (double)settings->load.sessions;
+	sources_r->capacity[LOAD_QUEUE] = (double)settings->load.queue_messages;
+	sources_r->capacity[LOAD_SPACE] = settings->load.disk_free;
+	sources_r->capacity[LOAD_INODES] = settings->load.disk_free;
+	sources_r->capacity[LOAD_FIGURE] = 1.0;
+	sources_r->queue_dir = set_or_null(settings->load.queue_directory);
+	sources_r->space_dir = set_or_null(settings->load.disk_directory);
+	sources_r->figure_file = set_or_null(settings->load.figure_file);
+	sources_r->figure_max_age = settings->load.figure_age;
+}
+
+static void
+report_faults(const struct load_sample *sample)
+{
+	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
+		if (!sample->fault_changed[i])
+			continue;
+		if (sample->faults[i] == 0)
+			log_info("load source %s: can be read again",
+			    load_source_name((enum load_source)i));
+		else
+			log_warning("load source %s is ignored: %s",
+			    load_source_name((enum load_source)i),
+			    load_fault_text(sample->faults[i]));
+	}
+}
+
+static void
+report_nonsense(struct load_watch *busy, size_t nonsense)
+{
+	if (nonsense > 0 && busy->nonsense == 0)
+		log_warning("load: %zu host(s) publish a load that is not a "
+			    "number from 0 to 100; they do not count",
+		    nonsense);
+	else if (nonsense == 0 && busy->nonsense > 0)
+		log_info("load: all hosts publish numbers again");
+	busy->nonsense = nonsense;
+}
+
+/* What the farm says, after telling it our own figure. */
+static double
+combine(struct load_watch *busy, const struct policy *policy,
+    struct store *store, int64_t now)
+{
+	static const enum load_mode modes[] = {[FARM_MEAN] = LOAD_MEAN,
+	    [FARM_MAX] = LOAD_MOST,
+	    [FARM_OWN] = LOAD_OWN};
+	struct load_report own = {now, busy->sample.load};
+	struct load_view view;
+	size_t count = 0;
+
+	if (store_exchange_load(store, &own, busy->reports, HOSTS_MAX, &now,
+		&count) != STORE_OK)
+		count = 0;
+	view = load_view_of(
+	    busy->reports, count, now, policy->settings.load.silent_after);
+	report_nonsense(busy, view.nonsense);
+	return load_combine(
+	    modes[policy->settings.load.farm], busy->sample.load, &view);
+}
+
+static struct load_latch *
+latch_of(struct load_watch *busy, double threshold)
+{
+	for (size_t i = 0; i < busy->latch_count; i++)
+		if (busy->latches[i].threshold == threshold)
+			return &busy->latches[i].latch;
+	return NULL;
+}
+
+static void
+drop_unused(struct load_watch *busy, const struct policy *policy)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < busy->latch_count; i++)
+		for (size_t j = 0; j < policy->threshold_count; j++)
+			if (busy->latches[i].threshold ==
+			    policy->thresholds[j]) {
+				busy->latches[kept++] = busy->latches[i];
+				break;
+			}
+	busy->latch_count = kept;
+}
+
+static void
+add_missing(struct load_watch *busy, const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->threshold_count; i++)
+		if (latch_of(busy, policy->thresholds[i]) == NULL) {
+			struct named_latch fresh = {
+			    .threshold = policy->thresholds[i]};
+
+			busy->latches[busy->latch_count++] = fresh;
+		}
+}
+
+static void
+step_latch(const struct policy *policy, struct named_latch *named, double load,
+    int64_t now)
+{
+	struct load_latch_terms terms = {named->threshold,
+	    policy->settings.load.hysteresis, policy->settings.load.dwell};
+	bool before = named->latch.crossed;
+	bool after = load_latch_step(&terms, &named->latch, load, now);
+
+	if (after && !before)
+		log_info("load %.2f: above %.2f from now on", load,
+		    named->threshold);
+	else if (before && !after)
+		log_info("load %.2f: below %.2f again", load, named->threshold);
+}
+
+void
+load_watch_step(struct load_watch *busy, const struct policy *policy,
+    struct store *store, int64_t sessions, int64_t now)
+{
+	struct load_sources sources;
+	double load;
+
+	fill_sources(&policy->settings, &sources);
+	load_sample_take(&sources, sessions, now, &busy->sample);
+	report_faults(&busy->sample);
+	load = combine(busy, policy, store, now);
+
+	pthread_mutex_lock(&busy->mutex);
+	busy->load = load;
+	drop_unused(busy, policy);
+	add_missing(busy, policy);
+	for (size_t i = 0; i < busy->latch_count; i++)
+		step_latch(policy, &busy->latches[i], load, now);
+	pthread_mutex_unlock(&busy->mutex);
+}
+
+void
+load_watch_read(struct load_watch *busy, const struct policy *policy,
+    bool *crossed_r, double *load_r)
+{
+	pthread_mutex_lock(&busy->mutex);
+	for (size_t i = 0; i < policy->threshold_count; i++) {
+		const struct load_latch *latch =
+		    latch_of(busy, policy->thresholds[i]);
+
+		crossed_r[i] = latch != NULL && latch->crossed;
+	}
+	*load_r = busy->load;
+	pthread_mutex_unlock(&busy->mutex);
+}

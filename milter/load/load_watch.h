@@ -1,0 +1,27 @@
+/* busy -- which load thresholds are crossed at this moment?
+ *
+ * One background thread steps it once a second: it samples this host, trades
+ * figures with the other hosts through the store, and latches the thresholds
+ * of the policy.  Sessions only read, so a decision costs no trip. */
+#ifndef LOAD_WATCH_H
+#define LOAD_WATCH_H
+
+#include "policy/policy.h"
+#include "store/store.h"
+
+struct load_watch;
+
+/* NULL: out of memory. */
+struct load_watch *load_watch_open(void);
+void load_watch_close(struct load_watch **busy);
+
+/* Sample, publish, read and latch.  `sessions` are those open on this host.
+ * May wait for the store; without it the own load still counts. */
+void load_watch_step(struct load_watch *busy, const struct policy *policy,
+    struct store *store, int64_t sessions, int64_t now);
+
+/* Fill one answer for each threshold of the policy, and the load itself. */
+void load_watch_read(struct load_watch *busy, const struct policy *policy,
+    bool *crossed_r, double *load_r);
+
+#endif

@@ -1,0 +1,70 @@
+/* hostname -- what the spelling of a host name gives away.  Pure.
+ *
+ * An MTA gives a client without a verified name as "[192.0.2.1]"; that is no
+ * name, and all questions below answer accordingly. */
+#ifndef HOSTNAME_H
+#define HOSTNAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mail/netaddr.h"
+
+#define HOSTNAME_SIZE 256 /* RFC 1035 2.3.4 allows 255 octets */
+
+struct psl_ctx_st; /* psl_ctx_t of libpsl */
+
+/* Lower-case `in` (ASCII) and drop one trailing dot.  False, with "" in
+ * `out_r`, for NULL, for a text without anything before the dot and for one
+ * that does not fit into `size`, which is at least 1.  Globs are to be matched
+ * against the result only. */
+bool hostname_clean(const char *in, char *out_r, size_t size);
+
+/* Labels of 1 to 63 letters, digits, hyphens and underscores, not starting or
+ * ending in a hyphen, at most 253 octets in all, the last label not all digits
+ * (RFC 1123 2.1).  The underscore is illegal, but Windows hosts of honest
+ * owners have it and Postfix lets it pass as well.  No trailing dot. */
+bool hostname_is_valid(const char *name);
+
+/* The organisational domain (google.com for mail-1.google.com) by the public
+ * suffix list, its private part included, so that the customers of a cloud are
+ * not taken for one organisation.  The caller makes `psl` once and keeps it;
+ * threads may share it.  False if there is none: no valid name, a name without
+ * a dot, an IP address, a public suffix itself, or `psl` is NULL. */
+bool hostname_organisation(
+    const char *name, const struct psl_ctx_st *psl, char org_r[HOSTNAME_SIZE]);
+
+/* Whether a verified name looks made up by a provider for a customer's line
+ * rather than chosen for a mail server.  Either of these makes it so:
+ *
+ * - The client's address is spelled out: three neighbouring octets of IPv4 in
+ *   decimal, forward or backward, with '.', '-', '_' or 'x' between them; all
+ *   four zero-padded without a separator or as 8 hex digits, forward or
+ *   backward; for IPv6 the low 16 nibbles, forward or backward, with or without
+ *   separators, or the address at the end of a label with '-' for ':'.  (Two
+ *   octets are not enough: a8-31.smtp-out.amazonses.com is a mail server's.)
+ * - One of its words before `organisation` is a provider's word such as dyn,
+ *   dsl, dhcp, pool, ppp, cable or cust.  A word is a whole run of letters:
+ *   "dsl12" has the word dsl, "dynamics" is not dynamic.  "static" is none:
+ *   a fixed line is where honest small servers live.  A name whose first word
+ *   is a mail server's (mail, mx, smtp, ...) was chosen by somebody; for it the
+ *   words do not count, the address still does.
+ *
+ * `organisation` is what hostname_organisation found, NULL if nothing: then the
+ * last two labels are taken for it.  With `addr` NULL only words count. */
+bool hostname_is_generic(
+    const char *name, const struct netaddr *addr, const char *organisation);
+
+/* Whether the argument of HELO breaks RFC 5321 4.1.1.1: neither a valid name
+ * (as above; one trailing dot is forgiven) nor an address literal, which is
+ * [192.0.2.1] or [IPv6:2001:db8::1].  So NULL, "", a bare IP address and an
+ * IPv6 literal without its tag are malformed.  A name without a dot is not:
+ * many an honest Exchange server has one. */
+bool hostname_is_malformed_helo(const char *helo);
+
+/* Whether a client introduces itself with our name, or with our address with or
+ * without brackets.  Either of ours may be NULL. */
+bool hostname_helo_is_ours(
+    const char *helo, const char *our_name, const struct netaddr *our_addr);
+
+#endif

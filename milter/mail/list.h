@@ -1,0 +1,53 @@
+/* list -- a set of networks, mail addresses and domains to look things up in.
+ *
+ * Fill it, seal it, then only ask: a sealed list never changes, so threads may
+ * share it without a lock. */
+#ifndef LIST_H
+#define LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mail/netaddr.h"
+
+struct list;
+
+/* An empty list, or NULL if memory ran out.  The caller frees it. */
+struct list *list_new(void);
+
+/* Free `*list` and clear the pointer; NULL in it is fine. */
+void list_free(struct list **list);
+
+/* Add one entry:
+ *
+ * - an address or a network, as network_parse reads it: 192.0.2.0/24, [::1];
+ * - a mail address: bob@example.org, <bob@example.org>;
+ * - a domain, which stands for itself and all below it: example.org,
+ *   .example.org, @example.org.
+ *
+ * Upper and lower case (ASCII) are the same throughout.  False if it is none of
+ * these or the list is sealed; `*why_r` then tells the reason in plain words
+ * and is good until the next call with this list.  False too if memory ran out;
+ * list_seal tells that again, so that a loop over many entries need not look. */
+bool list_add(struct list *list, const char *text, const char **why_r);
+
+/* Make the list ready for questions.  False if memory ran out in any list_add
+ * before, so that the list is incomplete; it can be asked all the same. */
+bool list_seal(struct list *list);
+
+/* The number of entries that were added, repeated ones included. */
+size_t list_count(const struct list *list);
+
+/* All questions take a sealed list, or NULL for an empty one, and cost a binary
+ * search, or one for each label of a domain. */
+
+bool list_has_client(const struct list *list, const struct netaddr *addr);
+
+/* Whether an envelope address, as mailaddr_parse reads it, is listed itself or
+ * its domain is.  Never for the null sender. */
+bool list_has_address(const struct list *list, const char *address);
+
+/* Whether a domain or host name, or a domain above it, is listed. */
+bool list_has_domain(const struct list *list, const char *name);
+
+#endif

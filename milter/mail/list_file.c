@@ -1,0 +1,187 @@
+#include "mail/list_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = 1024 };
+
+/* One line of the file, without its end. */
+struct line {
+	char text[LINE_SIZE];
+	unsigned number;
+	bool too_long;
+	bool has_nul;
+};
+
+static struct list_file_identity
+identity_of(const struct stat *st)
+{
+	struct list_file_identity identity = {
+	    .device = st->st_dev,
+	    .inode = st->st_ino,
+	    .size = st->st_size,
+	    .modified_sec = st->st_mtim.tv_sec,
+	    .modified_nsec = st->st_mtim.tv_nsec,
+	};
+
+	return identity;
+}
+
+bool
+list_file_identify(const char *path, struct list_file_identity *identity_r)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return false;
+	*identity_r = identity_of(&st);
+	return true;
+}
+
+bool
+list_file_is_same(
+    const struct list_file_identity *a, const struct list_file_identity *b)
+{
+	return a->device == b->device && a->inode == b->inode &&
+	    a->size == b->size && a->modified_sec == b->modified_sec &&
+	    a->modified_nsec == b->modified_nsec;
+}
+
+/* Read the next line; false at the end of the file.  Octet by octet, because
+ * fgets hides NUL octets and getline would let a file without line ends take
+ * all memory. */
+static bool
+read_line(FILE *file, struct line *line)
+{
+	size_t length = 0;
+	int c = getc_unlocked(file);
+
+	if (c == EOF)
+		return false;
+	line->number++;
+	line->too_long = line->has_nul = false;
+	for (; c != EOF && c != '\n'; c = getc_unlocked(file)) {
+		line->has_nul = line->has_nul || c == '\0';
+		if (length + 1 < sizeof(line->text))
+			line->text[length++] = (char)c;
+		else
+			line->too_long = true;
+	}
+	line->text[length] = '\0';
+	return true;
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* Cut comment and blanks away; returns where the entry starts in `text`. */
+static char *
+find_entry(char *text)
+{
+	char *end;
+
+	while (is_blank(*text))
+		text++;
+	for (end = text; *end != '\0'; end++) {
+		if (*end == '#' && (end == text || is_blank(end[-1])))
+			break;
+	}
+	while (end > text && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	return text;
+}
+
+/* Add the entry of one line; returns what is wrong with it, or NULL. */
+static const char *
+add_line(struct list *list, struct line *line)
+{
+	const char *why = NULL;
+	char *entry = find_entry(line->text);
+
+	if (line->has_nul)
+		return "a NUL octet: this is not a text file";
+	if (line->too_long && *entry != '\0')
+		return "too long";
+	if (*entry != '\0')
+		list_add(list, entry, &why);
+	return why;
+}
+
+static enum list_file_answer
+read_list(FILE *file, const char *path, list_file_complain *complain,
+    void *context, struct list *list)
+{
+	struct line line = {.number = 0};
+	const char *why;
+
+	while (read_line(file, &line)) {
+		why = add_line(list, &line);
+		if (why != NULL && complain != NULL)
+			complain(context, path, line.number, why);
+	}
+	if (ferror(file))
+		return LIST_FILE_UNREADABLE;
+	return list_seal(list) ? LIST_FILE_LOADED : LIST_FILE_NO_MEMORY;
+}
+
+/* Not blocking, so that a FIFO put in the file's place holds nobody up. */
+static FILE *
+open_regular(const char *path, struct list_file_identity *identity_r)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	FILE *file = NULL;
+	int error;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0) {
+		*identity_r = identity_of(&st);
+		errno = EINVAL;
+		if (S_ISREG(st.st_mode))
+			file = fdopen(fd, "r");
+	}
+	if (file == NULL) {
+		error = errno;
+		close(fd);
+		errno = error;
+	}
+	return file;
+}
+
+enum list_file_answer
+list_file_load(const char *path, list_file_complain *complain, void *context,
+    struct list **list_r, struct list_file_identity *identity_r)
+{
+	struct list_file_identity identity;
+	enum list_file_answer answer;
+	FILE *file = open_regular(path, &identity);
+	struct list *list;
+	int error;
+
+	if (file == NULL)
+		return errno == ENOENT ? LIST_FILE_MISSING
+				       : LIST_FILE_UNREADABLE;
+	list = list_new();
+	answer = LIST_FILE_NO_MEMORY;
+	if (list != NULL)
+		answer = read_list(file, path, complain, context, list);
+	error = errno;
+	fclose(file);
+	if (answer == LIST_FILE_LOADED) {
+		*list_r = list;
+		*identity_r = identity;
+	} else {
+		list_free(&list);
+	}
+	errno = error;
+	return answer;
+}

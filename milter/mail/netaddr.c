@@ -1,0 +1,267 @@
+#include "mail/netaddr.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/ascii.h"
+
+enum { MAPPED_BITS = 96 };
+
+static const unsigned char mapped_prefix[MAPPED_BITS / 8] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static void
+set_ipv4(struct netaddr *addr, const unsigned char octets[4])
+{
+	memset(addr, 0, sizeof(*addr));
+	memcpy(addr->octets, octets, 4);
+	addr->length = 4;
+}
+
+static void
+set_ipv6(struct netaddr *addr, const unsigned char octets[16])
+{
+	if (memcmp(octets, mapped_prefix, sizeof(mapped_prefix)) == 0) {
+		set_ipv4(addr, octets + sizeof(mapped_prefix));
+		return;
+	}
+	memcpy(addr->octets, octets, 16);
+	addr->length = 16;
+}
+
+/* Copy what stands between the brackets, if there are any. */
+static bool
+take_off_brackets(const char *text, char *bare_r, size_t size)
+{
+	size_t length = strlen(text);
+
+	if (text[0] == '[') {
+		if (text[length - 1] != ']')
+			return false;
+		text++;
+		length -= 2;
+	}
+	if (length >= size)
+		return false;
+	memcpy(bare_r, text, length);
+	bare_r[length] = '\0';
+	return true;
+}
+
+bool
+netaddr_parse(const char *text, struct netaddr *addr_r)
+{
+	static const char tag[] = "IPv6:";
+	char bare[sizeof(tag) + NETADDR_TEXT_SIZE];
+	unsigned char octets[16];
+	const char *ipv6 = bare;
+
+	if (text == NULL || !take_off_brackets(text, bare, sizeof(bare)))
+		return false;
+	if (inet_pton(AF_INET, bare, octets) == 1) {
+		set_ipv4(addr_r, octets);
+		return true;
+	}
+	if (ascii_has_prefix(bare, tag))
+		ipv6 += strlen(tag);
+	if (inet_pton(AF_INET6, ipv6, octets) != 1)
+		return false;
+	set_ipv6(addr_r, octets);
+	return true;
+}
+
+/* Copied rather than cast: a sockaddr may come from anywhere, aligned or not. */
+bool
+netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r)
+{
+	unsigned char octets[16];
+
+	if (sa == NULL)
+		return false;
+	if (sa->sa_family == AF_INET) {
+		struct sockaddr_in in;
+
+		memcpy(&in, sa, sizeof(in));
+		memcpy(octets, &in.sin_addr, 4);
+		set_ipv4(addr_r, octets);
+		return true;
+	}
+	if (sa->sa_family == AF_INET6) {
+		struct sockaddr_in6 in6;
+
+		memcpy(&in6, sa, sizeof(in6));
+		memcpy(octets, &in6.sin6_addr, 16);
+		set_ipv6(addr_r, octets);
+		return true;
+	}
+	return false;
+}
+
+void
+netaddr_format(const struct netaddr *addr, char text_r[NETADDR_TEXT_SIZE])
+{
+	int family = addr->length == 4 ? AF_INET : AF_INET6;
+
+	if (inet_ntop(family, addr->octets, text_r, NETADDR_TEXT_SIZE) == NULL)
+		text_r[0] = '\0';
+}
+
+bool
+netaddr_equal(const struct netaddr *a, const struct netaddr *b)
+{
+	return a->length == b->length &&
+	    memcmp(a->octets, b->octets, a->length) == 0;
+}
+
+unsigned char
+netaddr_host_bucket(const struct netaddr *addr)
+{
+	uint32_t mix = 2166136261u; /* FNV-1a, folded to one octet */
+
+	if (addr->length == 4)
+		return addr->octets[3];
+	for (size_t i = 8; i < 16; i++)
+		mix = (mix ^ addr->octets[i]) * 16777619u;
+	mix ^= mix >> 16;
+	mix ^= mix >> 8;
+	return (unsigned char)(mix & 0xff);
+}
+
+/* The bits of the octet `index` that a prefix of `bits` covers. */
+static unsigned char
+octet_mask(size_t index, unsigned bits)
+{
+	size_t before = index * 8;
+
+	if (bits <= before)
+		return 0;
+	if (bits >= before + 8)
+		return 0xff;
+	return (unsigned char)(0xff00 >> (bits - before) & 0xff);
+}
+
+struct network
+network_of(const struct netaddr *addr, unsigned bits)
+{
+	unsigned most = addr->length * 8u;
+	struct network net = {.base = *addr};
+
+	net.bits = (unsigned char)(bits < most ? bits : most);
+	for (size_t i = 0; i < addr->length; i++)
+		net.base.octets[i] &= octet_mask(i, net.bits);
+	return net;
+}
+
+/* A prefix length: digits alone, no leading zero, at most 128. */
+static bool
+parse_bits(const char *text, unsigned *bits_r)
+{
+	unsigned bits = 0;
+
+	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return false;
+	for (; *text != '\0'; text++) {
+		if (!ascii_is_digit(*text))
+			return false;
+		bits = bits * 10 + (unsigned)(*text - '0');
+		if (bits > 128)
+			return false;
+	}
+	*bits_r = bits;
+	return true;
+}
+
+/* Read the number behind the slash and make it count within `addr`'s own
+ * family: behind a folded address it was meant to count from the start of the
+ * IPv6 address that was written. */
+static bool
+parse_prefix(const char *prefix, const struct netaddr *addr, bool folded,
+    unsigned *bits_r, char why_r[NETWORK_WHY_SIZE])
+{
+	unsigned least = folded ? MAPPED_BITS : 0;
+	unsigned most = least + addr->length * 8u;
+	unsigned bits;
+
+	if (!parse_bits(prefix, &bits)) {
+		snprintf(why_r, NETWORK_WHY_SIZE,
+		    "what follows the / is not a number from %u to %u", least,
+		    most);
+		return false;
+	}
+	if (bits < least || bits > most) {
+		snprintf(why_r, NETWORK_WHY_SIZE,
+		    "/%u does not fit this address, /%u to /%u would", bits,
+		    least, most);
+		return false;
+	}
+	*bits_r = bits - least;
+	return true;
+}
+
+/* Read the address before the slash, which is `length` octets long. */
+static bool
+parse_host(const char *text, size_t length, struct netaddr *addr_r)
+{
+	char host[NETWORK_TEXT_SIZE + 8]; /* room for brackets and tag */
+
+	if (length >= sizeof(host))
+		return false;
+	memcpy(host, text, length);
+	host[length] = '\0';
+	return netaddr_parse(host, addr_r);
+}
+
+bool
+network_parse(
+    const char *text, struct network *net_r, char why_r[NETWORK_WHY_SIZE])
+{
+	size_t length = text == NULL ? 0 : strcspn(text, "/");
+	char right[NETWORK_TEXT_SIZE];
+	struct netaddr addr;
+	struct network net;
+	unsigned bits;
+	bool folded;
+
+	if (length == 0 || !parse_host(text, length, &addr)) {
+		snprintf(why_r, NETWORK_WHY_SIZE, "not an IP address");
+		return false;
+	}
+	bits = addr.length * 8u;
+	folded = addr.length == 4 && memchr(text, ':', length) != NULL;
+	if (text[length] == '/' &&
+	    !parse_prefix(text + length + 1, &addr, folded, &bits, why_r))
+		return false;
+	net = network_of(&addr, bits);
+	if (!netaddr_equal(&net.base, &addr)) {
+		network_format(&net, right);
+		snprintf(why_r, NETWORK_WHY_SIZE,
+		    "host bits are set; the network is %s", right);
+		return false;
+	}
+	*net_r = net;
+	return true;
+}
+
+bool
+network_contains(const struct network *net, const struct netaddr *addr)
+{
+	struct network around;
+
+	if (net->base.length != addr->length)
+		return false;
+	around = network_of(addr, net->bits);
+	return netaddr_equal(&around.base, &net->base);
+}
+
+void
+network_format(const struct network *net, char text_r[NETWORK_TEXT_SIZE])
+{
+	char base[NETADDR_TEXT_SIZE];
+
+	netaddr_format(&net->base, base);
+	snprintf(text_r, NETWORK_TEXT_SIZE, "%s/%u", base, net->bits);
+}

@@ -1,0 +1,110 @@
+/* condition -- one positive question of a rule about one fact.
+ *
+ * A condition is a row of one table: its name in the configuration, how its
+ * value is read, when its fact is known, and the predicate.  To add one: add a
+ * row and its predicate in condition.c, its fact to facts.h if there is none
+ * yet, and its paragraph to milter-defer.conf(5). */
+#ifndef CONDITION_H
+#define CONDITION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/netaddr.h"
+#include "policy/facts.h"
+
+/* NO settles a rule whatever else is open, UNKNOWN makes it not hold, LATER
+ * makes it wait, ASK makes the message ask the store. */
+enum answer { ANSWER_YES, ANSWER_ASK, ANSWER_LATER, ANSWER_UNKNOWN, ANSWER_NO };
+
+/* How the text of a value is read. */
+enum value_kind {
+	VALUE_NETWORKS,	     /* list of networks */
+	VALUE_GLOBS,	     /* list of patterns with * and ? */
+	VALUE_TRUE,	     /* only `true` can be asked */
+	VALUE_NUMBER,	     /* whole, 0 or more */
+	VALUE_REAL,	     /* with a fraction, may be negative */
+	VALUE_DURATION,	     /* seconds */
+	VALUE_SIZE,	     /* octets */
+	VALUE_SHARE,	     /* percent, kept as 0..10000 */
+	VALUE_HEADERS,	     /* list of "Name: pattern" */
+	VALUE_HEADER_NUMBER, /* "Name: number" */
+	VALUE_HOURS,	     /* list of "Mon-Fri 08:00-18:00" */
+	VALUE_LOAD,   /* a load, 0..100; becomes an index of thresholds */
+	VALUE_FILE,   /* path of a list file; becomes an index of lists */
+	VALUE_SHARED, /* name of a shared list; becomes an index of lists */
+	VALUE_LIMIT   /* whole number; becomes an index of limits */
+};
+
+/* What a limit counts, and for whom. */
+enum limit_kind {
+	LIMIT_CONNECTIONS,
+	LIMIT_MESSAGES,
+	LIMIT_RECIPIENTS,
+	LIMIT_REFUSED
+};
+enum limit_by {
+	LIMIT_BY_NETWORK,
+	LIMIT_BY_HOST,
+	LIMIT_BY_SENDER_DOMAIN,
+	LIMIT_BY_USER,
+	LIMIT_BY_ALL
+};
+
+struct header_pattern {
+	char *name;
+	char *pattern;
+};
+
+/* A span of the week; `from` > `to` runs past midnight. */
+struct hours {
+	unsigned char weekdays; /* bit 0 is Sunday */
+	short from;		/* minute of the day */
+	short to;		/* first minute that is out */
+};
+
+struct condition {
+	const struct condition_type *type;
+	size_t count; /* of whichever array is used */
+	union {
+		struct network *networks;
+		char **globs;
+		struct header_pattern *headers;
+		struct hours *hours;
+		void *array; /* any of them, to free */
+	};
+	int64_t number; /* also seconds, octets, share; or an index */
+	double real;
+	char *header; /* of VALUE_HEADER_NUMBER */
+	/* limits only: a copy of what the predicate needs; `number` is the
+	 * index of the limit */
+	int64_t above; /* the most that is admitted */
+	int64_t period;
+	bool scaled; /* by reputation */
+};
+
+struct condition_type {
+	const char *name;
+	enum value_kind kind;
+	enum stage ready; /* when its fact is known at the latest */
+	/* `recipient` is NULL before the first one. */
+	enum answer (*judge)(const struct condition *condition,
+	    const struct facts *facts, const struct recipient *recipient);
+	/* Counted by this kind of limit (enum limit_kind); -1 otherwise. */
+	int limit_kind;
+	bool needs_store; /* for the plan that -t prints */
+};
+
+extern const struct condition_type condition_types[];
+extern const size_t condition_type_count;
+
+/* Seconds until the limit of this condition may admit again; 0 for any other
+ * condition. */
+int64_t
+condition_wait(const struct condition *condition, const struct facts *facts);
+
+/* NULL when there is no condition of that name. */
+const struct condition_type *condition_type_find(const char *name);
+
+#endif

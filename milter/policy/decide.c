@@ -1,0 +1,322 @@
+#include "policy/decide.h"
+
+#include <string.h>
+
+/* The question in hand, so that the helpers need not pass five things on. */
+struct question {
+	const struct policy *policy;
+	const struct facts *facts;
+	const struct recipient *recipient; /* NULL before the first one */
+	enum stage stage;
+	struct outcome *outcome;
+	int64_t wait; /* of the rule that is being tried */
+	const struct condition *settled_by;
+};
+
+static enum answer
+clock_answer(enum certainty certainty)
+{
+	switch (certainty) {
+	case FACT_LATER:
+		return ANSWER_LATER;
+	case FACT_ASK:
+		return ANSWER_ASK;
+	case FACT_UNKNOWN:
+		return ANSWER_UNKNOWN;
+	case FACT_KNOWN:
+		break;
+	}
+	return ANSWER_YES;
+}
+
+/* The strongest answer of all conditions; enum answer is in that order.  A "no"
+ * needs no other fact, so a rule never waits in vain. */
+static enum answer
+judge_conditions(struct question *question, const struct rule *rule)
+{
+	enum answer strongest = ANSWER_YES;
+
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+		enum answer answer = condition->type->judge(
+		    condition, question->facts, question->recipient);
+
+		/* Units of recipients are taken once all are known. */
+		if (answer == ANSWER_ASK &&
+		    condition->type->ready > question->stage)
+			answer = ANSWER_LATER;
+		if (answer > strongest) {
+			strongest = answer;
+			question->settled_by = condition;
+		}
+		if (answer == ANSWER_NO)
+			break;
+	}
+	return strongest;
+}
+
+/* A null sender is a bounce or an address check by callout.  The latter never
+ * gets to DATA, so nobody is told "no" before that. */
+static bool
+too_early(const struct question *question, const struct rule *rule)
+{
+	if (question->stage < rule->at)
+		return true;
+	return rule->verdict != RULE_ACCEPT && question->facts->null_sender &&
+	    question->stage < STAGE_DATA;
+}
+
+/* YES: still to wait. */
+static enum answer
+judge_greylist(struct question *question, const struct rule *rule)
+{
+	const struct facts *facts = question->facts;
+	enum clock_space space = rule->observe ? CLOCK_OBSERVED : CLOCK_REAL;
+	bool by_client = rule->by == BY_CLIENT;
+	const struct greylist_clock *clock;
+	enum answer answer;
+
+	if (!by_client && question->recipient == NULL)
+		return ANSWER_LATER;
+	answer = clock_answer(by_client ? facts->clock_certainty
+					: question->recipient->clock_certainty);
+	if (answer != ANSWER_YES)
+		return answer;
+
+	clock = by_client ? &facts->client_clock[space]
+			  : &question->recipient->clock[space];
+	if (greylist_judge(&rule->terms, clock, facts->now, &question->wait) !=
+	    GREYLIST_PASSED)
+		return ANSWER_YES;
+	if (by_client)
+		question->outcome->client_passed[space] = true;
+	else
+		question->outcome->triplet_passed[space] = true;
+	return ANSWER_NO;
+}
+
+/* Since when this pair has been put off without a pass in between; 0: never,
+ * or so long ago that it counts as forgotten. */
+static int64_t
+deferred_since(const struct question *question)
+{
+	const struct greylist_clock *clocks = question->recipient->clock;
+	int64_t since = clocks[CLOCK_REAL].last_passed != 0
+	    ? clocks[CLOCK_DEFERRED].first_seen
+	    : clocks[CLOCK_REAL].first_seen;
+
+	if (question->facts->now - since >
+	    question->policy->settings.retry_window)
+		return 0;
+	return since;
+}
+
+/* NO: this pair has been deferred for as long as the postmaster allows. */
+static enum answer
+judge_cap(struct question *question, const struct rule *rule)
+{
+	int64_t cap = question->policy->settings.delay_cap;
+	int64_t since;
+	enum answer answer;
+
+	if (cap == 0 || rule->uncapped || rule->observe ||
+	    question->recipient == NULL)
+		return ANSWER_YES;
+	answer = clock_answer(question->recipient->clock_certainty);
+	if (answer == ANSWER_UNKNOWN)
+		return ANSWER_YES;
+	if (answer != ANSWER_YES)
+		return answer;
+	since = deferred_since(question);
+	if (since == 0 || question->facts->now - since < cap)
+		return ANSWER_YES;
+	question->outcome->capped = true;
+	return ANSWER_NO;
+}
+
+/* How long a defer rule asks its client to stay away: what its limit says, else
+ * its `wait` and up to half as much again, so that all those who were turned
+ * away at once do not come back at once. */
+static int64_t
+wait_of(const struct question *question, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		int64_t wait =
+		    condition_wait(&rule->conditions[i], question->facts);
+
+		if (wait > 0)
+			return wait;
+	}
+	return rule->wait + rule->wait * question->facts->dice / 20000;
+}
+
+static enum answer
+judge_rule(struct question *question, const struct rule *rule)
+{
+	enum answer answer = judge_conditions(question, rule);
+
+	if (answer >= ANSWER_UNKNOWN)
+		return answer;
+	if (too_early(question, rule))
+		return ANSWER_LATER;
+	if (answer != ANSWER_YES || rule->verdict == RULE_ACCEPT)
+		return answer;
+
+	if (rule->verdict == RULE_GREYLIST)
+		answer = judge_greylist(question, rule);
+	else
+		question->wait = wait_of(question, rule);
+	return answer == ANSWER_YES ? judge_cap(question, rule) : answer;
+}
+
+static void
+note_step(
+    const struct question *question, enum answer answer, struct trace *trace)
+{
+	if (trace == NULL || trace->step_count == RULES_MAX)
+		return;
+	trace->steps[trace->step_count].answer = answer;
+	trace->steps[trace->step_count].condition = question->settled_by;
+	trace->step_count++;
+}
+
+/* Whether a rule on trial has spoken, or waits: then those below are silent. */
+static bool
+is_noted(const struct outcome *outcome)
+{
+	return outcome->observed != NULL || outcome->trial_waits;
+}
+
+static void
+note_observed(const struct question *question, const struct rule *rule)
+{
+	if (is_noted(question->outcome))
+		return;
+	question->outcome->observed = rule;
+	question->outcome->observed_wait = question->wait;
+}
+
+/* True when this rule ends the search. */
+static bool
+apply_answer(
+    struct question *question, const struct rule *rule, enum answer answer)
+{
+	struct outcome *outcome = question->outcome;
+
+	switch (answer) {
+	case ANSWER_NO:
+	case ANSWER_UNKNOWN:
+		return false;
+	case ANSWER_LATER:
+		/* A rule on trial must not hold up the real ones. */
+		if (rule->observe) {
+			outcome->trial_waits = true;
+			return false;
+		}
+		outcome->verdict = VERDICT_WAIT;
+		return true;
+	case ANSWER_ASK:
+		/* Nor is the store asked for one that would not be noted. */
+		if (rule->observe && is_noted(outcome))
+			return false;
+		outcome->verdict = VERDICT_ASK;
+		return true;
+	case ANSWER_YES:
+		break;
+	}
+	if (rule->observe) {
+		note_observed(question, rule);
+		return false;
+	}
+	outcome->rule = rule;
+	outcome->wait = question->wait;
+	outcome->verdict =
+	    rule->verdict == RULE_ACCEPT ? VERDICT_ACCEPT : VERDICT_DEFER;
+	return true;
+}
+
+struct outcome
+decide(const struct policy *policy, const struct facts *facts,
+    const struct recipient *recipient, enum stage stage, struct trace *trace_r)
+{
+	struct outcome outcome = {.verdict = VERDICT_ACCEPT};
+	struct question question = {.policy = policy,
+	    .facts = facts,
+	    .recipient = recipient,
+	    .stage = stage,
+	    .outcome = &outcome};
+
+	if (trace_r != NULL)
+		trace_r->step_count = 0;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		enum answer answer;
+
+		question.wait = 0;
+		question.settled_by = NULL;
+		answer = judge_rule(&question, rule);
+		note_step(&question, answer, trace_r);
+		if (apply_answer(&question, rule, answer))
+			break;
+	}
+	return outcome;
+}
+
+/* An accept rule about the recipient is for that recipient: if it carried the
+ * others through, abuse@ would be a master key. */
+static int
+rank(const struct outcome *outcome)
+{
+	static const int ranks[] = {[VERDICT_ASK] = 0,
+	    [VERDICT_ACCEPT] = 1,
+	    [VERDICT_WAIT] = 2,
+	    [VERDICT_DEFER] = 3};
+
+	if (outcome->verdict == VERDICT_ACCEPT && outcome->rule != NULL &&
+	    outcome->rule->of_recipient)
+		return 4;
+	return ranks[outcome->verdict];
+}
+
+/* Which of two recipients' outcomes speaks for the whole message.  A rule on
+ * trial would have deferred it only if no recipient could have passed. */
+static bool
+speaks_before(const struct outcome *a, const struct outcome *b)
+{
+	if (rank(a) != rank(b))
+		return rank(a) < rank(b);
+	if (a->verdict == VERDICT_ACCEPT)
+		return a->observed == NULL && b->observed != NULL;
+	return a->verdict == VERDICT_DEFER && a->wait < b->wait;
+}
+
+/* What any recipient has waited out, the message has. */
+static void
+add_passes(struct outcome *best, const struct outcome *outcome)
+{
+	for (int space = 0; space < CLOCK_SPACES; space++) {
+		best->triplet_passed[space] |= outcome->triplet_passed[space];
+		best->client_passed[space] |= outcome->client_passed[space];
+	}
+}
+
+struct outcome
+decide_message(
+    const struct policy *policy, const struct facts *facts, enum stage stage)
+{
+	struct outcome best, passes = {.verdict = VERDICT_WAIT};
+
+	if (facts->recipient_count == 0)
+		return decide(policy, facts, NULL, stage, NULL);
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct recipient *recipient = &facts->recipients[i];
+		struct outcome outcome =
+		    decide(policy, facts, recipient, stage, NULL);
+
+		add_passes(&passes, &outcome);
+		if (i == 0 || speaks_before(&outcome, &best))
+			best = outcome;
+	}
+	add_passes(&best, &passes);
+	return best;
+}

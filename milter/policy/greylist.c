@@ -1,0 +1,90 @@
+#include "policy/greylist.h"
+
+#include <stdbool.h>
+
+#include "base/seconds.h"
+
+#define EPOCH	    INT64_C(1704067200) /* 2024-01-01 00:00:00 UTC */
+#define ENCODED_MAX (INT64_C(1) << 40)
+#define TERM_MAX    (INT64_MAX / 4)
+
+static int64_t
+clamp(int64_t value, int64_t low, int64_t high)
+{
+	if (value < low)
+		return low;
+	return value < high ? value : high;
+}
+
+/* The terms as the header promises to read them. */
+static struct greylist_terms
+sane_terms(const struct greylist_terms *terms)
+{
+	struct greylist_terms sane;
+
+	sane.delay = clamp(terms->delay, 0, TERM_MAX);
+	sane.window = clamp(terms->window, 0, TERM_MAX);
+	sane.keep = clamp(terms->keep, 0, TERM_MAX);
+	if (sane.window <= sane.delay)
+		sane.window = 2 * sane.delay;
+	return sane;
+}
+
+/* Is `then` a time that counts: set, not forgotten, not rubbish? */
+static bool
+counts(int64_t then, int64_t now, int64_t forgotten_after, int64_t window)
+{
+	int64_t age = seconds_between(now, then);
+
+	return then != 0 && age <= forgotten_after && age >= -window;
+}
+
+enum greylist_state
+greylist_judge(const struct greylist_terms *terms,
+    const struct greylist_clock *clock, int64_t now, int64_t *wait_r)
+{
+	const struct greylist_terms t = sane_terms(terms);
+	int64_t first_seen = clock->first_seen;
+	int64_t age;
+
+	*wait_r = 0;
+	if (clock->last_passed != 0) {
+		if (counts(clock->last_passed, now, t.keep, t.window))
+			return GREYLIST_PASSED;
+		first_seen = 0;
+	}
+	if (!counts(first_seen, now, t.window, t.window)) {
+		*wait_r = t.delay;
+		return GREYLIST_FIRST;
+	}
+	age = seconds_between(now, first_seen);
+	if (age >= t.delay)
+		return GREYLIST_PASSED;
+	*wait_r = t.delay - (age > 0 ? age : 0);
+	return GREYLIST_EARLY;
+}
+
+int64_t
+greylist_clock_encode(const struct greylist_clock *clock)
+{
+	if (clock->last_passed != 0)
+		return -clamp(
+		    seconds_between(clock->last_passed, EPOCH), 1, ENCODED_MAX);
+	if (clock->first_seen != 0)
+		return clamp(
+		    seconds_between(clock->first_seen, EPOCH), 1, ENCODED_MAX);
+	return 0;
+}
+
+struct greylist_clock
+greylist_clock_decode(int64_t stored)
+{
+	struct greylist_clock clock = {0, 0};
+
+	stored = clamp(stored, -ENCODED_MAX, ENCODED_MAX);
+	if (stored > 0)
+		clock.first_seen = EPOCH + stored;
+	else if (stored < 0)
+		clock.last_passed = EPOCH - stored;
+	return clock;
+}

@@ -1,0 +1,331 @@
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct policy *
+policy_new(void)
+{
+	struct policy *policy = calloc(1, sizeof *policy);
+
+	if (policy == NULL)
+		return NULL;
+	if (!settings_init(&policy->settings)) {
+		free(policy);
+		return NULL;
+	}
+	atomic_init(&policy->references, 1);
+	return policy;
+}
+
+struct policy *
+policy_hold(struct policy *policy)
+{
+	atomic_fetch_add(&policy->references, 1);
+	return policy;
+}
+
+static void
+clear_condition(struct condition *condition)
+{
+	for (size_t i = 0; i < condition->count; i++) {
+		switch (condition->type->kind) {
+		case VALUE_GLOBS:
+			free(condition->globs[i]);
+			break;
+		case VALUE_HEADERS:
+			free(condition->headers[i].name);
+			free(condition->headers[i].pattern);
+			break;
+		default:
+			break;
+		}
+	}
+	free(condition->array);
+	free(condition->header);
+}
+
+static void
+clear_rule(struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		clear_condition(&rule->conditions[i]);
+	free(rule->conditions);
+	free(rule->name);
+}
+
+void
+policy_release(struct policy **policy)
+{
+	struct policy *mine = *policy;
+
+	*policy = NULL;
+	if (mine == NULL || atomic_fetch_sub(&mine->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < mine->rule_count; i++)
+		clear_rule(&mine->rules[i]);
+	for (size_t i = 0; i < mine->response_count; i++)
+		response_free(&mine->responses[i]);
+	for (size_t i = 0; i < mine->list_count; i++)
+		free(mine->lists[i].name);
+	for (size_t i = 0; i < mine->header_count; i++)
+		free(mine->headers[i]);
+	free(mine->rules);
+	free(mine->responses);
+	settings_clear(&mine->settings);
+	free(mine);
+}
+
+/* --- the plan --- */
+
+static bool
+asks(const struct rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (strcmp(rule->conditions[i].type->name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+asks_kind(const struct rule *rule, enum value_kind kind)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->kind == kind)
+			return true;
+	return false;
+}
+
+/* Whether it asks who the client is, so that nobody else can meet it. */
+static bool
+asks_client(const struct rule *rule)
+{
+	static const char *const names[] = {
+	    "client", "client_list", "client_name", "authenticated", "user"};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (asks(rule, names[i]))
+			return true;
+	return false;
+}
+
+static enum stage
+own_stage(const struct rule *rule)
+{
+	enum stage stage = rule->at;
+
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->ready > stage)
+			stage = rule->conditions[i].type->ready;
+	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
+	    stage < STAGE_RCPT)
+		stage = STAGE_RCPT;
+	return stage;
+}
+
+/* A rule speaks when its own facts are known, or later, as soon as one above it
+ * has turned out not to hold.  What is on trial holds up nobody. */
+static void
+plan_rules(struct policy *policy)
+{
+	unsigned waits = 0; /* stages of the real rules so far */
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		struct rule *rule = &policy->rules[i];
+		unsigned own;
+
+		rule->own_stage = own_stage(rule);
+		rule->of_client = asks_client(rule);
+		rule->of_recipient =
+		    asks(rule, "recipient") || asks(rule, "recipient_list");
+		own = 1U << rule->own_stage;
+		rule->stage_mask = own | (waits & ~(own - 1));
+		if (!rule->observe)
+			waits |= own;
+	}
+}
+
+/* Accepting is no use at RCPT, where only CONTINUE is said; and a null sender is
+ * not deferred before DATA. */
+static unsigned
+answer_mask(const struct rule *rule)
+{
+	if (rule->observe)
+		return 0;
+	if (rule->verdict == RULE_ACCEPT)
+		return rule->stage_mask & ~(1U << STAGE_RCPT);
+	return rule->stage_mask |
+	    (rule->own_stage < STAGE_DATA ? 1U << STAGE_DATA : 0);
+}
+
+/* Where nobody is deferred before DATA and somebody is answered there, nobody
+ * need wait for an answer before: to say at MAIL that a client is exempt would
+ * cost every message a wait, and save the exempt ones none. */
+static void
+drop_early_answers(struct policy *policy)
+{
+	const unsigned early = 1U << STAGE_MAIL | 1U << STAGE_RCPT;
+	unsigned deferrals = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].verdict != RULE_ACCEPT)
+			deferrals |= answer_mask(&policy->rules[i]);
+	if ((policy->stage_mask >> STAGE_DATA & 1U) != 0 &&
+	    (deferrals & early) == 0)
+		policy->stage_mask &= ~early;
+}
+
+static void
+plan_stages(struct policy *policy)
+{
+	policy->stage_mask = 0;
+	policy->last_stage = STAGE_MAIL;
+	policy->observes_eom = false;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		policy->stage_mask |= answer_mask(rule);
+		if (rule->own_stage > policy->last_stage)
+			policy->last_stage = rule->own_stage;
+		if (rule->observe && rule->own_stage == STAGE_EOM)
+			policy->observes_eom = true;
+	}
+	if (policy->last_stage != STAGE_RCPT)
+		policy->stage_mask |= 1U << policy->last_stage;
+	drop_early_answers(policy);
+}
+
+bool
+policy_caps(const struct policy *policy, const struct rule *rule)
+{
+	return rule->verdict != RULE_ACCEPT && !rule->observe &&
+	    !rule->uncapped && policy->settings.delay_cap > 0;
+}
+
+static void
+plan_delay(struct policy *policy)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
+		    !rule->observe && rule->terms.delay > longest)
+			longest = rule->terms.delay;
+	}
+	policy->longest_delay = longest > 0 ? longest : policy->settings.delay;
+}
+
+static void
+plan_clocks(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+		enum clock_space space =
+		    rule->observe ? CLOCK_OBSERVED : CLOCK_REAL;
+
+		if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET)
+			policy->clocks_used[space] = true;
+		if (rule->verdict == RULE_GREYLIST && rule->by == BY_CLIENT)
+			policy->client_clocks_used[space] = true;
+		if (asks(rule, "retried"))
+			policy->clocks_used[CLOCK_REAL] = true;
+		if (policy_caps(policy, rule)) {
+			policy->clocks_used[CLOCK_REAL] = true;
+			policy->clocks_used[CLOCK_DEFERRED] = true;
+		}
+	}
+}
+
+static bool
+reads_recipients(const struct rule *rule)
+{
+	if (rule->verdict != RULE_ACCEPT)
+		return true;
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->ready == STAGE_RCPT)
+			return true;
+	return asks(rule, "recipients_above");
+}
+
+static void
+plan_rule_wants(struct policy *policy, const struct rule *rule)
+{
+	if (reads_recipients(rule))
+		policy->wants_rcpt = true;
+	if (asks_kind(rule, VALUE_HEADERS) ||
+	    asks_kind(rule, VALUE_HEADER_NUMBER))
+		policy->wants_headers = true;
+	/* Its headers are a part of a message's size. */
+	if (asks_kind(rule, VALUE_SIZE))
+		policy->wants_body = policy->wants_headers = true;
+	if (asks(rule, "unknown_commands_above"))
+		policy->wants_unknown = true;
+	if (asks(rule, "refused_recipients_above") ||
+	    asks(rule, "refused_above"))
+		policy->wants_refused = true;
+}
+
+static bool
+reads_marks_of(const struct policy *policy, enum reputation_event event,
+    char *const *patterns)
+{
+	return policy->weights.points[event] > 0 && patterns[0] != NULL;
+}
+
+static void
+plan_wants(struct policy *policy)
+{
+	const double *points = policy->weights.points;
+	bool reads_marks = reads_marks_of(policy, REPUTATION_SPAM,
+			       policy->settings.reputation.spam_headers) ||
+	    reads_marks_of(policy, REPUTATION_HAM,
+		policy->settings.reputation.ham_headers);
+
+	policy->wants_headers = reads_marks;
+	policy->wants_unknown = points[REPUTATION_UNKNOWN_COMMAND] > 0;
+	policy->wants_refused = points[REPUTATION_REFUSED_RECIPIENT] > 0;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		plan_rule_wants(policy, &policy->rules[i]);
+	if (policy->wants_refused)
+		policy->wants_rcpt = true;
+	policy->wants_eom = reads_marks || points[REPUTATION_ACCEPTED] > 0 ||
+	    policy->observes_eom || (policy->stage_mask >> STAGE_EOM & 1U) != 0;
+}
+
+static void
+plan_weights(struct policy *policy)
+{
+	double *points = policy->weights.points;
+
+	points[REPUTATION_ACCEPTED] = policy->settings.reputation.accepted;
+	points[REPUTATION_GREYLIST_PASSED] =
+	    policy->settings.reputation.greylist_passed;
+	points[REPUTATION_HAM] = policy->settings.reputation.ham;
+	points[REPUTATION_ABANDONED] = policy->settings.reputation.abandoned;
+	points[REPUTATION_HAMMERING] = policy->settings.reputation.hammering;
+	points[REPUTATION_UNKNOWN_COMMAND] =
+	    policy->settings.reputation.unknown_command;
+	points[REPUTATION_MALFORMED_HELO] =
+	    policy->settings.reputation.malformed_helo;
+	points[REPUTATION_REFUSED_RECIPIENT] =
+	    policy->settings.reputation.refused_recipient;
+	points[REPUTATION_SPAM] = policy->settings.reputation.spam;
+	points[REPUTATION_REPORT_HAM] = policy->settings.reputation.report_ham;
+	points[REPUTATION_REPORT_SPAM] =
+	    policy->settings.reputation.report_spam;
+	points[REPUTATION_REPORT_TRAP] =
+	    policy->settings.reputation.report_trap;
+}
+
+void
+policy_plan(struct policy *policy)
+{
+	plan_weights(policy);
+	plan_rules(policy);
+	plan_stages(policy);
+	plan_clocks(policy);
+	plan_delay(policy);
+	plan_wants(policy);
+}

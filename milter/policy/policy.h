@@ -1,0 +1,116 @@
+/* policy -- everything that a configuration file says, read-only once made.
+ *
+ * conf.c makes it; it is published whole and replaced whole.  Sessions hold a
+ * reference from their negotiation to their end, so a reload never changes the
+ * rules under a message. */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include <stdatomic.h>
+
+#include "mail/response.h"
+#include "policy/condition.h"
+#include "policy/facts.h"
+#include "policy/greylist.h"
+#include "policy/reputation.h"
+#include "policy/settings.h"
+
+#define RULES_MAX      256
+#define LIMITS_MAX     16
+#define THRESHOLDS_MAX 16
+#define LISTS_MAX      32
+#define HEADERS_MAX    32
+
+enum rule_verdict { RULE_ACCEPT, RULE_DEFER, RULE_GREYLIST };
+enum greylist_by { BY_TRIPLET, BY_CLIENT };
+
+struct rule {
+	char *name;
+	int line; /* where it stands in the file */
+	size_t index;
+	enum rule_verdict verdict;
+	enum greylist_by by;
+	enum stage at;		      /* not before this stage */
+	struct greylist_terms terms;  /* of a greylist rule */
+	int64_t wait;		      /* seconds that a defer rule asks for */
+	const struct response *reply; /* NULL for accept */
+	bool observe;
+	bool uncapped;	   /* the delay cap does not apply */
+	bool of_recipient; /* it asks who the recipient is */
+	bool of_client;	   /* it asks who the client is: see message_exempt() */
+	struct condition *conditions;
+	size_t condition_count;
+	enum stage own_stage; /* when its own facts are known */
+	unsigned stage_mask;  /* 1 << stage: the stages at which it can speak */
+};
+
+/* A limit belongs to one condition of one rule. */
+struct limit {
+	enum limit_kind kind;
+	enum limit_by by;
+	int64_t above;	/* the most that is admitted */
+	int64_t period; /* seconds */
+	bool scaled;	/* by reputation */
+	uint32_t id;	/* names its counter; stable across reloads */
+	const struct rule *rule;
+};
+
+/* A list file, or a shared list of the store. */
+struct list_source {
+	char *name; /* path, or the name of the shared list */
+	bool shared;
+};
+
+struct policy {
+	struct settings settings;
+	struct response **responses;
+	size_t response_count;
+	struct rule *rules;
+	size_t rule_count;
+	struct limit limits[LIMITS_MAX];
+	size_t limit_count;
+	double thresholds[THRESHOLDS_MAX]; /* of load_above and load_below */
+	size_t threshold_count;
+	struct list_source lists[LISTS_MAX];
+	size_t list_count;
+	char *headers[HEADERS_MAX]; /* the header fields that rules read */
+	size_t header_count;
+	/* Which clocks any rule goes by: of pairs, and of clients. */
+	bool clocks_used[CLOCK_SPACES];
+	bool client_clocks_used[CLOCK_SPACES];
+	struct reputation_weights weights; /* of events, from the settings */
+	/* How long a pair waits at most for a real greylist rule. */
+	int64_t longest_delay;
+	unsigned stage_mask; /* 1 << stage: where any rule may answer */
+	/* Which steps of the dialogue the MTA must show at all. */
+	bool wants_rcpt;
+	bool wants_headers;
+	bool wants_body;
+	bool wants_unknown; /* unknown commands */
+	bool wants_refused; /* recipients that the MTA itself refused */
+	bool wants_eom;
+	bool observes_eom; /* a rule on trial waits for the end */
+	/* When the last rule can speak, those on trial included: not before then
+	 * is it known that no rule holds. */
+	enum stage last_stage;
+	atomic_ulong references; /* see policy_hold(); not for others */
+};
+
+/* An empty policy with default settings and one reference.  NULL: out of
+ * memory. */
+struct policy *policy_new(void);
+
+/* Take and give back a reference; safe from any thread.  The last one frees the
+ * policy and all that it points to.  `*policy` becomes NULL, and may be so. */
+struct policy *policy_hold(struct policy *policy);
+void policy_release(struct policy **policy);
+
+/* Work out what follows from the rules and settings: own_stage and stage_mask
+ * of every rule, and of the policy stage_mask, wants_*, observes_eom, the clocks
+ * and the weights.  Called once by conf.c when all rules are in place. */
+void policy_plan(struct policy *policy);
+
+/* Whether the delay cap may let this rule's mail go. */
+bool policy_caps(const struct policy *policy, const struct rule *rule);
+
+#endif

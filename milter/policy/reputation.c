@@ -1,0 +1,118 @@
+#include "policy/reputation.h"
+
+#include <math.h>
+#include <string.h>
+
+#define POINTS_MAX 1e15 /* keeps every sum finite and every difference exact */
+#define SCALE_MIN  0.1
+#define SCALE_MAX  2.0
+
+/* Refused recipients, commands and HELO names tell of a client's intent at
+ * once; an abandoned triplet or an eager retry may be clumsiness, so they weigh
+ * little.  Accepted messages weigh least, because they are the most frequent. */
+static const struct reputation_event_info events[REPUTATION_EVENT_COUNT] = {
+    [REPUTATION_ACCEPTED] = {"accepted", true, 1},
+    [REPUTATION_GREYLIST_PASSED] = {"greylist_passed", true, 5},
+    [REPUTATION_HAM] = {"ham", true, 2},
+    [REPUTATION_ABANDONED] = {"abandoned", false, 2},
+    [REPUTATION_HAMMERING] = {"hammering", false, 1},
+    [REPUTATION_UNKNOWN_COMMAND] = {"unknown_command", false, 5},
+    [REPUTATION_MALFORMED_HELO] = {"malformed_helo", false, 5},
+    [REPUTATION_REFUSED_RECIPIENT] = {"refused_recipient", false, 5},
+    [REPUTATION_SPAM] = {"spam", false, 10},
+    [REPUTATION_REPORT_HAM] = {"report_ham", true, 10},
+    [REPUTATION_REPORT_SPAM] = {"report_spam", false, 10},
+    [REPUTATION_REPORT_TRAP] = {"report_trap", false, 20},
+};
+
+const struct reputation_event_info *
+reputation_event_info(enum reputation_event event)
+{
+	return &events[event];
+}
+
+bool
+reputation_event_by_name(
+    const char *name, size_t len, enum reputation_event *event_r)
+{
+	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++) {
+		if (strlen(events[i].name) == len &&
+		    memcmp(events[i].name, name, len) == 0) {
+			*event_r = (enum reputation_event)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+reputation_default_weights(struct reputation_weights *weights_r)
+{
+	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++)
+		weights_r->points[i] = events[i].default_points;
+}
+
+/* NaN fails the first comparison. */
+static double
+sane_points(double points)
+{
+	if (!(points > 0))
+		return 0;
+	return points < POINTS_MAX ? points : POINTS_MAX;
+}
+
+void
+reputation_add(struct reputation_sums *message,
+    const struct reputation_weights *weights, enum reputation_event event)
+{
+	double points = sane_points(weights->points[event]);
+
+	if (events[event].good)
+		message->good = sane_points(message->good + points);
+	else
+		message->bad = sane_points(message->bad + points);
+}
+
+void
+reputation_cap_message(struct reputation_sums *message, double cap)
+{
+	cap = sane_points(cap);
+	message->good = fmin(sane_points(message->good), cap);
+	message->bad = fmin(sane_points(message->bad), cap);
+}
+
+/* The score of two sums with `prior` points of `prior_score` mixed in. */
+static double
+mixed_score(double good, double bad, double prior, double prior_score)
+{
+	return (100 * (good - bad) + prior * prior_score) /
+	    (good + bad + prior);
+}
+
+double
+reputation_score(const struct reputation_sums *host,
+    const struct reputation_sums *network, double prior)
+{
+	double good = sane_points(host->good), bad = sane_points(host->bad);
+	double near_good = sane_points(sane_points(network->good) - good);
+	double near_bad = sane_points(sane_points(network->bad) - bad);
+	double borrowed;
+
+	prior = prior > 0 ? sane_points(prior) : REPUTATION_PRIOR;
+	borrowed = mixed_score(near_good, near_bad, prior, 0);
+	return mixed_score(good, bad, prior, borrowed);
+}
+
+int64_t
+reputation_scaled_limit(int64_t limit, double score)
+{
+	double scale, scaled;
+
+	if (limit < 1 || isnan(score))
+		return limit;
+	scale = fmin(fmax(1 + score / 100, SCALE_MIN), SCALE_MAX);
+	scaled = (double)limit * scale;
+	if (scaled >= (double)INT64_MAX)
+		return INT64_MAX;
+	return scaled < 1 ? 1 : (int64_t)llround(scaled);
+}

@@ -1,0 +1,119 @@
+/* redis -- ask Redis, whether it is one server, a Sentinel set or a Cluster.
+ *
+ * All calls are safe from any thread.  Nobody waits longer than the deadline
+ * of a request, and while Redis is away a request is refused within
+ * microseconds; links heal by themselves in the background.  A request is
+ * never sent twice, except those of its commands and transactions that a cluster
+ * redirected, which have not been executed.
+ *
+ * The process must ignore SIGPIPE.
+ *
+ * Inside, one thread works all connections:
+ *
+ *	redis         hands requests over, follows redirections, wakes those who wait
+ *	redis_nodes   which servers there are, and which of them has a key
+ *	redis_connection    one connection: address, TLS, login, calls out, replies in
+ */
+#ifndef REDIS_H
+#define REDIS_H
+
+#include "redis/resp.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct redis;
+
+enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
+
+/* Called once when a server (`where`) begins to fail, with its own words or
+ * the system's (`why`, printable and short), and once when it is well again
+ * (`up`).  How often a fault is told that changes its nature, or comes and goes,
+ * says redis_outage.h.  Comes from several threads, must not block, and must
+ * not call this module. */
+typedef void (*redis_report)(
+    void *arg, bool up, const char *where, const char *why);
+
+/* Strings may be NULL where nothing is set.  An address is "host:port",
+ * "[IPv6]:port", "/path" or "unix:/path". */
+struct redis_config {
+	enum redis_mode mode;
+	const char *const *servers; /* the sentinels, with REDIS_SENTINEL */
+	size_t server_count;	    /* exactly one with REDIS_SINGLE */
+	const char *master_name;    /* as the sentinels call it */
+	const char *user; /* with a password; NULL: the default user */
+	const char *password;
+	const char *sentinel_user; /* the same, for the sentinels themselves */
+	const char *sentinel_password;
+	int database; /* must be 0 with REDIS_CLUSTER */
+
+	bool tls;		   /* not used on unix sockets */
+	const char *tls_ca_file;   /* PEM; NULL: those of the system */
+	const char *tls_cert_file; /* PEM, with its key, if servers want one */
+	const char *tls_key_file;
+	const char *tls_name; /* name in the certificates, if not the host's */
+
+	int64_t call_ms;    /* longest wait for an answer; 0: 200 */
+	int64_t connect_ms; /* for one attempt to connect and log in; 0: 1000 */
+
+	redis_report report; /* NULL: nobody is told */
+	void *report_arg;
+};
+
+enum {
+	REDIS_SERVERS = 16,  /* most servers in a config */
+	REDIS_REQUESTS = 16, /* most requests in one call */
+};
+
+/* One request: commands which travel together, all for keys of one slot. */
+struct redis_request {
+	const char *key; /* any of its keys: names the slot */
+	struct resp_commands commands;
+
+	/* After redis_ask: one per command, NULL where no answer came.  The
+	 * whole array is NULL when nothing was sent. */
+	struct resp_reply **replies;
+};
+
+enum redis_answer {
+	REDIS_OK,     /* every command was answered, none refused */
+	REDIS_FAILED, /* refused, late, lost, or answered with an error */
+};
+
+/* Start the background threads; never waits for the network.  The config is
+ * copied.  NULL: the config is wrong or something could not be had, with the
+ * reason in `error_r`.  After a fork, open it in the child. */
+struct redis *
+redis_open(const struct redis_config *config, char *error_r, size_t size);
+
+/* Close.  No other call may be under way or follow.  What was told before is
+ * still sent, for at most call_ms; the system's resolver may keep us longer if
+ * a host name is just being looked up. */
+void redis_close(struct redis **redis);
+
+/* Send each request to the server of its key and wait for all of them, for at
+ * most `within_ms` (0: call_ms; at least 20 are taken).  REDIS_FAILED does not
+ * say what the servers did: some commands may have been executed.  "Overflow"
+ * of a counter is no failure, but an error among the replies. */
+enum redis_answer redis_ask(struct redis *redis, struct redis_request *requests,
+    size_t count, int64_t within_ms);
+
+/* Send without waiting, within 20 ms: where many ask, what is told rides with what
+ * is asked.  REDIS_OK: on their way.  The commands are copied, `replies` stays
+ * untouched; answers are watched for faults. */
+enum redis_answer redis_tell(
+    struct redis *redis, const struct redis_request *requests, size_t count);
+
+/* Would a request have a chance now?  Cheap. */
+bool redis_is_up(struct redis *redis);
+
+/* Does the server of this key remember what it is told?  Not for two seconds
+ * after it refused to (full, unable to save, not permitted, ...), and not while
+ * it is away.  Cheap. */
+bool redis_takes_writes(struct redis *redis, const char *key);
+
+/* Free commands and replies.  The request may be used again. */
+void redis_request_free(struct redis_request *request);
+
+#endif

@@ -1,0 +1,100 @@
+#include "redis/redis_address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	long port = strtol(text, NULL, 10);
+
+	return digits > 0 && digits <= 5 && text[digits] == '\0' && port > 0 &&
+	    port <= 65535;
+}
+
+bool
+redis_address_make(const char *host, size_t host_length, const char *port,
+    struct redis_address *address_r)
+{
+	if (host_length == 0 || host_length >= sizeof address_r->host ||
+	    memchr(host, '\0', host_length) != NULL || !is_port(port))
+		return false;
+	memcpy(address_r->host, host, host_length);
+	address_r->host[host_length] = '\0';
+	(void)snprintf(address_r->port, sizeof address_r->port, "%s", port);
+	return true;
+}
+
+static bool
+parse_path(const char *path, struct redis_address *address_r)
+{
+	if (strlen(path) >= sizeof address_r->host)
+		return false;
+	(void)snprintf(address_r->host, sizeof address_r->host, "%s", path);
+	address_r->port[0] = '\0';
+	return true;
+}
+
+bool
+redis_address_parse(const char *text, struct redis_address *address_r)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (strncmp(text, "unix:/", 6) == 0)
+		return parse_path(text + 5, address_r);
+	if (text[0] == '/')
+		return parse_path(text, address_r);
+	if (colon == NULL || colon == text)
+		return false;
+	if (text[0] == '[' && colon[-1] == ']')
+		return redis_address_make(
+		    text + 1, (size_t)(colon - text) - 2, colon + 1, address_r);
+	if (memchr(text, ':', (size_t)(colon - text)) != NULL)
+		return false; /* IPv6 without brackets: which part is the port? */
+	return redis_address_make(
+	    text, (size_t)(colon - text), colon + 1, address_r);
+}
+
+bool
+redis_address_redirect(const char *text, const struct redis_address *asked,
+    struct redis_address *address_r)
+{
+	const char *colon = strrchr(text, ':');
+
+	if (colon == NULL)
+		return false;
+	if (colon == text)
+		return redis_address_make(
+		    asked->host, strlen(asked->host), colon + 1, address_r);
+	return redis_address_make(
+	    text, (size_t)(colon - text), colon + 1, address_r);
+}
+
+bool
+redis_address_is_unix(const struct redis_address *address)
+{
+	return address->port[0] == '\0';
+}
+
+bool
+redis_address_equals(
+    const struct redis_address *a, const struct redis_address *b)
+{
+	return strcmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0;
+}
+
+void
+redis_address_print(
+    const struct redis_address *address, char *text_r, size_t size)
+{
+	if (redis_address_is_unix(address))
+		(void)snprintf(text_r, size, "%s", address->host);
+	else if (strchr(address->host, ':') != NULL)
+		(void)snprintf(
+		    text_r, size, "[%s]:%s", address->host, address->port);
+	else
+		(void)snprintf(
+		    text_r, size, "%s:%s", address->host, address->port);
+}

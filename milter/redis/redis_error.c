@@ -1,0 +1,49 @@
+#include "redis/redis_error.h"
+
+#include <string.h>
+
+/* By how the text begins; other errors are REFUSED.  NOPERM and CLUSTERDOWN
+ * are deliberately not UNFIT: logging in would succeed, and we would connect
+ * again for ever. */
+static const struct {
+	const char *begins;
+	enum redis_error error;
+} meanings[] = {
+    {"MOVED ", REDIS_ERROR_REDIRECT},
+    {"ASK ", REDIS_ERROR_REDIRECT},
+    {"LOADING ", REDIS_ERROR_UNFIT},
+    {"READONLY ", REDIS_ERROR_UNFIT},
+    {"MASTERDOWN ", REDIS_ERROR_UNFIT},
+    {"NOAUTH ", REDIS_ERROR_UNFIT},
+    {"BUSY ", REDIS_ERROR_UNFIT},
+    {"DENIED ", REDIS_ERROR_UNFIT},
+    {"ERR max number of clients", REDIS_ERROR_UNFIT},
+    {"OOM ", REDIS_ERROR_UNABLE},
+    {"MISCONF ", REDIS_ERROR_UNABLE},
+    {"NOREPLICAS ", REDIS_ERROR_UNABLE},
+    {"ERR increment or decrement would overflow", REDIS_ERROR_HARMLESS},
+};
+
+enum redis_error
+redis_error_judge(const char *text)
+{
+	if (text == NULL)
+		return REDIS_ERROR_NONE;
+	for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+		const char *begins = meanings[i].begins;
+
+		if (strncmp(text, begins, strlen(begins)) == 0)
+			return meanings[i].error;
+	}
+	return REDIS_ERROR_REFUSED;
+}
+
+void
+redis_error_clean(const char *text, char *words_r, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && text[i] != '\0'; i++)
+		words_r[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	words_r[i] = '\0';
+}

@@ -1,0 +1,467 @@
+#include "session/filter.h"
+
+#include <libmilter/mfapi.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "session/negotiation.h"
+#include "session/reply_wire.h"
+#include "session/session.h"
+#include "session/shared.h"
+
+#define DRAIN_STEP_MS 5
+
+/* libmilter hands its callbacks no argument of ours, so this is global.  What is
+ * not atomic is set before the first callback. */
+static struct {
+	struct shared *shared;
+	void (*ended)(void);
+	atomic_int running; /* callbacks that may use it */
+	atomic_bool closed;
+} filter;
+
+/* The private data of a libmilter session. */
+struct link {
+	struct session *session;
+	unsigned long steps; /* SMFIP_*, as negotiated */
+};
+
+static int64_t
+seconds_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+/* Every callback stands between these two.  NULL: this session has nobody to
+ * tell; memory ran out, or the mail server began it without negotiation. */
+static struct link *
+enter(SMFICTX *ctx)
+{
+	atomic_fetch_add(&filter.running, 1);
+	if (atomic_load(&filter.closed)) {
+		atomic_fetch_sub(&filter.running, 1);
+		for (;;)
+			(void)pause();
+	}
+	return smfi_getpriv(ctx);
+}
+
+static sfsistat
+leave(sfsistat status)
+{
+	atomic_fetch_sub(&filter.running, 1);
+	return status;
+}
+
+/* Leave a step at which we may have promised to say nothing. */
+static sfsistat
+leave_step(const struct link *link, unsigned long silent, sfsistat status)
+{
+	bool promised = link != NULL && (link->steps & silent) != 0;
+
+	return leave(promised ? SMFIS_NOREPLY : status);
+}
+
+static struct link *
+link_open(SMFICTX *ctx)
+{
+	struct link *link = calloc(1, sizeof *link);
+
+	if (link == NULL)
+		return NULL;
+	link->session = session_open(filter.shared, seconds_now());
+	if (link->session == NULL || smfi_setpriv(ctx, link) != MI_SUCCESS) {
+		session_close(&link->session, seconds_now());
+		free(link);
+		return NULL;
+	}
+	return link;
+}
+
+static void
+link_close(SMFICTX *ctx, struct link *link)
+{
+	if (link == NULL)
+		return;
+	(void)smfi_setpriv(ctx, NULL);
+	session_close(&link->session, seconds_now());
+	free(link);
+}
+
+/* ---- Negotiation */
+
+/* `actions` and `offered` are what the mail server can do; the two numbers that
+ * follow them are not used yet by the protocol. */
+static sfsistat /* NOLINTNEXTLINE(readability-function-size) */
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
+    unsigned long unused2, unsigned long unused3, unsigned long *actions_r,
+    unsigned long *steps_r, unsigned long *unused2_r, unsigned long *unused3_r)
+{
+	struct link *link = enter(ctx);
+
+	(void)unused2;
+	(void)unused3;
+	link_close(ctx, link);
+	link = link_open(ctx);
+	*unused2_r = 0;
+	*unused3_r = 0;
+	*actions_r = actions & SMFIF_SETSYMLIST;
+	if (link == NULL) {
+		log_error("out of memory: a session goes unfiltered");
+		*steps_r = offered & NEGOTIATION_NO_STEPS;
+		return leave(SMFIS_CONTINUE);
+	}
+	link->steps =
+	    offered & negotiation_steps(session_policy(link->session));
+	*steps_r = link->steps;
+	if (*actions_r != 0)
+		negotiation_macros(ctx);
+	return leave(SMFIS_CONTINUE);
+}
+
+/* ---- Answers */
+
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+	return smfi_getsymval(ctx, (char *)name);
+}
+
+static int
+set_reply(SMFICTX *ctx, struct reply_wire *wire)
+{
+	char *xcode = wire->xcode[0] != '\0' ? wire->xcode : NULL;
+	char *line[REPLY_LINES_MAX] = {NULL};
+
+	_Static_assert(REPLY_LINES_MAX == 8, "smfi_setmlreply is given 8");
+	if (wire->line_count == 1)
+		return smfi_setreply(ctx, wire->code, xcode, wire->lines[0]);
+	for (size_t i = 0; i < wire->line_count; i++)
+		line[i] = wire->lines[i];
+	return smfi_setmlreply(ctx, wire->code, xcode, line[0], line[1],
+	    line[2], line[3], line[4], line[5], line[6], line[7], NULL);
+}
+
+/* The only place that sets a reply, immediately before it is sent: libmilter
+ * keeps one that was not used for a later failure of the session. */
+static sfsistat
+fail(SMFICTX *ctx, const struct reply *reply)
+{
+	struct reply_wire wire;
+
+	reply_wire_make(reply, &wire);
+	if (set_reply(ctx, &wire) != MI_SUCCESS) {
+		log_error("libmilter refuses the reply %s %s \"%s\"",
+		    reply->code, reply->xcode, reply->lines[0]);
+		(void)smfi_setreply(ctx, "451", "4.3.0",
+		    "Temporary local problem - please try later.");
+	}
+	return SMFIS_TEMPFAIL;
+}
+
+/* What the session decided, at a step with this SMFIP_NR_* bit. */
+static sfsistat
+leave_decided(SMFICTX *ctx, const struct link *link, unsigned long silent,
+    enum action action, const struct reply *reply)
+{
+	if ((link->steps & silent) != 0)
+		return leave(SMFIS_NOREPLY);
+	switch (action) {
+	case ACTION_ACCEPT:
+		return leave(SMFIS_ACCEPT);
+	case ACTION_DEFER:
+		return leave(fail(ctx, reply));
+	case ACTION_CONTINUE:
+		break;
+	}
+	return leave(SMFIS_CONTINUE);
+}
+
+static void
+tell_queue_id(SMFICTX *ctx, const struct link *link)
+{
+	const char *id = macro(ctx, "i");
+
+	if (id != NULL && id[0] != '\0')
+		session_queue_id(link->session, id);
+}
+
+/* ---- Steps of the session */
+
+/* Our own address: Sendmail has it in {if_addr}, and the one that its config
+ * names in {daemon_addr}, where Postfix has the true one. */
+static const char *
+server_address(SMFICTX *ctx)
+{
+	const char *address = macro(ctx, "{if_addr}");
+
+	return address != NULL ? address : macro(ctx, "{daemon_addr}");
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *hostname, struct sockaddr *address)
+{
+	struct link *link = enter(ctx);
+	struct session_origin origin = {
+	    .hostname = hostname,
+	    .address = address,
+	    .resolve = macro(ctx, "{client_resolve}"),
+	    .daemon_name = macro(ctx, "{daemon_name}"),
+	    .daemon_port = macro(ctx, "{daemon_port}"),
+	    .server = macro(ctx, "j"),
+	    .server_address = server_address(ctx),
+	};
+
+	/* After SMFIC_QUIT_NC comes a connection without negotiation. */
+	if (link == NULL)
+		link = link_open(ctx);
+	if (link != NULL)
+		session_connect(link->session, &origin, seconds_now());
+	return leave_step(link, SMFIP_NR_CONN, SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *helo)
+{
+	struct link *link = enter(ctx);
+
+	if (link != NULL)
+		session_helo(link->session, helo);
+	return leave_step(link, SMFIP_NR_HELO, SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_unknown(SMFICTX *ctx, const char *command)
+{
+	struct link *link = enter(ctx);
+
+	(void)command;
+	if (link != NULL)
+		session_unknown_command(link->session);
+	return leave_step(link, SMFIP_NR_UNKN, SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	link_close(ctx, enter(ctx));
+	return leave(SMFIS_CONTINUE);
+}
+
+/* ---- Steps of a message */
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **arguments)
+{
+	struct link *link = enter(ctx);
+	struct session_envelope envelope = {
+	    .sender = arguments[0],
+	    .arguments = (const char *const *)arguments + 1,
+	    .auth_type = macro(ctx, "{auth_type}"),
+	    .auth_user = macro(ctx, "{auth_authen}"),
+	    .tls_version = macro(ctx, "{tls_version}"),
+	};
+	struct reply reply;
+	enum action action;
+
+	if (link == NULL)
+		return leave(SMFIS_CONTINUE);
+	action = session_mail(link->session, &envelope, seconds_now(), &reply);
+	tell_queue_id(ctx, link);
+	return leave_decided(ctx, link, SMFIP_NR_MAIL, action, &reply);
+}
+
+/* The mail server shows recipients that it refused itself, if asked to; what we
+ * answer then is ignored. */
+static bool
+is_refused(SMFICTX *ctx)
+{
+	const char *mailer = macro(ctx, "{rcpt_mailer}");
+
+	return mailer != NULL && strcmp(mailer, "error") == 0;
+}
+
+/* {rcpt_host} is then the enhanced code.  That the mail server has a problem for
+ * now is no fault of the client. */
+static bool
+is_refused_for_good(SMFICTX *ctx)
+{
+	const char *code = macro(ctx, "{rcpt_host}");
+
+	return code == NULL || code[0] != '4';
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **arguments)
+{
+	struct link *link = enter(ctx);
+	struct reply reply;
+	enum action action;
+
+	if (link == NULL)
+		return leave(SMFIS_CONTINUE);
+	tell_queue_id(ctx, link);
+	if (is_refused(ctx)) {
+		if (is_refused_for_good(ctx))
+			session_refused_recipient(link->session);
+		return leave_step(link, SMFIP_NR_RCPT, SMFIS_CONTINUE);
+	}
+	action =
+	    session_rcpt(link->session, arguments[0], seconds_now(), &reply);
+	return leave_decided(ctx, link, SMFIP_NR_RCPT, action, &reply);
+}
+
+/* A step at which the session judges the whole message. */
+static sfsistat
+judge_message(SMFICTX *ctx, unsigned long silent,
+    enum action (*judge)(struct session *, int64_t, struct reply *))
+{
+	struct link *link = enter(ctx);
+	struct reply reply;
+	enum action action;
+
+	if (link == NULL)
+		return leave(SMFIS_CONTINUE);
+	tell_queue_id(ctx, link);
+	action = judge(link->session, seconds_now(), &reply);
+	return leave_decided(ctx, link, silent, action, &reply);
+}
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	return judge_message(ctx, SMFIP_NR_DATA, session_data);
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct link *link = enter(ctx);
+
+	if (link != NULL)
+		session_header(link->session, name, value);
+	return leave_step(link, SMFIP_NR_HDR, SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+	return leave_step(enter(ctx), SMFIP_NR_EOH, SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *chunk, size_t octets)
+{
+	struct link *link = enter(ctx);
+
+	(void)chunk;
+	if (link != NULL)
+		session_body(link->session, octets);
+	return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	return judge_message(ctx, 0, session_eom);
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct link *link = enter(ctx);
+
+	if (link != NULL)
+		session_abort(link->session);
+	return leave(SMFIS_CONTINUE);
+}
+
+/* ---- The life of the filter */
+
+bool
+filter_open(const char *socket)
+{
+	struct smfiDesc callbacks = {
+	    .xxfi_name = "milter-defer",
+	    .xxfi_version = SMFI_VERSION,
+	    .xxfi_flags = SMFIF_SETSYMLIST,
+	    .xxfi_connect = on_connect,
+	    .xxfi_helo = on_helo,
+	    .xxfi_envfrom = on_mail,
+	    .xxfi_envrcpt = on_rcpt,
+	    .xxfi_header = on_header,
+	    .xxfi_eoh = on_eoh,
+	    .xxfi_body = on_body,
+	    .xxfi_eom = on_eom,
+	    .xxfi_abort = on_abort,
+	    .xxfi_close = on_close,
+	    .xxfi_unknown = on_unknown,
+	    .xxfi_data = on_data,
+	    .xxfi_negotiate = on_negotiate,
+	};
+
+	return smfi_register(callbacks) == MI_SUCCESS &&
+	    smfi_setconn((char *)socket) == MI_SUCCESS &&
+	    smfi_opensocket(false) == MI_SUCCESS;
+}
+
+/* libmilter has a thread that waits for HUP, TERM and INT, and ends the process
+ * at each of them.  Here they mean other things: so this stands in the place of
+ * the C library's sigwait(), which nobody else in this process calls, and that
+ * thread waits for ever.  Without it Linux would give a signal to libmilter
+ * whenever the main thread has another one to take yet. */
+int
+sigwait(const sigset_t *restrict set, int *restrict number_r)
+{
+	(void)set;
+	(void)number_r;
+	for (;;)
+		(void)pause();
+}
+
+static void *
+serve(void *unused)
+{
+	(void)unused;
+	(void)smfi_main();
+	filter.ended();
+	return NULL;
+}
+
+/* libmilter's threads inherit that signals are not theirs. */
+bool
+filter_start(struct shared *shared, void (*ended)(void))
+{
+	pthread_t thread;
+	sigset_t all;
+	sigset_t before;
+	int error;
+
+	filter.shared = shared;
+	filter.ended = ended;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&thread, NULL, serve, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error == 0 && pthread_detach(thread) == 0;
+}
+
+bool
+filter_drain(int64_t within_ms)
+{
+	struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000000L};
+
+	atomic_store(&filter.closed, true);
+	for (int64_t left = within_ms; left > 0; left -= DRAIN_STEP_MS) {
+		if (atomic_load(&filter.running) == 0)
+			return true;
+		(void)nanosleep(&step, NULL);
+	}
+	return atomic_load(&filter.running) == 0;
+}

@@ -1,0 +1,354 @@
+#include "session/message.h"
+
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "policy/effects.h"
+#include "session/message_limits.h"
+#include "session/shared_parts.h"
+
+/* A question answered and put again gets further each time; this many times is
+ * more than a policy can need. */
+#define LOOK_UPS_MAX 4
+
+static unsigned
+throw_dice(void)
+{
+	unsigned number = 0;
+
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
+		return 0;
+	return number % 10000;
+}
+
+static void
+set_local_time(struct facts *facts)
+{
+	time_t now = (time_t)facts->now;
+	struct tm local;
+
+	if (localtime_r(&now, &local) == NULL)
+		return;
+	facts->weekday = local.tm_wday;
+	facts->minute = local.tm_hour * 60 + local.tm_min;
+}
+
+static void
+forget_message(struct facts *facts)
+{
+	facts->recipient_count = 0;
+	facts->recipients_seen = 0;
+	facts->recipient_domains = 0;
+	facts->header_count = 0;
+	facts->size = 0;
+	facts->complete = false;
+	facts->record_certainty = FACT_ASK;
+	facts->known = false;
+	facts->score = 0;
+	facts->clock_certainty = FACT_ASK;
+	memset(facts->client_clock, 0, sizeof facts->client_clock);
+}
+
+void
+message_begin(struct shared *shared, struct message *message, int64_t now)
+{
+	struct facts *facts = &message->facts;
+
+	message_end(shared, message);
+	message->begun = true;
+	message->accepted = false;
+	message->exempt = false;
+	message->pairs_asked = 0;
+	facts->now = now;
+	facts->recipients = message->recipients;
+	facts->limits = message->limits;
+	facts->load_crossed = message->load_crossed;
+	facts->lists = message->lists;
+	forget_message(facts);
+	limits_forget(message);
+	facts->store_down = !store_is_up(shared->store);
+	facts->dice = throw_dice();
+	set_local_time(facts);
+	load_watch_read(shared->load_watch, message->policy,
+	    message->load_crossed, &facts->load);
+	lists_hold(
+	    shared->lists, message->policy, message->snapshots, message->lists);
+}
+
+static struct store_client
+client_of(const struct message *message)
+{
+	struct store_client client = {.network = message->network,
+	    .host = message->host,
+	    .pool = message->pool[0] == '\0' ? NULL : message->pool};
+
+	return client;
+}
+
+static const char *
+identity_of(const struct message *message)
+{
+	return message->pool[0] == '\0' ? message->network : message->pool;
+}
+
+/* --- the look-up --- */
+
+static void
+learn_nothing(struct shared *shared, struct message *message)
+{
+	struct facts *facts = &message->facts;
+	struct known_cache_entry entry;
+
+	facts->store_down = true;
+	facts->record_certainty = FACT_UNKNOWN;
+	facts->clock_certainty = FACT_UNKNOWN;
+	for (size_t i = 0; i < facts->recipient_count; i++)
+		message->recipients[i].clock_certainty = FACT_UNKNOWN;
+	for (size_t i = 0; i < message->policy->limit_count; i++)
+		if (message->limits[i].certainty == FACT_ASK)
+			message->limits[i].certainty = FACT_UNKNOWN;
+	/* Who was in good standing a while ago is taken to be so still. */
+	if (!known_cache_recall(shared->known_cache, identity_of(message),
+		facts->now, message->policy->settings.store.remember_good,
+		&entry))
+		return;
+	facts->record_certainty = FACT_KNOWN;
+	facts->known = entry.known;
+	facts->score = (double)entry.score;
+}
+
+static void
+learn_record(struct shared *shared, struct message *message,
+    const struct store_answer *answer)
+{
+	struct facts *facts = &message->facts;
+	const struct settings *settings = &message->policy->settings;
+
+	facts->store_down = false;
+	facts->now = answer->now;
+	facts->record_certainty = FACT_KNOWN;
+	facts->known = settings->known_after > 0 &&
+	    answer->passes >= settings->known_after;
+	facts->score = reputation_score(
+	    &answer->host, &answer->network, settings->reputation.prior);
+	facts->clock_certainty = FACT_KNOWN;
+	memcpy(facts->client_clock, answer->client, sizeof answer->client);
+	message->last_used = answer->last_used;
+
+	if (facts->known) {
+		struct known_cache_entry entry = {
+		    true, (float)facts->score, facts->now};
+
+		known_cache_note(
+		    shared->known_cache, identity_of(message), &entry);
+	}
+}
+
+static void
+learn_clocks(struct message *message, const struct store_answer *answer)
+{
+	struct facts *facts = &message->facts;
+
+	for (size_t i = message->pairs_asked; i < facts->recipient_count; i++) {
+		struct recipient *recipient = &message->recipients[i];
+
+		memcpy(recipient->clock,
+		    answer->pairs[i - message->pairs_asked],
+		    sizeof recipient->clock);
+		recipient->clock_certainty = FACT_KNOWN;
+	}
+	message->pairs_asked = facts->recipient_count;
+}
+
+static void
+look_up(struct shared *shared, struct message *message, enum stage stage)
+{
+	const struct policy *policy = message->policy;
+	struct store_take takes[LIMITS_MAX];
+	size_t which[LIMITS_MAX];
+	struct store_query query = {.now = message->facts.now,
+	    .client = client_of(message),
+	    .pairs = &message->pairs[message->pairs_asked],
+	    .pair_count = message->facts.recipient_count - message->pairs_asked,
+	    .takes = takes};
+	struct store_answer answer;
+
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		query.spaces[space] = policy->clocks_used[space] ||
+		    policy->client_clocks_used[space];
+	query.take_count = limits_choose(message, stage, takes, which);
+	if (store_look_up(shared->store, &query, &answer) != STORE_OK) {
+		learn_nothing(shared, message);
+		return;
+	}
+	learn_record(shared, message, &answer);
+	learn_clocks(message, &answer);
+	limits_learn(message, &query, which, &answer);
+}
+
+struct outcome
+message_judge(struct shared *shared, struct message *message, size_t recipient,
+    enum stage stage)
+{
+	struct outcome outcome;
+
+	for (int tries = 0;; tries++) {
+		outcome = recipient == MESSAGE_WHOLE
+		    ? decide_message(message->policy, &message->facts, stage)
+		    : decide(message->policy, &message->facts,
+			  &message->recipients[recipient], stage, NULL);
+		if (outcome.verdict != VERDICT_ASK)
+			return outcome;
+		if (tries == LOOK_UPS_MAX) {
+			log_error("the rules ask the store without end; "
+				  "the message is let through");
+			outcome.verdict = VERDICT_ACCEPT;
+			return outcome;
+		}
+		look_up(shared, message, stage);
+	}
+}
+
+/* --- afterwards --- */
+
+/* What the store is told, put together; all of it borrowed from here. */
+struct telling {
+	struct store_effects effects;
+	struct store_take returned[LIMITS_MAX];
+};
+
+static void
+add_effects(struct telling *telling, const struct effects *effects)
+{
+	struct store_effects *stored = &telling->effects;
+
+	stored->marks = effects->pairs;
+	stored->passes = effects->passes;
+	stored->worthy = effects->worthy;
+	memcpy(stored->client_mark, effects->client, sizeof effects->client);
+}
+
+/* Everything that is known of a message only when it is over: what it earned,
+ * and the units of limits that it gives back because it was not accepted. */
+static void
+add_rest(struct telling *telling, struct message *message)
+{
+	struct store_effects *stored = &telling->effects;
+
+	reputation_cap_message(
+	    &message->earned, message->policy->settings.reputation.message_cap);
+	stored->good = message->earned.good;
+	stored->bad = message->earned.bad;
+	memset(&message->earned, 0, sizeof message->earned);
+	stored->returned = telling->returned;
+	stored->returned_count =
+	    limits_return(message, !message->accepted, telling->returned);
+}
+
+/* `effects` of a verdict, or NULL; what is left of the message when it is over. */
+static void
+hand_over(struct shared *shared, struct message *message,
+    const struct effects *effects, bool is_over)
+{
+	struct telling telling;
+	struct store_effects *stored = &telling.effects;
+
+	*stored = (struct store_effects){.now = message->facts.now,
+	    .client = client_of(message),
+	    .pairs = message->pairs};
+	if (effects != NULL) {
+		stored->pair_count = message->facts.recipient_count;
+		add_effects(&telling, effects);
+	}
+	if (is_over)
+		add_rest(&telling, message);
+	if (store_has_marks(stored) || stored->passes > 0 || stored->worthy ||
+	    stored->good > 0 || stored->bad > 0 || stored->returned_count > 0)
+		(void)store_remember(shared->store, stored);
+}
+
+void
+message_settle(struct shared *shared, struct message *message, size_t recipient,
+    const struct outcome *outcome)
+{
+	bool is_over = false;
+	struct effects effects;
+
+	if (outcome->verdict == VERDICT_DEFER) {
+		is_over = recipient == MESSAGE_WHOLE;
+		effects_of_deferral(
+		    message->policy, &message->facts, recipient, &effects);
+	} else {
+		effects_of_acceptance(message->policy, &message->facts, outcome,
+		    message->last_used, &effects);
+		message->accepted = true;
+	}
+	if (effects.hammered && !message->hammered) {
+		message->hammered = true;
+		message_event(message, REPUTATION_HAMMERING);
+	}
+	if (effects.passes > 0)
+		message_event(message, REPUTATION_GREYLIST_PASSED);
+	hand_over(shared, message, &effects, is_over);
+}
+
+void
+message_settle_trial(struct shared *shared, struct message *message,
+    const struct outcome *outcome)
+{
+	struct effects effects;
+
+	effects_of_trial(message->policy, &message->facts, outcome, &effects);
+	hand_over(shared, message, &effects, false);
+}
+
+void
+message_exempt(struct message *message)
+{
+	message->exempt = true;
+	message->refused = 0;
+	memset(&message->earned, 0, sizeof message->earned);
+}
+
+void
+message_event(struct message *message, enum reputation_event event)
+{
+	if (!message->exempt)
+		reputation_add(
+		    &message->earned, &message->policy->weights, event);
+}
+
+void
+message_refused(struct message *message)
+{
+	if (message->exempt)
+		return;
+	message->refused++;
+	message_event(message, REPUTATION_REFUSED_RECIPIENT);
+}
+
+void
+message_end(struct shared *shared, struct message *message)
+{
+	if (message->network[0] != '\0')
+		hand_over(shared, message, NULL, true);
+	if (!message->begun)
+		return;
+	message->begun = false;
+	lists_release(message->snapshots, message->policy->list_count);
+}
+
+void
+message_count_connection(
+    struct shared *shared, struct message *message, int64_t now)
+{
+	struct store_take taken[LIMITS_MAX];
+	struct store_effects stored = {
+	    .now = now, .client = client_of(message), .returned = taken};
+
+	stored.returned_count = limits_of_connection(message, taken);
+	if (stored.returned_count > 0)
+		(void)store_remember(shared->store, &stored);
+}

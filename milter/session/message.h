@@ -1,0 +1,78 @@
+/* message -- one message before the policy: asks the store for what a rule needs,
+ * calls decide, and hands over what is to be remembered. */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include "policy/decide.h"
+#include "policy/identity.h"
+#include "session/shared.h"
+#include "store/lists.h"
+
+/* Part of a session and used by its thread alone.  `facts.recipients` and
+ * `pairs` run in parallel.  The session fills what the MTA tells; the rest is
+ * filled here. */
+struct message {
+	struct policy *policy; /* of the session, which holds it */
+	struct facts facts;
+	struct recipient recipients[RECIPIENTS_MAX];
+	struct store_pair pairs[RECIPIENTS_MAX];
+	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */
+	size_t pairs_asked; /* the first of them, whose clocks were read */
+	struct limit_count limits[LIMITS_MAX];
+	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
+	bool load_crossed[THRESHOLDS_MAX];
+	struct list_snapshot *snapshots[LISTS_MAX];
+	const struct list *lists[LISTS_MAX];
+	/* who the client is for the store; "" for no pool */
+	char network[IDENTITY_NETWORK_SIZE];
+	unsigned host;
+	char pool[STORE_POOL_MAX];
+	char address[NETADDR_TEXT_SIZE];
+	int64_t last_used;	       /* of the record */
+	struct reputation_sums earned; /* by what the client did so far */
+	int64_t refused; /* recipients that the MTA refused, not yet counted */
+	bool hammered;	 /* counted, once a session */
+	bool begun;
+	bool accepted;
+	bool exempt; /* nothing is learned of this message's client */
+};
+
+/* Begin a message: forget the last one, keep what is known of the client and
+ * the session, read what runs in the background. */
+void message_begin(struct shared *shared, struct message *message, int64_t now);
+
+/* Judge one recipient (its index), or with MESSAGE_WHOLE the message.  Waits
+ * for the store at most as long as the store's deadline. */
+#define MESSAGE_WHOLE ((size_t)-1)
+struct outcome message_judge(struct shared *shared, struct message *message,
+    size_t recipient, enum stage stage);
+
+/* Remember a verdict that was given: on one recipient that was deferred at
+ * RCPT (its index), or on the whole message.  If that was deferred, what
+ * message_end would hand over goes along. */
+void message_settle(struct shared *shared, struct message *message,
+    size_t recipient, const struct outcome *outcome);
+
+/* Remember what rules on trial would have done with a message that was settled
+ * before they could speak. */
+void message_settle_trial(struct shared *shared, struct message *message,
+    const struct outcome *outcome);
+
+/* Nothing is learned of a client that a rule accepts for who it is. */
+void message_exempt(struct message *message);
+
+/* Count an event towards the client's reputation. */
+void message_event(struct message *message, enum reputation_event event);
+
+/* Count a recipient that the MTA refused, as an event and for limits. */
+void message_refused(struct message *message);
+
+/* The message ended, accepted or not: hand over what it earned, give back what
+ * it held.  Does nothing when none was begun. */
+void message_end(struct shared *shared, struct message *message);
+
+/* Count a connection that never came to ask the store. */
+void message_count_connection(
+    struct shared *shared, struct message *message, int64_t now);
+
+#endif

@@ -1,0 +1,229 @@
+#include "session/message_limits.h"
+
+#include <string.h>
+
+void
+limits_forget(struct message *message)
+{
+	for (size_t i = 0; i < message->policy->limit_count; i++) {
+		const struct limit *limit = &message->policy->limits[i];
+		struct limit_count *count = &message->limits[i];
+
+		if (limit->kind == LIMIT_CONNECTIONS &&
+		    count->certainty == FACT_KNOWN)
+			continue;
+		memset(count, 0, sizeof *count);
+		count->certainty = FACT_ASK;
+	}
+}
+
+/* NULL: the client's network, or its host. */
+static const char *
+holder_of(const struct message *message, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_NETWORK:
+	case LIMIT_BY_HOST:
+		break;
+	case LIMIT_BY_SENDER_DOMAIN:
+		return message->facts.sender_domain;
+	case LIMIT_BY_USER:
+		return message->facts.user;
+	case LIMIT_BY_ALL:
+		return "*";
+	}
+	return NULL;
+}
+
+/* A message with more recipients than the limit fits when nobody else took any:
+ * it could never get through otherwise. */
+static int64_t
+units_of(const struct message *message, const struct limit *limit)
+{
+	int64_t recipients = message->facts.recipients_seen;
+
+	switch (limit->kind) {
+	case LIMIT_CONNECTIONS:
+	case LIMIT_MESSAGES:
+		return 1;
+	case LIMIT_RECIPIENTS:
+		return recipients < limit->above ? recipients : limit->above;
+	case LIMIT_REFUSED:
+		break;
+	}
+	return 0; /* only read here; counted as they are refused */
+}
+
+static bool
+excludes(const struct message *message, const struct rule *rule,
+    const struct recipient *recipient)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+
+		if (condition->type->kind != VALUE_LIMIT &&
+		    condition->type->judge(
+			condition, &message->facts, recipient) == ANSWER_NO)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the other conditions of a limit's rule leave it open that the rule
+ * holds, so that its units are worth taking. */
+static bool
+may_hold(const struct message *message, const struct rule *rule)
+{
+	if (message->facts.recipient_count == 0)
+		return !excludes(message, rule, NULL);
+	for (size_t i = 0; i < message->facts.recipient_count; i++)
+		if (!excludes(message, rule, &message->recipients[i]))
+			return true;
+	return false;
+}
+
+/* Whether there is anybody here whom the limit could count. */
+static bool
+has_holder(const struct message *message, enum limit_by by)
+{
+	switch (by) {
+	case LIMIT_BY_SENDER_DOMAIN:
+		return message->facts.sender_domain[0] != '\0';
+	case LIMIT_BY_USER:
+		return message->facts.user[0] != '\0';
+	case LIMIT_BY_NETWORK:
+	case LIMIT_BY_HOST:
+	case LIMIT_BY_ALL:
+		break;
+	}
+	return true;
+}
+
+static struct store_take
+take_of(const struct message *message, const struct limit *limit)
+{
+	struct store_take take = {.id = limit->id,
+	    .holder = holder_of(message, limit->by),
+	    .of_host = limit->by == LIMIT_BY_HOST,
+	    .period = limit->period,
+	    .units = units_of(message, limit)};
+
+	return take;
+}
+
+size_t
+limits_choose(const struct message *message, enum stage stage,
+    struct store_take takes_r[LIMITS_MAX], size_t which_r[LIMITS_MAX])
+{
+	const struct policy *policy = message->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (message->limits[i].certainty != FACT_ASK ||
+		    (limit->kind == LIMIT_RECIPIENTS && stage < STAGE_DATA) ||
+		    !has_holder(message, limit->by) ||
+		    !may_hold(message, limit->rule))
+			continue;
+		which_r[count] = i;
+		takes_r[count++] = take_of(message, limit);
+	}
+	return count;
+}
+
+/* A limit that counts nobody here has no count; asking again will not help. */
+static void
+settle_idle(struct message *message)
+{
+	for (size_t i = 0; i < message->policy->limit_count; i++)
+		if (message->limits[i].certainty == FACT_ASK &&
+		    !has_holder(message, message->policy->limits[i].by))
+			message->limits[i].certainty = FACT_UNKNOWN;
+}
+
+void
+limits_learn(struct message *message, const struct store_query *query,
+    const size_t *which, const struct store_answer *answer)
+{
+	for (size_t i = 0; i < query->take_count; i++) {
+		struct limit_count *count = &message->limits[which[i]];
+
+		count->certainty = FACT_KNOWN;
+		message->taken_at[which[i]] = answer->now;
+		count->counts.units = query->takes[i].units;
+		count->counts.current = answer->counts[i].current;
+		count->counts.previous = answer->counts[i].previous;
+	}
+	settle_idle(message);
+}
+
+static size_t
+drop_units(struct message *message, bool all, struct store_take *takes_r)
+{
+	const struct policy *policy = message->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+		int64_t units = message->limits[i].counts.units;
+
+		if (message->limits[i].certainty != FACT_KNOWN || units == 0 ||
+		    limit->kind == LIMIT_CONNECTIONS)
+			continue;
+		message->limits[i].counts.units = 0;
+		if (!all && may_hold(message, limit->rule))
+			continue;
+		takes_r[count] = take_of(message, limit);
+		takes_r[count].at = message->taken_at[i];
+		takes_r[count++].units = units;
+	}
+	return count;
+}
+
+/* Refused recipients are only counted, so theirs are units to take. */
+static size_t
+add_refused(struct message *message, struct store_take *takes_r, size_t count)
+{
+	const struct policy *policy = message->policy;
+
+	for (size_t i = 0; message->refused > 0 && i < policy->limit_count;
+	     i++) {
+		if (policy->limits[i].kind != LIMIT_REFUSED ||
+		    !has_holder(message, policy->limits[i].by))
+			continue;
+		takes_r[count] = take_of(message, &policy->limits[i]);
+		takes_r[count++].units = -message->refused;
+	}
+	message->refused = 0;
+	return count;
+}
+
+size_t
+limits_return(
+    struct message *message, bool all, struct store_take takes_r[LIMITS_MAX])
+{
+	size_t count = drop_units(message, all, takes_r);
+
+	return add_refused(message, takes_r, count);
+}
+
+size_t
+limits_of_connection(
+    const struct message *message, struct store_take takes_r[LIMITS_MAX])
+{
+	const struct policy *policy = message->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		const struct limit *limit = &policy->limits[i];
+
+		if (limit->kind != LIMIT_CONNECTIONS ||
+		    !has_holder(message, limit->by) ||
+		    message->limits[i].certainty == FACT_KNOWN)
+			continue;
+		takes_r[count] = take_of(message, limit);
+		takes_r[count++].units = -1;
+	}
+	return count;
+}

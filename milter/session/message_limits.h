@@ -1,0 +1,29 @@
+/* message_limits -- the units of limits that one message takes and gives back. */
+#ifndef MESSAGE_LIMITS_H
+#define MESSAGE_LIMITS_H
+
+#include "session/message.h"
+
+/* Begin a message.  A session is one connection, so the unit that was once
+ * counted for that stays. */
+void limits_forget(struct message *message);
+
+/* The takes of a look-up at this stage; `which_r` names the limit of each. */
+size_t limits_choose(const struct message *message, enum stage stage,
+    struct store_take takes_r[LIMITS_MAX], size_t which_r[LIMITS_MAX]);
+
+/* Note what that look-up said. */
+void limits_learn(struct message *message, const struct store_query *query,
+    const size_t *which, const struct store_answer *answer);
+
+/* What a message that ended changes: the units to give back (all, or those of
+ * rules that turned out not to concern it) and, as negative ones, those of
+ * recipients that the MTA refused.  None are held afterwards. */
+size_t limits_return(
+    struct message *message, bool all, struct store_take takes_r[LIMITS_MAX]);
+
+/* The units of a connection that never came to ask, as negative ones. */
+size_t limits_of_connection(
+    const struct message *message, struct store_take takes_r[LIMITS_MAX]);
+
+#endif

@@ -1,0 +1,165 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "session/session_parts.h"
+
+#define FIELD_SIZE 320
+#define LINK_SIZE  (REPLY_TEXT_MAX + 1)
+#define WAIT_SIZE  32
+
+void
+session_draw_token(char token_r[TOKEN_SIZE])
+{
+	static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	unsigned char random[TOKEN_SIZE - 1] = {0};
+
+	/* Without randomness a token is merely not unique. */
+	(void)!getrandom(random, sizeof random, GRND_NONBLOCK);
+	for (size_t i = 0; i < sizeof random; i++)
+		token_r[i] = alphabet[random[i] % 32];
+	token_r[sizeof random] = '\0';
+}
+
+static const char *
+recipient_text(const struct session *session, size_t recipient)
+{
+	const struct facts *facts = &session->message.facts;
+
+	if (recipient == MESSAGE_WHOLE)
+		recipient = 0;
+	return recipient < facts->recipient_count
+	    ? facts->recipients[recipient].address
+	    : "";
+}
+
+/* Whoever is known to be bad is not told how long to wait. */
+static void
+say_wait(const struct session *session, int64_t wait, char wait_r[WAIT_SIZE])
+{
+	const struct facts *facts = &session->message.facts;
+
+	if (wait <= 0 ||
+	    (facts->record_certainty == FACT_KNOWN &&
+		facts->score <
+		    session->message.policy->settings.hide_wait_below))
+		(void)snprintf(wait_r, WAIT_SIZE, "some time");
+	else
+		response_say_wait(wait, wait_r, WAIT_SIZE);
+}
+
+static void
+say_score(const struct facts *facts, char *score_r, size_t size)
+{
+	if (facts->record_certainty == FACT_KNOWN)
+		(void)snprintf(score_r, size, "%ld", lround(facts->score));
+	else
+		(void)snprintf(score_r, size, "unknown");
+}
+
+void
+session_fill_reply(struct session *session, const struct outcome *outcome,
+    size_t recipient, struct reply *reply_r)
+{
+	const struct message *message = &session->message;
+	const struct facts *facts = &message->facts;
+	char wait[WAIT_SIZE], score[WAIT_SIZE], link[LINK_SIZE];
+	struct response_values values = {{NULL}};
+
+	session_draw_token(session->reference);
+	say_wait(session, outcome->wait, wait);
+	say_score(facts, score, sizeof score);
+	values.text[FILL_CLIENT_ADDR] = message->address;
+	values.text[FILL_CLIENT_NAME] = session->name;
+	values.text[FILL_HELO] = session->helo;
+	values.text[FILL_SENDER] = facts->sender;
+	values.text[FILL_RECIPIENT] = recipient_text(session, recipient);
+	values.text[FILL_SERVER] = session->server;
+	values.text[FILL_RULE] = outcome->rule->name;
+	values.text[FILL_REFERENCE] = session->reference;
+	values.text[FILL_WAIT] = wait;
+	values.text[FILL_SCORE] = score;
+	response_fill_text(
+	    message->policy->settings.link, &values, link, sizeof link);
+	values.text[FILL_LINK] = link;
+	response_fill(outcome->rule->reply, &values, reply_r);
+}
+
+static const char *
+stage_name(enum stage stage)
+{
+	static const char *const names[] = {"mail", "rcpt", "data", "eom"};
+
+	return names[stage];
+}
+
+/* What every line about this message tells of it. */
+static void
+log_message(struct session *session, const char *verdict, const char *detail,
+    size_t recipient, enum stage stage)
+{
+	const struct message *message = &session->message;
+	const struct facts *facts = &message->facts;
+	char name[FIELD_SIZE], helo[FIELD_SIZE], sender[FIELD_SIZE];
+	char to[FIELD_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
+
+	say_score(facts, score, sizeof score);
+	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
+		 "sender=<%s> recipient=<%s> recipients=%" PRId64
+		 " score=%s known=%s load=%.2f id=%s",
+	    session->id, verdict, detail, stage_name(stage), message->address,
+	    log_clean(session->name, name, sizeof name),
+	    log_clean(session->helo, helo, sizeof helo),
+	    log_clean(facts->sender, sender, sizeof sender),
+	    log_clean(recipient_text(session, recipient), to, sizeof to),
+	    facts->recipients_seen, score,
+	    facts->record_certainty != FACT_KNOWN ? "unknown"
+		: facts->known			  ? "yes"
+						  : "no",
+	    facts->load, log_clean(session->queue_id, id, sizeof id));
+}
+
+/* A rule's name is the postmaster's own, and was checked when it was read. */
+void
+session_log(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage)
+{
+	const struct rule *rule = outcome->rule;
+	bool defers = outcome->verdict == VERDICT_DEFER && rule != NULL;
+	char detail[2 * FIELD_SIZE];
+
+	if (defers)
+		(void)snprintf(detail, sizeof detail,
+		    "rule=\"%s\" response=%s code=%s wait=%" PRId64
+		    " reference=%s",
+		    rule->name, response_name(rule->reply),
+		    response_code(rule->reply), outcome->wait,
+		    session->reference);
+	else
+		(void)snprintf(detail, sizeof detail, "rule=\"%s\"%s",
+		    rule == NULL ? "" : rule->name,
+		    outcome->capped ? " capped=yes" : "");
+	log_message(
+	    session, defers ? "defer" : "accept", detail, recipient, stage);
+}
+
+void
+session_log_observed(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage)
+{
+	const struct rule *rule = outcome->observed;
+	char detail[2 * FIELD_SIZE];
+
+	if (rule == NULL || session->observed != NULL)
+		return;
+	session->observed = rule;
+	(void)snprintf(detail, sizeof detail,
+	    "would=%s rule=\"%s\" response=%s wait=%" PRId64,
+	    rule->verdict == RULE_ACCEPT ? "accept" : "defer", rule->name,
+	    rule->reply == NULL ? "" : response_name(rule->reply),
+	    outcome->observed_wait);
+	log_message(session, "observe", detail, recipient, stage);
+}

@@ -1,0 +1,128 @@
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "session/session_parts.h"
+
+static void
+copy_text(char *out_r, size_t size, const char *text)
+{
+	size_t length = text == NULL ? 0 : strnlen(text, size - 1);
+
+	if (length > 0)
+		memcpy(out_r, text, length);
+	out_r[length] = '\0';
+}
+
+/* A client without an IP address is a program on this host. */
+static void
+set_address(struct session *session, const struct sockaddr *address)
+{
+	struct facts *facts = &session->message.facts;
+
+	if (!netaddr_from_sockaddr(address, &facts->client))
+		(void)netaddr_parse("127.0.0.1", &facts->client);
+}
+
+/* Only a name that resolves back to the address counts; the MTA gives "[addr]"
+ * for all others, and tells apart "none" from "the DNS failed for now". */
+static void
+set_name(struct session *session, const struct session_origin *origin)
+{
+	struct facts *facts = &session->message.facts;
+	const char *resolve = origin->resolve;
+	bool failed = resolve != NULL && strcasecmp(resolve, "TEMP") == 0;
+	bool verified = resolve == NULL || strcasecmp(resolve, "OK") == 0;
+
+	facts->name_certainty = failed ? FACT_UNKNOWN : FACT_KNOWN;
+	facts->name = session->name;
+	session->name[0] = '\0';
+	if (failed || !verified || origin->hostname == NULL ||
+	    origin->hostname[0] == '[' ||
+	    strcasecmp(origin->hostname, "unknown") == 0)
+		return;
+	if (!hostname_clean(
+		origin->hostname, session->name, sizeof session->name))
+		session->name[0] = '\0';
+}
+
+/* FNV-1a: the same on every host and for ever, as a share must be. */
+static unsigned
+share_of(const char *network)
+{
+	uint32_t hash = UINT32_C(2166136261);
+
+	for (const char *p = network; *p != '\0'; p++)
+		hash = (hash ^ (unsigned char)*p) * UINT32_C(16777619);
+	return (hash ^ hash >> 16) % 10000;
+}
+
+static void
+set_network(struct session *session)
+{
+	struct message *message = &session->message;
+	const struct netaddr *client = &message->facts.client;
+
+	identity_network(&message->policy->settings, client, message->network);
+	netaddr_format(client, message->address);
+	message->host = netaddr_host_bucket(client);
+	message->facts.share = share_of(message->network);
+}
+
+static void
+set_pool(struct session *session)
+{
+	struct message *message = &session->message;
+	struct facts *facts = &message->facts;
+	char organisation[HOSTNAME_SIZE];
+	bool found;
+
+	message->pool[0] = '\0';
+	facts->name_generic = false;
+	if (facts->name[0] == '\0')
+		return;
+	found = shared_organisation(session->shared, facts->name, organisation);
+	facts->name_generic = hostname_is_generic(
+	    facts->name, &facts->client, found ? organisation : NULL);
+	if (found && !facts->name_generic &&
+	    message->policy->settings.identity == IDENTITY_POOL)
+		copy_text(message->pool, sizeof message->pool, organisation);
+}
+
+void
+session_identify(struct session *session, const struct session_origin *origin)
+{
+	struct facts *facts = &session->message.facts;
+	const char *server = session->message.policy->settings.server_name;
+
+	copy_text(session->daemon_name, sizeof session->daemon_name,
+	    origin->daemon_name);
+	copy_text(session->server, sizeof session->server,
+	    server[0] != '\0' ? server : origin->server);
+	copy_text(session->server_address, sizeof session->server_address,
+	    origin->server_address);
+	facts->daemon_name = session->daemon_name;
+	facts->daemon_port = origin->daemon_port == NULL
+	    ? 0
+	    : strtol(origin->daemon_port, NULL, 10);
+	set_address(session, origin->address);
+	set_name(session, origin);
+	set_network(session);
+	set_pool(session);
+}
+
+void
+session_helo(struct session *session, const char *helo)
+{
+	struct facts *facts = &session->message.facts;
+	struct netaddr ours;
+	bool have_ours = netaddr_parse(session->server_address, &ours);
+
+	copy_text(session->helo, sizeof session->helo, helo);
+	facts->helo = session->helo;
+	facts->helo_certainty = FACT_KNOWN;
+	/* Judged whole: what was cut here is too long for a name anyway. */
+	facts->helo_malformed = hostname_is_malformed_helo(helo);
+	facts->helo_ours = hostname_helo_is_ours(
+	    helo, session->server, have_ours ? &ours : NULL);
+}

@@ -1,0 +1,65 @@
+/* session_parts -- the inside of a session, for session*.c alone. */
+#ifndef SESSION_PARTS_H
+#define SESSION_PARTS_H
+
+#include "mail/hostname.h"
+#include "mail/mailaddr.h"
+#include "session/message.h"
+#include "session/session.h"
+#include "session/shared.h"
+
+#define SESSION_HEADERS_MAX 64
+#define HEADER_VALUE_MAX    998 /* octets that are kept of a header field */
+#define HELO_SIZE	    256
+#define NAME_SIZE	    256
+#define TOKEN_SIZE	    9 /* a reference or session id, and its NUL */
+
+struct session {
+	struct shared *shared;
+	struct message message;
+	char id[TOKEN_SIZE];
+	int64_t opened;
+	/* what the facts point to, for the session */
+	char name[HOSTNAME_SIZE];
+	char helo[HELO_SIZE];
+	char daemon_name[NAME_SIZE];
+	char server[NAME_SIZE];
+	char server_address[NETADDR_TEXT_SIZE];
+	char user[NAME_SIZE];
+	bool helo_counted; /* as an event, once a session */
+	/* for the message */
+	struct mailaddr sender;
+	struct mailaddr sender_normal;
+	struct header headers[SESSION_HEADERS_MAX];
+	char queue_id[NAME_SIZE];
+	char reference[TOKEN_SIZE];
+	const struct rule *observed; /* already logged for this message */
+};
+
+/* session_client.c: who the client is. */
+void
+session_identify(struct session *session, const struct session_origin *origin);
+
+/* session_message.c: what the message is. */
+void session_forget_message(struct session *session);
+void session_set_sender(
+    struct session *session, const struct session_envelope *envelope);
+/* False: out of memory, or more than are kept; it is counted all the same. */
+bool session_add_recipient(struct session *session, const char *raw);
+/* The last one was deferred: it is no longer of this message. */
+void session_drop_recipient(struct session *session);
+/* Whether any header matches one of the "Name: pattern" texts. */
+bool
+session_header_matches(const struct session *session, char *const *patterns);
+
+/* session_answer.c: what the client and the log are told. */
+void session_fill_reply(struct session *session, const struct outcome *outcome,
+    size_t recipient, struct reply *reply_r);
+void session_log(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage);
+void session_log_observed(struct session *session,
+    const struct outcome *outcome, size_t recipient, enum stage stage);
+/* A random token, in the alphabet of Crockford's base 32. */
+void session_draw_token(char token_r[TOKEN_SIZE]);
+
+#endif

@@ -1,0 +1,125 @@
+#include "session/shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "mail/hostname.h"
+#include "session/shared_parts.h"
+#include "store/reports.h"
+
+static bool
+open_parts(struct shared *shared)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
+		log_warning("no random numbers yet: a fixed seed is used");
+	shared->load_watch = load_watch_open();
+	shared->lists = lists_open();
+	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
+	shared->reports = reports_open();
+	shared->psl = psl_latest(NULL);
+	return shared->load_watch != NULL && shared->lists != NULL &&
+	    shared->known_cache != NULL && shared->reports != NULL;
+}
+
+struct shared *
+shared_open(struct policy *policy, struct store *store)
+{
+	struct shared *shared = calloc(1, sizeof *shared);
+
+	if (shared == NULL || pthread_mutex_init(&shared->mutex, NULL) != 0) {
+		free(shared);
+		policy_release(&policy);
+		store_close(&store);
+		return NULL;
+	}
+	shared->policy = policy;
+	shared->store = store;
+	if (!open_parts(shared)) {
+		shared_close(&shared);
+		return NULL;
+	}
+	/* Files are read at once; what the store shares comes with the first
+	 * tick, so that a start never waits for the network. */
+	lists_refresh(shared->lists, policy, NULL);
+	return shared;
+}
+
+void
+shared_close(struct shared **shared)
+{
+	struct shared *mine = *shared;
+
+	if (mine == NULL)
+		return;
+	store_close(&mine->store);
+	load_watch_close(&mine->load_watch);
+	lists_close(&mine->lists);
+	known_cache_free(&mine->known_cache);
+	reports_close(&mine->reports);
+	psl_free(mine->psl);
+	policy_release(&mine->policy);
+	pthread_mutex_destroy(&mine->mutex);
+	free(mine);
+	*shared = NULL;
+}
+
+struct policy *
+shared_policy(struct shared *shared)
+{
+	struct policy *policy;
+
+	pthread_mutex_lock(&shared->mutex);
+	policy = policy_hold(shared->policy);
+	pthread_mutex_unlock(&shared->mutex);
+	return policy;
+}
+
+void
+shared_publish(struct shared *shared, struct policy *policy)
+{
+	struct policy *old;
+
+	/* Before anybody needs them: an unknown list makes no rule hold. */
+	lists_refresh(shared->lists, policy, NULL);
+	pthread_mutex_lock(&shared->mutex);
+	old = shared->policy;
+	shared->policy = policy;
+	pthread_mutex_unlock(&shared->mutex);
+	policy_release(&old);
+}
+
+void
+shared_session_began(struct shared *shared)
+{
+	atomic_fetch_add(&shared->sessions, 1);
+}
+
+void
+shared_session_ended(struct shared *shared)
+{
+	atomic_fetch_sub(&shared->sessions, 1);
+}
+
+void
+shared_tick(struct shared *shared, int64_t now)
+{
+	struct policy *policy = shared_policy(shared);
+
+	load_watch_step(shared->load_watch, policy, shared->store,
+	    (int64_t)atomic_load(&shared->sessions), now);
+	lists_refresh(shared->lists, policy, shared->store);
+	reports_take(shared->reports, policy, shared->store, now);
+	store_tidy(shared->store, now);
+	policy_release(&policy);
+}
+
+bool
+shared_organisation(
+    const struct shared *shared, const char *name, char *organisation_r)
+{
+	return hostname_organisation(name, shared->psl, organisation_r);
+}

@@ -1,0 +1,34 @@
+/* shared -- what all sessions of the process share: the policy in force, the
+ * store, and what a background thread keeps fresh. */
+#ifndef SHARED_H
+#define SHARED_H
+
+#include "policy/policy.h"
+#include "store/store.h"
+
+struct shared;
+
+/* Takes over `policy` and `store`, also on failure.  NULL: out of memory. */
+struct shared *shared_open(struct policy *policy, struct store *store);
+void shared_close(struct shared **shared);
+
+/* A reference to the policy in force; give it back with policy_release(). */
+struct policy *shared_policy(struct shared *shared);
+
+/* Put another policy in force, for sessions that begin from now on. */
+void shared_publish(struct shared *shared, struct policy *policy);
+
+/* What is to be done once a second in one background thread: sample and
+ * exchange load, re-read lists, take reports, tidy the store.  May wait for
+ * the store. */
+void shared_tick(struct shared *shared, int64_t now);
+
+/* Sessions open at this moment, for the load and for a clean stop. */
+void shared_session_began(struct shared *shared);
+void shared_session_ended(struct shared *shared);
+
+/* The organisational domain of a verified host name; false if it has none. */
+bool shared_organisation(
+    const struct shared *shared, const char *name, char *organisation_r);
+
+#endif

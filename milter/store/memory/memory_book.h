@@ -1,0 +1,62 @@
+/* memory_book -- all records of the embedded store, of which the least worthy
+ * go first when memory is short.
+ *
+ * Strangers and known clients stand in one row each, in the order in which they
+ * were last renewed, which is the order in which they expire.  Not locked: its
+ * owner does that. */
+#ifndef MEMORY_BOOK_H
+#define MEMORY_BOOK_H
+
+#include "store/memory/memory_record.h"
+
+struct memory_book;
+
+/* The key spreads the records over the table, so that nobody can choose names
+ * that fall into one place.  Namer and terms are copied.  NULL: no memory. */
+struct memory_book *memory_book_open(
+    const struct store_terms *terms, const struct triplet_namer *namer);
+void memory_book_close(struct memory_book **book);
+
+/* A record's name and its place in the table: work it out before locking. */
+struct memory_name {
+	const char *text; /* borrowed */
+	size_t place;
+};
+
+/* False: out of memory. */
+bool memory_book_name(const struct memory_book *book, const char *text,
+    struct memory_name *name_r);
+
+/* The record of that name, or NULL; one that has expired is none. */
+struct memory_record *memory_book_find(
+    struct memory_book *book, const struct memory_name *name, int64_t now);
+
+/* The same, made if there is none.  NULL: out of memory.  Follow each change of
+ * a record by memory_book_renew(). */
+struct memory_record *memory_book_make(
+    struct memory_book *book, const struct memory_name *name, int64_t now);
+
+/* The record has something new to remember: it lives on as a stranger's or, if
+ * `worthy`, as a known client's, which it stays.  Others that are worth less
+ * make room for it. */
+void memory_book_renew(struct memory_book *book, struct memory_record *record,
+    bool worthy, int64_t now);
+
+/* Remove what has expired, a bounded number at a time. */
+void memory_book_expire(struct memory_book *book, int64_t now);
+
+size_t memory_book_count(const struct memory_book *book);
+size_t memory_book_octets(const struct memory_book *book);
+
+/* To walk all records: places are 0 .. memory_book_places() - 1, and a record
+ * stays in its place as long as it lives. */
+size_t memory_book_places(const struct memory_book *book);
+const struct memory_record *
+memory_book_at(const struct memory_book *book, size_t place);
+
+/* Take over a record that was made elsewhere, with its expiry; give them in the
+ * order of their expiry.  Frees it if there is no room or no use for it. */
+void memory_book_adopt(
+    struct memory_book *book, struct memory_record *record, int64_t now);
+
+#endif

@@ -1,0 +1,240 @@
+#include "store/memory/memory_counters.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/window.h"
+
+#define COUNT_MIN 256
+#define SLICES	  64 /* calls in which all counters are looked at once */
+
+struct counter {
+	struct counter *next;  /* in its place of the table */
+	struct counter *older; /* in the order of use */
+	struct counter *newer;
+	struct memory_counter_key key;
+	int64_t window; /* window_id() */
+	int64_t current;
+	int64_t previous;
+};
+
+struct memory_counters {
+	struct counter *oldest;
+	struct counter *newest;
+	size_t count;
+	size_t count_max;
+	size_t slice;
+	size_t place_count;
+	struct counter *places[];
+};
+
+struct memory_counters *
+memory_counters_open(size_t octets)
+{
+	size_t count =
+	    octets / (sizeof(struct counter) + sizeof(struct counter *));
+	struct memory_counters *counters;
+
+	if (count < COUNT_MIN)
+		count = COUNT_MIN;
+	counters =
+	    calloc(1, sizeof *counters + count * sizeof(struct counter *));
+	if (counters == NULL)
+		return NULL;
+	counters->count_max = count;
+	counters->place_count = count;
+	return counters;
+}
+
+void
+memory_counters_close(struct memory_counters **counters)
+{
+	struct counter *counter, *newer;
+
+	if (*counters == NULL)
+		return;
+	for (counter = (*counters)->oldest; counter != NULL; counter = newer) {
+		newer = counter->newer;
+		free(counter);
+	}
+	free(*counters);
+	*counters = NULL;
+}
+
+/* The holder is a keyed hash already, so nobody can choose places. */
+static struct counter **
+place_of(struct memory_counters *counters, const struct memory_counter_key *key)
+{
+	uint64_t number;
+
+	memcpy(&number, key->holder, sizeof number);
+	number += (uint64_t)key->id << 20 ^ (uint64_t)key->host << 8 ^
+	    (uint64_t)key->period;
+	return &counters->places[number % counters->place_count];
+}
+
+static bool
+is_key(const struct memory_counter_key *a, const struct memory_counter_key *b)
+{
+	return memcmp(a->holder, b->holder, TRIPLET_LENGTH) == 0 &&
+	    a->period == b->period && a->id == b->id && a->host == b->host;
+}
+
+static void
+leave_row(struct memory_counters *counters, struct counter *counter)
+{
+	if (counter->older != NULL)
+		counter->older->newer = counter->newer;
+	else
+		counters->oldest = counter->newer;
+	if (counter->newer != NULL)
+		counter->newer->older = counter->older;
+	else
+		counters->newest = counter->older;
+}
+
+static void
+join_row(struct memory_counters *counters, struct counter *counter)
+{
+	counter->older = counters->newest;
+	counter->newer = NULL;
+	if (counters->newest != NULL)
+		counters->newest->newer = counter;
+	else
+		counters->oldest = counter;
+	counters->newest = counter;
+}
+
+static void
+discard(struct memory_counters *counters, struct counter *counter)
+{
+	struct counter **at = place_of(counters, &counter->key);
+
+	while (*at != counter)
+		at = &(*at)->next;
+	*at = counter->next;
+	leave_row(counters, counter);
+	counters->count--;
+	free(counter);
+}
+
+static struct counter *
+find(struct memory_counters *counters, const struct memory_counter_key *key)
+{
+	struct counter *counter = *place_of(counters, key);
+
+	while (counter != NULL && !is_key(&counter->key, key))
+		counter = counter->next;
+	return counter;
+}
+
+static struct counter *
+make(struct memory_counters *counters, const struct memory_counter_key *key,
+    int64_t window)
+{
+	struct counter **at = place_of(counters, key);
+	struct counter *counter;
+
+	if (counters->count >= counters->count_max)
+		discard(counters, counters->oldest);
+	counter = calloc(1, sizeof *counter);
+	if (counter == NULL)
+		return NULL;
+	counter->key = *key;
+	counter->window = window;
+	counter->next = *at;
+	*at = counter;
+	join_row(counters, counter);
+	counters->count++;
+	return counter;
+}
+
+/* A session that asked just before the window changed, and comes after one that
+ * asked just after, counts in the new window: nobody gets a unit twice.  A
+ * clock that went back further starts afresh. */
+static void
+advance(struct counter *counter, int64_t window)
+{
+	int64_t ahead = window - counter->window;
+
+	if (ahead == 0 || ahead == -1)
+		return;
+	counter->previous = ahead == 1 ? counter->current : 0;
+	counter->current = 0;
+	counter->window = window;
+}
+
+bool
+memory_counters_take(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now, int64_t units,
+    struct store_count *count_r)
+{
+	int64_t window = window_id(now, key->period);
+	struct counter *counter = find(counters, key);
+
+	*count_r = (struct store_count){0};
+	if (counter == NULL && units == 0)
+		return true;
+	if (counter == NULL)
+		counter = make(counters, key, window);
+	if (counter == NULL)
+		return false;
+	leave_row(counters, counter);
+	join_row(counters, counter);
+	advance(counter, window);
+	if (units > 0 && units <= WINDOW_MAX - counter->current)
+		counter->current += units;
+	else if (units > 0)
+		counter->current = WINDOW_MAX;
+	count_r->current = counter->current;
+	count_r->previous = counter->previous;
+	return true;
+}
+
+void
+memory_counters_return(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now, int64_t units)
+{
+	int64_t window = window_id(now, key->period);
+	struct counter *counter = find(counters, key);
+	int64_t *count;
+
+	if (counter == NULL)
+		return;
+	if (window == counter->window)
+		count = &counter->current;
+	else if (window == counter->window - 1)
+		count = &counter->previous;
+	else
+		return;
+	*count = *count > units ? *count - units : 0;
+}
+
+static bool
+is_useless(const struct counter *counter, int64_t now)
+{
+	return window_id(now, counter->key.period) > counter->window + 1;
+}
+
+void
+memory_counters_expire(struct memory_counters *counters, int64_t now)
+{
+	size_t each = counters->place_count / SLICES + 1;
+	struct counter *counter, *next;
+
+	for (size_t i = 0; i < each; i++) {
+		counters->slice = (counters->slice + 1) % counters->place_count;
+		for (counter = counters->places[counters->slice];
+		     counter != NULL; counter = next) {
+			next = counter->next;
+			if (is_useless(counter, now))
+				discard(counters, counter);
+		}
+	}
+}
+
+size_t
+memory_counters_count(const struct memory_counters *counters)
+{
+	return counters->count;
+}

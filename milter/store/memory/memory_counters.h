@@ -1,0 +1,41 @@
+/* memory_counters -- the rate windows of the embedded store.
+ *
+ * One counter for each limit and holder: the units of the window of now and of
+ * the one before (window.h).  Their number is bounded; when it is reached, the
+ * counter that was used longest ago makes room.  Not locked: its owner does
+ * that. */
+#ifndef MEMORY_COUNTERS_H
+#define MEMORY_COUNTERS_H
+
+#include "store/store.h"
+#include "store/triplet.h"
+
+struct memory_counters;
+
+/* `octets` of memory at most, but room for some hundred.  NULL: no memory. */
+struct memory_counters *memory_counters_open(size_t octets);
+void memory_counters_close(struct memory_counters **counters);
+
+/* Whose units of what: unused octets are 0. */
+struct memory_counter_key {
+	char holder[TRIPLET_LENGTH];
+	int64_t period; /* seconds */
+	uint32_t id;
+	uint32_t host; /* 1 + its bucket; 0: the holder as a whole */
+};
+
+/* Add units (0: none) and read.  False: out of memory. */
+bool memory_counters_take(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now, int64_t units,
+    struct store_count *count_r);
+
+/* Give units back that were taken at `now`. */
+void memory_counters_return(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now, int64_t units);
+
+/* Remove counters that are of no more use; every call looks at some of them. */
+void memory_counters_expire(struct memory_counters *counters, int64_t now);
+
+size_t memory_counters_count(const struct memory_counters *counters);
+
+#endif

@@ -1,0 +1,304 @@
+#include "store/memory/memory_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/memory/memory_codec.h"
+
+#define MAGIC	   "milter-defer records 1\n"
+#define MAGIC_SIZE (sizeof MAGIC - 1)
+#define SUM_SIZE   sizeof(uint64_t)
+#define ASIDE	   ".new"
+
+/* What stands before each record, and after the last. */
+enum { NO_MORE, RECORD };
+
+struct memory_writer {
+	struct bytes_out out;
+	uint64_t sum;
+	int fd;
+	int error; /* errno of the first failure, or 0 */
+	char path[PATH_MAX];
+	char aside[PATH_MAX];
+};
+
+/* What the file shows of the key: its own one whole, another only as the name
+ * that it gives to a fixed text. */
+static bool
+key_mark(const struct memory_key *key, unsigned char mark_r[TRIPLET_KEY])
+{
+	char name[TRIPLET_SIZE];
+
+	if (key->own) {
+		memcpy(mark_r, key->namer.key, TRIPLET_KEY);
+		return true;
+	}
+	memset(mark_r, 0, TRIPLET_KEY);
+	if (!triplet_holder(&key->namer, MAGIC, name))
+		return false;
+	memcpy(mark_r, name, TRIPLET_LENGTH);
+	return true;
+}
+
+struct memory_writer *
+memory_writer_open(const char *path, const struct memory_key *key,
+    char *error_r, size_t error_size)
+{
+	struct memory_writer *writer = calloc(1, sizeof *writer);
+	unsigned char mark[TRIPLET_KEY];
+
+	if (writer == NULL || !key_mark(key, mark)) {
+		snprintf(error_r, error_size, "%s: out of memory", path);
+		free(writer);
+		return NULL;
+	}
+	writer->sum = OCTETS_SUM;
+	snprintf(writer->path, sizeof writer->path, "%s", path);
+	if ((size_t)snprintf(writer->aside, sizeof writer->aside, "%s" ASIDE,
+		path) >= sizeof writer->aside) {
+		snprintf(
+		    error_r, error_size, "the path of the file is too long");
+		free(writer);
+		return NULL;
+	}
+	writer->fd = open(writer->aside,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (writer->fd < 0) {
+		snprintf(error_r, error_size, "%s: %s", writer->aside,
+		    strerror(errno));
+		free(writer);
+		return NULL;
+	}
+	bytes_put(&writer->out, MAGIC, MAGIC_SIZE);
+	bytes_put_number(&writer->out, key->own);
+	bytes_put(&writer->out, mark, sizeof mark);
+	return writer;
+}
+
+void
+memory_writer_put(
+    struct memory_writer *writer, const struct memory_record *record)
+{
+	bytes_put_number(&writer->out, RECORD);
+	memory_codec_put(&writer->out, record);
+}
+
+static void
+write_out(struct memory_writer *writer)
+{
+	const unsigned char *data = writer->out.data;
+	size_t left = writer->out.length;
+
+	while (left > 0 && writer->error == 0) {
+		ssize_t written = write(writer->fd, data, left);
+
+		if (written < 0 && errno != EINTR)
+			writer->error = errno;
+		if (written > 0) {
+			data += written;
+			left -= (size_t)written;
+		}
+	}
+	writer->out.length = 0;
+}
+
+void
+memory_writer_flush(struct memory_writer *writer)
+{
+	if (writer->out.failed)
+		writer->error = ENOMEM;
+	if (writer->out.length > 0)
+		writer->sum = bytes_sum(
+		    writer->sum, writer->out.data, writer->out.length);
+	write_out(writer);
+}
+
+/* Without this a crash of the machine might forget the renaming. */
+static void
+sync_directory(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd;
+
+	snprintf(copy, sizeof copy, "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
+bool
+memory_writer_commit(
+    struct memory_writer **writer, char *error_r, size_t error_size)
+{
+	struct memory_writer *mine = *writer;
+	int error;
+
+	*writer = NULL;
+	bytes_put_number(&mine->out, NO_MORE);
+	memory_writer_flush(mine);
+	bytes_put_number(&mine->out, mine->sum);
+	write_out(mine);
+	if (mine->error == 0 && fsync(mine->fd) != 0)
+		mine->error = errno;
+	if (close(mine->fd) != 0 && mine->error == 0)
+		mine->error = errno;
+	if (mine->error == 0 && rename(mine->aside, mine->path) != 0)
+		mine->error = errno;
+	error = mine->error;
+	if (error == 0) {
+		sync_directory(mine->path);
+	} else {
+		snprintf(error_r, error_size, "%s: %s", mine->aside,
+		    strerror(error));
+		unlink(mine->aside);
+	}
+	bytes_free(&mine->out);
+	free(mine);
+	return error == 0;
+}
+
+/* The whole file; NULL with errno 0: it is no file of that kind at all. */
+static unsigned char *
+read_whole(const char *path, size_t *length_r)
+{
+	FILE *file = fopen(path, "re");
+	unsigned char *data = NULL;
+	struct stat status;
+
+	if (file == NULL)
+		return NULL;
+	errno = 0;
+	if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) &&
+	    status.st_size > 0) {
+		*length_r = (size_t)status.st_size;
+		data = malloc(*length_r);
+	}
+	if (data != NULL && fread(data, 1, *length_r, file) != *length_r) {
+		free(data);
+		data = NULL;
+	}
+	fclose(file);
+	return data;
+}
+
+/* NULL, or why the file is refused.  `in` is left at the first record. */
+static const char *
+check_head(struct bytes_in *in, struct memory_key *key)
+{
+	const unsigned char *data = in->data;
+	unsigned char mark[TRIPLET_KEY];
+	struct bytes_in tail;
+
+	if (in->left < MAGIC_SIZE + SUM_SIZE ||
+	    memcmp(data, MAGIC, MAGIC_SIZE) != 0)
+		return "is no file of records, or of another version";
+	in->left -= SUM_SIZE;
+	tail = (struct bytes_in){data + in->left, SUM_SIZE, false};
+	if (bytes_get_number(&tail) != bytes_sum(OCTETS_SUM, data, in->left))
+		return "has a wrong checksum: it is torn or was changed";
+	bytes_get(in, MAGIC_SIZE);
+	if ((bytes_get_number(in) != 0) != key->own)
+		return "was made with another secret";
+	data = bytes_get(in, TRIPLET_KEY);
+	if (data == NULL)
+		return "is cut off";
+	if (key->own)
+		memcpy(key->namer.key, data, TRIPLET_KEY);
+	else if (!key_mark(key, mark))
+		return "could not be checked: out of memory";
+	else if (memcmp(data, mark, TRIPLET_KEY) != 0)
+		return "was made with another secret";
+	return NULL;
+}
+
+static int
+compare_expiry(const void *a, const void *b)
+{
+	const struct memory_record *const *x = a, *const *y = b;
+
+	return ((*x)->expires > (*y)->expires) -
+	    ((*x)->expires < (*y)->expires);
+}
+
+static bool
+append(struct memory_records *records, struct memory_record *record)
+{
+	struct memory_record **larger = records->array;
+
+	/* grows at each power of two */
+	if ((records->count & (records->count - 1)) == 0)
+		larger = realloc(records->array,
+		    (records->count == 0 ? 1 : records->count * 2) *
+			sizeof *larger);
+	if (larger == NULL)
+		return false;
+	records->array = larger;
+	records->array[records->count++] = record;
+	return true;
+}
+
+static void
+drop_all(struct memory_records *records)
+{
+	for (size_t i = 0; i < records->count; i++)
+		memory_record_free(&records->array[i]);
+	free(records->array);
+	*records = (struct memory_records){0};
+}
+
+/* NULL, or why not. */
+static const char *
+read_records(struct bytes_in *in, struct memory_records *records)
+{
+	while (bytes_get_number(in) == RECORD) {
+		struct memory_record *record = memory_codec_get(in);
+
+		if (record == NULL)
+			return "holds what is no record";
+		if (!append(records, record)) {
+			memory_record_free(&record);
+			return "could not be read: out of memory";
+		}
+	}
+	if (in->failed || in->left != 0)
+		return "is cut off";
+	if (records->count > 0)
+		qsort(records->array, records->count, sizeof *records->array,
+		    compare_expiry);
+	return NULL;
+}
+
+enum memory_read
+memory_file_read(const char *path, struct memory_key *key,
+    struct memory_records *records_r, char *error_r, size_t error_size)
+{
+	size_t length = 0;
+	unsigned char *data = read_whole(path, &length);
+	struct bytes_in in = {data, length, false};
+	const char *wrong;
+
+	*records_r = (struct memory_records){0};
+	if (data == NULL && errno == ENOENT)
+		return MEMORY_READ_NONE;
+	if (data == NULL)
+		wrong = errno != 0 ? strerror(errno) : "is empty or no file";
+	else
+		wrong = check_head(&in, key);
+	if (wrong == NULL)
+		wrong = read_records(&in, records_r);
+	if (wrong != NULL) {
+		drop_all(records_r);
+		snprintf(error_r, error_size, "%s: %s", path, wrong);
+	}
+	free(data);
+	return wrong == NULL ? MEMORY_READ_OK : MEMORY_READ_REFUSED;
+}

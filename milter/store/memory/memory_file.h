@@ -1,0 +1,57 @@
+/* memory_file -- the embedded store's records in a file, from one run of the
+ * program to the next.
+ *
+ * The file is written aside, flushed to the disk and renamed, so that there is
+ * always one whole file.  It has a version, a check of the key that its names
+ * were made with, and a checksum; all numbers are little-endian.  Rate windows
+ * are not saved. */
+#ifndef MEMORY_FILE_H
+#define MEMORY_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/memory/memory_record.h"
+
+/* What names are made with: a key from the configuration, of which the file
+ * shows nothing, or else its own, which the file keeps. */
+struct memory_key {
+	struct triplet_namer namer;
+	bool own;
+};
+
+struct memory_writer;
+
+/* Begin to write `path`.  NULL: `error_r` tells why. */
+struct memory_writer *memory_writer_open(const char *path,
+    const struct memory_key *key, char *error_r, size_t error_size);
+
+/* Take a record down in memory: does not wait for the disk. */
+void memory_writer_put(
+    struct memory_writer *writer, const struct memory_record *record);
+
+/* Write what was taken down. */
+void memory_writer_flush(struct memory_writer *writer);
+
+/* Complete the file and put it in place.  False: something failed since
+ * memory_writer_open(), `error_r` tells what, and the old file is still there.
+ * Closes the writer. */
+bool memory_writer_commit(
+    struct memory_writer **writer, char *error_r, size_t error_size);
+
+enum memory_read { MEMORY_READ_OK, MEMORY_READ_NONE, MEMORY_READ_REFUSED };
+
+struct memory_records {
+	struct memory_record **array;
+	size_t count;
+};
+
+/* Read `path`: OK: its records, in the order of their expiry, and the array are
+ * the caller's.  NONE: there is no such file.  REFUSED: `error_r` tells why; it
+ * is torn, of another kind, or made with another key.  If `key->own`, the key
+ * is a new one and is replaced by that of the file. */
+enum memory_read memory_file_read(const char *path, struct memory_key *key,
+    struct memory_records *records_r, char *error_r, size_t error_size);
+
+#endif

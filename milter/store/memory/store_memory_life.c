@@ -1,0 +1,262 @@
+#include "store/memory/store_memory_parts.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNTERS_SHARE 8   /* of the memory: one eighth */
+#define SAVE_PLACES    256 /* looked at under one lock while saving */
+#define REPORT_SIZE    1024
+
+/* A shared list that was asked for once. */
+struct listed_name {
+	struct listed_name *next;
+	char name[];
+};
+
+/* The farm is this host alone. */
+static enum store_result
+exchange_load(struct store *store, const struct load_report *own,
+    struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
+{
+	(void)store;
+	*now_r = own->at;
+	*count_r = size > 0 ? 1 : 0;
+	if (size > 0)
+		reports_r[0] = *own;
+	return STORE_OK;
+}
+
+/* Every shared list is empty here; each is told once. */
+static enum store_result
+read_list(struct store *store, const char *name, struct list **list_r)
+{
+	struct memory *memory = (struct memory *)store;
+	size_t size = strlen(name) + 1;
+	struct listed_name *listed;
+
+	*list_r = NULL;
+	for (listed = memory->lists; listed != NULL; listed = listed->next)
+		if (strcmp(listed->name, name) == 0)
+			return STORE_OK;
+	listed = malloc(sizeof *listed + size);
+	*list_r = list_new();
+	if (listed == NULL || *list_r == NULL) {
+		free(listed);
+		list_free(list_r);
+		return STORE_DOWN;
+	}
+	list_seal(*list_r);
+	memcpy(listed->name, name, size);
+	listed->next = memory->lists;
+	memory->lists = listed;
+	return STORE_OK;
+}
+
+static enum store_result
+take_reports(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *text), void *arg)
+{
+	(void)store;
+	(void)now;
+	(void)each;
+	(void)arg;
+	return STORE_OK;
+}
+
+static bool
+is_up(const struct store *store)
+{
+	(void)store;
+	return true;
+}
+
+static void
+tell(const struct memory *memory, bool bad, const char *text)
+{
+	if (memory->report != NULL)
+		memory->report(memory->report_arg, bad, text);
+}
+
+/* Few places at a time, so that no session waits long. */
+static void
+write_records(struct memory *memory, struct memory_writer *writer)
+{
+	size_t count = memory_book_places(memory->book);
+	const struct memory_record *record;
+
+	for (size_t from = 0; from < count; from += SAVE_PLACES) {
+		pthread_mutex_lock(&memory->mutex);
+		for (size_t i = from; i < count && i < from + SAVE_PLACES; i++)
+			for (record = memory_book_at(memory->book, i);
+			     record != NULL; record = record->next)
+				memory_writer_put(writer, record);
+		pthread_mutex_unlock(&memory->mutex);
+		memory_writer_flush(writer);
+	}
+}
+
+/* A failure is told once, and once when it is over. */
+static void
+save(struct memory *memory)
+{
+	char error[REPORT_SIZE], text[REPORT_SIZE + 64];
+	struct memory_writer *writer =
+	    memory_writer_open(memory->file, &memory->key, error, sizeof error);
+	bool saved = false;
+
+	if (writer != NULL) {
+		write_records(memory, writer);
+		saved = memory_writer_commit(&writer, error, sizeof error);
+	}
+	if (!saved && !memory->save_failed) {
+		snprintf(text, sizeof text, "cannot save records: %s", error);
+		tell(memory, true, text);
+	}
+	if (saved && memory->save_failed)
+		tell(memory, false, "records are saved again");
+	memory->save_failed = !saved;
+}
+
+static void
+tidy(struct store *store, int64_t now)
+{
+	struct memory *memory = (struct memory *)store;
+
+	pthread_mutex_lock(&memory->mutex);
+	memory_book_expire(memory->book, now);
+	memory_counters_expire(memory->counters, now);
+	pthread_mutex_unlock(&memory->mutex);
+	if (memory->file == NULL || memory->save_every <= 0)
+		return;
+	if (now < memory->saved_at) /* the clock went back */
+		memory->saved_at = now;
+	if (now - memory->saved_at < memory->save_every)
+		return;
+	memory->saved_at = now;
+	save(memory);
+}
+
+static void
+free_memory(struct memory *memory)
+{
+	struct listed_name *next;
+
+	for (; memory->lists != NULL; memory->lists = next) {
+		next = memory->lists->next;
+		free(memory->lists);
+	}
+	memory_book_close(&memory->book);
+	memory_counters_close(&memory->counters);
+	triplet_hash_free(&memory->hash);
+	pthread_mutex_destroy(&memory->mutex);
+	free(memory->file);
+	free(memory);
+}
+
+static void
+close_memory(struct store *store)
+{
+	struct memory *memory = (struct memory *)store;
+
+	if (memory->file != NULL)
+		save(memory);
+	free_memory(memory);
+}
+
+/* Out of the way, so that the next save does not destroy what may be of use
+ * to somebody. */
+static void
+refuse_file(const struct memory *memory, const char *error)
+{
+	char aside[PATH_MAX], text[2 * PATH_MAX];
+	bool moved;
+
+	snprintf(aside, sizeof aside, "%s.refused", memory->file);
+	moved = rename(memory->file, aside) == 0;
+	snprintf(text, sizeof text, "%s; starting without records%s%s", error,
+	    moved ? ", the file is now " : "", moved ? aside : "");
+	tell(memory, true, text);
+}
+
+static void
+read_file(struct memory *memory, int64_t now)
+{
+	struct memory_records records;
+	char error[REPORT_SIZE], text[REPORT_SIZE];
+
+	switch (memory_file_read(
+	    memory->file, &memory->key, &records, error, sizeof error)) {
+	case MEMORY_READ_NONE:
+		return;
+	case MEMORY_READ_REFUSED:
+		refuse_file(memory, error);
+		return;
+	case MEMORY_READ_OK:
+		break;
+	}
+	for (size_t i = 0; i < records.count; i++)
+		memory_book_adopt(memory->book, records.array[i], now);
+	free(records.array);
+	snprintf(text, sizeof text, "read %zu records from %s",
+	    memory_book_count(memory->book), memory->file);
+	tell(memory, false, text);
+}
+
+static bool
+make_key(struct memory *memory, const unsigned char *given)
+{
+	struct triplet_namer *namer = &memory->key.namer;
+
+	memory->hash = triplet_hash_new();
+	namer->hash = memory->hash;
+	memory->key.own = given == NULL;
+	if (given == NULL)
+		return memory->hash != NULL && triplet_key_new(namer->key);
+	memcpy(namer->key, given, sizeof namer->key);
+	return memory->hash != NULL;
+}
+
+static const struct store_ops operations = {
+    .look_up = memory_look_up,
+    .remember = memory_remember,
+    .exchange_load = exchange_load,
+    .read_list = read_list,
+    .take_reports = take_reports,
+    .is_up = is_up,
+    .tidy = tidy,
+    .close = close_memory,
+};
+
+struct store *
+store_memory_open(const struct store_memory_config *config, int64_t now)
+{
+	struct memory *memory = calloc(1, sizeof *memory);
+	bool has_file = config->file != NULL && config->file[0] != '\0';
+	size_t counter_octets = config->terms.memory_max / COUNTERS_SHARE;
+
+	if (memory == NULL)
+		return NULL;
+	memory->store.ops = &operations;
+	memory->terms = config->terms;
+	memory->terms.memory_max -= counter_octets;
+	memory->save_every = config->save_every;
+	memory->saved_at = now;
+	memory->report = config->report;
+	memory->report_arg = config->report_arg;
+	pthread_mutex_init(&memory->mutex, NULL);
+	memory->file = has_file ? strdup(config->file) : NULL;
+	memory->counters = memory_counters_open(counter_octets);
+	if (make_key(memory, config->key))
+		memory->book =
+		    memory_book_open(&memory->terms, &memory->key.namer);
+	if (memory->book == NULL || memory->counters == NULL ||
+	    (has_file && memory->file == NULL)) {
+		free_memory(memory);
+		return NULL;
+	}
+	if (has_file)
+		read_file(memory, now);
+	return &memory->store;
+}

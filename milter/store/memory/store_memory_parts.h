@@ -1,0 +1,36 @@
+/* store_memory_parts -- what the files of store_memory share. */
+#ifndef STORE_MEMORY_PARTS_H
+#define STORE_MEMORY_PARTS_H
+
+#include <pthread.h>
+
+#include "store/memory/memory_book.h"
+#include "store/memory/memory_counters.h"
+#include "store/memory/memory_file.h"
+#include "store/memory/store_memory.h"
+
+struct memory {
+	struct store store; /* first: a store is cast to this */
+	struct store_terms terms;
+	struct triplet_hash *hash;
+	struct memory_key key;
+	char *file; /* NULL: nothing is saved */
+	int64_t save_every;
+	int64_t saved_at; /* only for the background thread */
+	bool save_failed; /* and that was reported */
+	store_say *report;
+	void *report_arg;
+	struct listed_name *lists; /* only for the background thread */
+
+	pthread_mutex_t mutex; /* guards what follows */
+	struct memory_book *book;
+	struct memory_counters *counters;
+};
+
+/* store_look_up() and store_remember(). */
+enum store_result memory_look_up(struct store *store,
+    const struct store_query *query, struct store_answer *answer_r);
+enum store_result
+memory_remember(struct store *store, const struct store_effects *effects);
+
+#endif

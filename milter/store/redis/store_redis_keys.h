@@ -1,0 +1,83 @@
+/* store_redis_keys -- the names of keys and fields in Redis.  Pure.
+ *
+ * The schema stands in milter-defer-redis(5).  All keys of one client have the
+ * same hash tag (what stands in braces), so that they lie in one slot of a
+ * cluster.  A tag is shorter than KEYS_TAG_SIZE. */
+#ifndef STORE_REDIS_KEYS_H
+#define STORE_REDIS_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/facts.h"
+#include "store/triplet.h"
+
+#define KEYS_PREFIX_SIZE 65
+#define KEYS_TAG_SIZE	 257
+#define KEYS_KEY_SIZE	 (KEYS_PREFIX_SIZE + KEYS_TAG_SIZE + 48)
+#define KEYS_FIELD_SIZE	 56
+
+struct store_redis_keys {
+	char prefix[KEYS_PREFIX_SIZE];
+	char life[24]; /* the half-life, as it stands in the names of sums */
+	int64_t half_life;
+};
+
+/* NULL, or why these will not do. */
+const char *
+keys_init(struct store_redis_keys *keys, const char *prefix, int64_t half_life);
+
+/* "<prefix><name>", for what is shared by all. */
+void keys_shared(const struct store_redis_keys *keys, const char *name,
+    char key_r[KEYS_KEY_SIZE]);
+
+/* "<prefix>list:<name>"; false: the name is too long. */
+bool keys_list(const struct store_redis_keys *keys, const char *name,
+    char key_r[KEYS_KEY_SIZE]);
+
+/* "<prefix>{<tag>}": the record of a network or pool. */
+void keys_record(const struct store_redis_keys *keys, const char *tag,
+    char key_r[KEYS_KEY_SIZE]);
+
+/* "<prefix>{<tag>}:r:<period>:<window>": the units of one rate window. */
+struct keys_window {
+	int64_t period;
+	int64_t id; /* window_id() */
+};
+void keys_window(const struct store_redis_keys *keys, const char *tag,
+    const struct keys_window *window, char key_r[KEYS_KEY_SIZE]);
+
+/* The tag of a holder who is no network: "h:" and the name that hides it. */
+void keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE]);
+
+/* The member of a limit in a window: for all of the tag, or for one host. */
+#define KEYS_NO_HOST UINT32_MAX
+void keys_limit(uint32_t id, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
+
+/* The field of a sum: `which` is 'g' or 'b'; of the tag, or of one host. */
+void keys_sum(const struct store_redis_keys *keys, char which,
+    int64_t generation, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
+
+/* The field of a clock: of a pair, or with `name` NULL of the client. */
+void keys_clock(
+    enum clock_space space, const char *name, char field_r[KEYS_FIELD_SIZE]);
+
+/* Fields with fixed names. */
+#define KEYS_PASSES "p"
+#define KEYS_USED   "u" /* when it last earned a longer life */
+#define KEYS_SWEPT  "s" /* when it was last swept */
+#define KEYS_OTHERS "n" /* fields besides clocks of pairs, when swept */
+
+enum keys_kind {
+	KEYS_PAIR,    /* the clock of a pair */
+	KEYS_SUM,     /* a sum that still counts */
+	KEYS_OLD_SUM, /* one of an older generation or another half-life */
+	KEYS_OTHER
+};
+
+/* What the field of a record is; for a pair, `*space_r` tells of what space. */
+enum keys_kind keys_kind_of(const struct store_redis_keys *keys,
+    const char *field, int64_t generation, enum clock_space *space_r);
+
+#endif

@@ -1,0 +1,90 @@
+/* store_redis_parts -- what the files of store_redis share. */
+#ifndef STORE_REDIS_PARTS_H
+#define STORE_REDIS_PARTS_H
+
+#include <stdatomic.h>
+
+#include "redis/redis.h"
+#include "store/redis/store_redis.h"
+#include "store/redis/store_redis_clock.h"
+#include "store/redis/store_redis_keys.h"
+#include "store/redis/store_redis_secret.h"
+#include "store/redis/store_redis_sweep.h"
+#include "store/redis/store_redis_trip.h"
+
+#define HOST_NAME_SIZE 256
+
+struct shared_list;
+
+struct redis_store {
+	struct store store; /* first: a store is cast to this */
+	struct store_terms terms;
+	char host[HOST_NAME_SIZE]; /* terms.host */
+	struct store_redis_keys keys;
+	struct redis *redis;
+	struct redis_clock clock;
+	struct redis_secret secret;
+	atomic_bool was_away; /* Redis, which may have lost the secret */
+	struct sweep_queue sweeps;
+	store_say *report;
+	void *report_arg;
+
+	/* only for the background thread */
+	int64_t renewed_at; /* the secret; of the steady clock, or 0 */
+	struct shared_list *lists;
+};
+
+/* printf for the log. */
+void store_redis_say(const struct redis_store *store, bool bad,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Learn what no look-up can do without, the clock and the secret, if they are
+ * not known yet; may wait for Redis once.  False: STORE_DOWN. */
+bool
+store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r);
+
+/* Where the units of a limit are counted: the stop of a trip and its tag, and
+ * the field in the windows of that tag. */
+struct limit_place {
+	size_t stop;
+	const char *tag; /* as the trip has it */
+	char field[KEYS_FIELD_SIZE];
+};
+
+/* False: out of memory. */
+bool store_redis_place_take(struct redis_trip *trip,
+    const struct triplet_namer *namer, const struct store_client *client,
+    const struct store_take *take, struct limit_place *place_r);
+
+/* Add units in the window with this key, and see to its life: so many commands,
+ * of which the last is answered by a list that begins with the new number. */
+#define ADD_UNITS_COMMANDS 4
+void store_redis_add_units(struct resp_commands *commands, const char *key,
+    const struct limit_place *place, const struct store_take *take);
+
+/* Read the shared secret again, or keep it alive. */
+void store_redis_refresh_secret(struct redis_store *store);
+
+/* The operations of struct store_ops. */
+enum store_result store_redis_look_up(struct store *store,
+    const struct store_query *query, struct store_answer *answer_r);
+enum store_result
+store_redis_remember(struct store *store, const struct store_effects *effects);
+enum store_result store_redis_exchange_load(struct store *store,
+    const struct load_report *own, struct load_report *reports_r, size_t size,
+    int64_t *now_r, size_t *count_r);
+enum store_result store_redis_read_list(
+    struct store *store, const char *name, struct list **list_r);
+enum store_result store_redis_take_reports(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *text), void *arg);
+
+/* Add bad points to a network alone, without waiting. */
+void store_redis_charge(
+    struct redis_store *store, const char *network, double bad, int64_t now);
+
+void store_redis_free_lists(struct redis_store *store);
+
+/* Sweep what is queued, a bounded number of records. */
+void store_redis_sweep(struct redis_store *store);
+
+#endif

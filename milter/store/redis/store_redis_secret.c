@@ -1,0 +1,144 @@
+#include "store/redis/store_redis_secret.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+#define LIFE "34560000" /* 400 days; renewed each hour */
+
+bool
+redis_secret_init(struct redis_secret *secret, const unsigned char *key)
+{
+	pthread_mutex_init(&secret->mutex, NULL);
+	secret->shared = key == NULL;
+	secret->known = key != NULL;
+	if (key != NULL)
+		memcpy(secret->key, key, TRIPLET_KEY);
+	secret->hash = triplet_hash_new();
+	return secret->hash != NULL;
+}
+
+void
+redis_secret_clear(struct redis_secret *secret)
+{
+	pthread_mutex_destroy(&secret->mutex);
+	triplet_hash_free(&secret->hash);
+	secret_wipe(secret->key, sizeof secret->key);
+	secret_wipe(secret->text, sizeof secret->text);
+}
+
+bool
+redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r)
+{
+	bool known;
+
+	namer_r->hash = secret->hash;
+	pthread_mutex_lock(&secret->mutex);
+	known = secret->known;
+	if (known)
+		memcpy(namer_r->key, secret->key, TRIPLET_KEY);
+	pthread_mutex_unlock(&secret->mutex);
+	return known;
+}
+
+static bool
+make_text(char text_r[SECRET_TEXT_SIZE])
+{
+	unsigned char key[TRIPLET_KEY];
+
+	if (!triplet_key_new(key))
+		return false;
+	for (int i = 0; i < TRIPLET_KEY; i++)
+		snprintf(text_r + (size_t)i * 2, 3, "%02x", key[i]);
+	secret_wipe(key, sizeof key);
+	return true;
+}
+
+/* The text in Redis, after its life was renewed.  False: Redis is down. */
+static bool
+fetch(struct redis *redis, const char *name, const char *offered,
+    char text_r[SECRET_TEXT_SIZE])
+{
+	struct redis_request request = {.key = name};
+	const struct resp_reply *reply;
+	const char *text;
+	bool asked;
+
+	if (offered != NULL)
+		resp_add(
+		    &request.commands, "SET", name, offered, "EX", LIFE, "NX");
+	resp_add(&request.commands, "EXPIRE", name, LIFE);
+	resp_add(&request.commands, "GET", name);
+	asked = redis_ask(redis, &request, 1, 0) == REDIS_OK;
+	text_r[0] = '\0';
+	if (asked) {
+		reply = request.replies[request.commands.count - 1];
+		text = resp_string(reply, NULL);
+		if (text != NULL)
+			snprintf(text_r, SECRET_TEXT_SIZE, "%s", text);
+	}
+	redis_request_free(&request);
+	return asked;
+}
+
+static enum secret_news
+refuse(struct redis_secret *secret)
+{
+	bool told;
+
+	pthread_mutex_lock(&secret->mutex);
+	told = secret->unfit;
+	secret->unfit = true;
+	pthread_mutex_unlock(&secret->mutex);
+	return told ? SECRET_DOWN : SECRET_UNFIT;
+}
+
+static enum secret_news
+adopt(struct redis_secret *secret, const char *text, bool made)
+{
+	enum secret_news news = made ? SECRET_MADE : SECRET_FOUND;
+	unsigned char key[TRIPLET_KEY];
+
+	if (!triplet_key_from(text, key))
+		return refuse(secret);
+	pthread_mutex_lock(&secret->mutex);
+	secret->unfit = false;
+	if (secret->known)
+		news = strcmp(text, secret->text) == 0 ? SECRET_SAME
+						       : SECRET_CHANGED;
+	secret->known = true;
+	memcpy(secret->key, key, TRIPLET_KEY);
+	snprintf(secret->text, sizeof secret->text, "%s", text);
+	pthread_mutex_unlock(&secret->mutex);
+	secret_wipe(key, sizeof key);
+	return news;
+}
+
+enum secret_news
+redis_secret_refresh(
+    struct redis_secret *secret, struct redis *redis, const char *name)
+{
+	char offered[SECRET_TEXT_SIZE] = "", text[SECRET_TEXT_SIZE] = "";
+	enum secret_news news = SECRET_DOWN;
+
+	if (!secret->shared)
+		return SECRET_SAME;
+	if (!fetch(redis, name, NULL, text))
+		return SECRET_DOWN;
+	if (text[0] == '\0') {
+		/* Offer ours, should it have been lost, or a new one; of
+		 * several servers that do so at once the first prevails. */
+		pthread_mutex_lock(&secret->mutex);
+		memcpy(offered, secret->text, sizeof offered);
+		pthread_mutex_unlock(&secret->mutex);
+		if ((offered[0] != '\0' || make_text(offered)) &&
+		    fetch(redis, name, offered, text))
+			news = adopt(secret, text, strcmp(text, offered) == 0);
+	} else {
+		news = adopt(secret, text, false);
+	}
+	secret_wipe(offered, sizeof offered);
+	secret_wipe(text, sizeof text);
+	return news;
+}

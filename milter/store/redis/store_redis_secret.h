@@ -1,0 +1,51 @@
+/* store_redis_secret -- the key with which triplets are hashed, as all servers
+ * of the farm know it.
+ *
+ * It comes from the configuration, or else from Redis: the first server that
+ * finds none there makes one. */
+#ifndef STORE_REDIS_SECRET_H
+#define STORE_REDIS_SECRET_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "redis/redis.h"
+#include "store/store.h"
+#include "store/triplet.h"
+
+#define SECRET_TEXT_SIZE 129
+
+struct redis_secret {
+	bool shared; /* it lives in Redis; false: it is configured */
+	pthread_mutex_t mutex;
+	bool known;
+	bool unfit; /* and that was told */
+	struct triplet_hash *hash;
+	unsigned char key[TRIPLET_KEY];
+	char text[SECRET_TEXT_SIZE]; /* as it stands in Redis */
+};
+
+/* `key` NULL: the one in Redis.  False: out of memory. */
+bool redis_secret_init(struct redis_secret *secret, const unsigned char *key);
+void redis_secret_clear(struct redis_secret *secret);
+
+/* What to name with; good until redis_secret_clear().  False: the key is not
+ * known yet. */
+bool
+redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r);
+
+enum secret_news {
+	SECRET_SAME,	/* as before */
+	SECRET_MADE,	/* it is known now, and was made by us */
+	SECRET_FOUND,	/* it is known now, and was there */
+	SECRET_CHANGED, /* another one was there, which is used from now on */
+	SECRET_UNFIT,	/* what stands in Redis is too short; told once */
+	SECRET_DOWN
+};
+
+/* Read it from the Redis key `name` and have it live on there, or put it there.
+ * Waits for Redis. */
+enum secret_news redis_secret_refresh(
+    struct redis_secret *secret, struct redis *redis, const char *name);
+
+#endif

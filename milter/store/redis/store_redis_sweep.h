@@ -1,0 +1,60 @@
+/* store_redis_sweep -- clears records of what is forgotten, abandoned or too
+ * much, in the background.
+ *
+ * Look-ups notice which records need it and queue them; store_tidy() sweeps.  A
+ * record which has grown far beyond its cap is marked as full meanwhile, and
+ * gets no further clocks. */
+#ifndef STORE_REDIS_SWEEP_H
+#define STORE_REDIS_SWEEP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "policy/identity.h"
+#include "store/redis/store_redis_keys.h"
+#include "store/store.h"
+
+#define SWEEP_PLACES 512
+
+/* A record to sweep, by its tag, and the network that answers for what was
+ * abandoned there. */
+struct sweep_entry {
+	bool used;
+	bool full;
+	int64_t fields; /* HLEN, when it was queued */
+	char tag[KEYS_TAG_SIZE];
+	char network[IDENTITY_NETWORK_SIZE];
+};
+
+/* Each tag has one place; whoever finds it taken waits for its next look-up. */
+struct sweep_queue {
+	pthread_mutex_t mutex;
+	struct sweep_entry places[SWEEP_PLACES];
+	size_t next; /* to look at */
+};
+
+void sweep_init(struct sweep_queue *queue);
+void sweep_clear(struct sweep_queue *queue);
+
+/* What a look-up read of a record. */
+struct sweep_reading {
+	int64_t fields; /* HLEN */
+	int64_t swept;	/* Unix seconds, 0: never */
+	int64_t oldest; /* of the clocks that were read, 0: none is pending */
+	int64_t others; /* fields besides clocks when swept, -1: not known */
+};
+
+/* Queue the record if it is due by `now`. */
+void sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
+    const struct sweep_reading *reading, const struct sweep_entry *entry,
+    int64_t now);
+
+/* Whether a record may get no further clocks. */
+bool sweep_is_full(struct sweep_queue *queue, const char *tag);
+
+/* The next record to sweep, a copy; false: none is left.  sweep_done() when it
+ * is swept. */
+bool sweep_next(struct sweep_queue *queue, struct sweep_entry *entry_r);
+void sweep_done(struct sweep_queue *queue, const char *tag);
+
+#endif

@@ -1,0 +1,66 @@
+/* store_redis_trip -- the commands of one call, sorted by the slots that they
+ * go to, so that they travel together. */
+#ifndef STORE_REDIS_TRIP_H
+#define STORE_REDIS_TRIP_H
+
+#include "redis/redis.h"
+#include "store/redis/store_redis_keys.h"
+#include "store/store.h"
+
+/* The client's network, its pool, and holders of limits. */
+#define TRIP_STOPS (2 + STORE_HOLDERS_MAX)
+
+struct trip_stop {
+	char tag[KEYS_TAG_SIZE];
+	char key[KEYS_KEY_SIZE]; /* of the tag's record */
+};
+
+struct redis_trip {
+	const struct store_redis_keys *keys;
+	struct redis_request requests[TRIP_STOPS];
+	struct trip_stop stops[TRIP_STOPS];
+	size_t count;
+	bool failed; /* too many stops */
+};
+
+/* Begin an empty trip; end it by trip_free(). */
+void trip_init(struct redis_trip *trip, const struct store_redis_keys *keys);
+void trip_free(struct redis_trip *trip);
+
+/* The stop for a tag, made if there is none; also when it failed an index that
+ * can be used. */
+size_t trip_stop_for(struct redis_trip *trip, const char *tag);
+
+/* Where to add commands for a stop, and the key of its record. */
+struct resp_commands *trip_commands(struct redis_trip *trip, size_t stop);
+const char *trip_key(const struct redis_trip *trip, size_t stop);
+
+/* Commands added so far: the number that the next one will have. */
+size_t trip_position(const struct redis_trip *trip, size_t stop);
+
+/* Go there and wait for the answers; false: STORE_DOWN.  So it is where a server
+ * answers but takes no writes: a first attempt that is not remembered would
+ * have to wait for ever. */
+bool trip_ask(struct redis_trip *trip, struct redis *redis);
+
+/* The answer to a command, NULL if there is none. */
+const struct resp_reply *
+trip_reply(const struct redis_trip *trip, size_t stop, size_t position);
+
+/* Go there without waiting; stops without commands are left out. */
+bool trip_tell(struct redis_trip *trip, struct redis *redis);
+
+/* What is added between these two is done at once or not at all (MULTI, EXEC):
+ * so a key gets its time to live with the write that makes it, whoever ends in
+ * the middle, we, the server or the network.  Only one key in each, or a
+ * cluster could not redirect it. */
+void trip_begin_whole(struct resp_commands *commands);
+void trip_end_whole(struct resp_commands *commands);
+
+/* Add the command that keeps a key from living for ever, and the one that
+ * lets it live for at least `life` seconds.  Lives differ by up to a tenth from
+ * key to key, so that not all end at once. */
+void
+trip_add_life(struct resp_commands *commands, const char *key, int64_t life);
+
+#endif

@@ -1,0 +1,379 @@
+#include "store/redis/store_redis_parts.h"
+
+#include <string.h>
+
+#include "policy/decay.h"
+#include "policy/window.h"
+
+struct writing {
+	struct redis_store *store;
+	const struct store_effects *effects;
+	int64_t now; /* the effects' own */
+	struct triplet_namer namer;
+	struct redis_trip trip;
+};
+
+bool
+store_redis_place_take(struct redis_trip *trip,
+    const struct triplet_namer *namer, const struct store_client *client,
+    const struct store_take *take, struct limit_place *place_r)
+{
+	char name[TRIPLET_SIZE], tag[KEYS_TAG_SIZE];
+	bool of_host = take->holder == NULL && take->of_host;
+
+	if (take->holder == NULL) {
+		place_r->stop = trip_stop_for(trip, client->network);
+	} else {
+		if (!triplet_holder(namer, take->holder, name))
+			return false;
+		keys_holder_tag(name, tag);
+		place_r->stop = trip_stop_for(trip, tag);
+	}
+	place_r->tag = trip->stops[place_r->stop].tag;
+	keys_limit(
+	    take->id, of_host ? client->host : KEYS_NO_HOST, place_r->field);
+	return true;
+}
+
+static void
+increment(struct resp_commands *commands, const char *key, const char *field,
+    int64_t by)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, "HINCRBY");
+	resp_add_string(commands, key);
+	resp_add_string(commands, field);
+	resp_add_integer(commands, by);
+}
+
+void
+store_redis_add_units(struct resp_commands *commands, const char *key,
+    const struct limit_place *place, const struct store_take *take)
+{
+	trip_begin_whole(commands);
+	resp_begin(commands, 4);
+	resp_add_string(commands, "ZINCRBY");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, take->units);
+	resp_add_string(commands, place->field);
+	resp_begin(commands, 4);
+	resp_add_string(commands, "EXPIRE");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, 2 * take->period);
+	resp_add_string(commands, "NX");
+	trip_end_whole(commands);
+}
+
+static void
+set_clock(struct resp_commands *commands, const char *command, const char *key,
+    const char *field, int64_t clock)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, command);
+	resp_add_string(commands, key);
+	resp_add_string(commands, field);
+	resp_add_integer(commands, clock);
+}
+
+/* True if that can make the key. */
+static bool
+add_mark(const struct writing *writing, struct resp_commands *commands,
+    const char *key, const char *field, enum clock_mark mark)
+{
+	const struct greylist_clock first = {.first_seen = writing->now};
+	const struct greylist_clock passed = {.last_passed = writing->now};
+
+	switch (mark) {
+	case MARK_NONE:
+		return false;
+	case MARK_FORGET:
+		resp_add(commands, "HDEL", key, field);
+		return false;
+	case MARK_FIRST:
+		set_clock(commands, "HSETNX", key, field,
+		    greylist_clock_encode(&first));
+		break;
+	case MARK_RESTART:
+		set_clock(commands, "HSET", key, field,
+		    greylist_clock_encode(&first));
+		break;
+	case MARK_PASSED:
+		set_clock(commands, "HSET", key, field,
+		    greylist_clock_encode(&passed));
+		break;
+	}
+	return true;
+}
+
+static bool
+add_client_marks(
+    const struct writing *writing, struct resp_commands *commands, size_t stop)
+{
+	const char *key = trip_key(&writing->trip, stop);
+	char field[KEYS_FIELD_SIZE];
+	bool made = false;
+
+	for (int i = 0; i < CLOCK_SPACES; i++) {
+		keys_clock((enum clock_space)i, NULL, field);
+		made |= add_mark(writing, commands, key, field,
+		    writing->effects->client_mark[i]);
+	}
+	return made;
+}
+
+/* A record that has outgrown its cap gets no new clocks: their senders wait
+ * until it is swept, and nothing is pretended. */
+static bool
+is_refused(enum clock_mark mark, bool full)
+{
+	return full && (mark == MARK_FIRST || mark == MARK_RESTART);
+}
+
+static bool
+add_pair_marks(const struct writing *writing, struct resp_commands *commands,
+    size_t stop, size_t pair)
+{
+	const struct store_effects *effects = writing->effects;
+	const char *key = trip_key(&writing->trip, stop);
+	bool full = sweep_is_full(
+	    &writing->store->sweeps, writing->trip.stops[stop].tag);
+	char name[TRIPLET_SIZE], field[KEYS_FIELD_SIZE];
+	bool made = false;
+
+	if (!triplet_name(&writing->namer, &effects->pairs[pair], name))
+		return false;
+	for (int i = 0; i < CLOCK_SPACES; i++) {
+		enum clock_mark mark = effects->marks[pair][i];
+
+		if (is_refused(mark, full))
+			continue;
+		keys_clock((enum clock_space)i, name, field);
+		made |= add_mark(writing, commands, key, field, mark);
+	}
+	return made;
+}
+
+static bool
+has_mark(const struct store_effects *effects, size_t pair)
+{
+	for (int i = 0; i < CLOCK_SPACES; i++)
+		if (effects->marks[pair][i] != MARK_NONE)
+			return true;
+	return false;
+}
+
+/* True if that can make the key. */
+static bool
+add_identity(struct writing *writing, size_t stop)
+{
+	const struct greylist_clock now = {.first_seen = writing->now};
+	const struct store_effects *effects = writing->effects;
+	struct resp_commands *commands = trip_commands(&writing->trip, stop);
+	const char *key = trip_key(&writing->trip, stop);
+	bool made = add_client_marks(writing, commands, stop);
+
+	for (size_t i = 0; i < effects->pair_count; i++)
+		if (has_mark(effects, i))
+			made |= add_pair_marks(writing, commands, stop, i);
+	if (effects->passes > 0)
+		increment(commands, key, KEYS_PASSES, effects->passes);
+	if (effects->worthy)
+		set_clock(commands, "HSET", key, KEYS_USED,
+		    greylist_clock_encode(&now));
+	return made || effects->passes > 0 || effects->worthy;
+}
+
+/* Points, when and to whom. */
+struct sum {
+	char which; /* 'g' or 'b' */
+	double points;
+	int64_t now;
+	uint32_t host;
+};
+
+static void
+add_points(const struct redis_store *store, struct resp_commands *commands,
+    const char *key, const struct sum *sum)
+{
+	int64_t half_life = store->terms.half_life;
+	char field[KEYS_FIELD_SIZE];
+
+	keys_sum(&store->keys, sum->which,
+	    decay_generation(half_life, sum->now), sum->host, field);
+	increment(commands, key, field,
+	    decay_weight(half_life, sum->now, sum->points));
+}
+
+static void
+add_sum(struct writing *writing, size_t stop, char which, double points)
+{
+	const uint32_t whose[] = {KEYS_NO_HOST, writing->effects->client.host};
+	struct resp_commands *commands = trip_commands(&writing->trip, stop);
+	const char *key = trip_key(&writing->trip, stop);
+
+	for (int i = 0; i < 2 && points > 0; i++) {
+		const struct sum sum = {which, points, writing->now, whose[i]};
+
+		add_points(writing->store, commands, key, &sum);
+	}
+}
+
+static void
+add_life(struct writing *writing, size_t stop)
+{
+	const struct store_terms *terms = &writing->store->terms;
+
+	trip_add_life(trip_commands(&writing->trip, stop),
+	    trip_key(&writing->trip, stop),
+	    writing->effects->worthy ? terms->worthy_life
+				     : terms->pending_life);
+}
+
+/* What a record is to be told: it is the network's, the identity's, or both. */
+struct share {
+	bool of_network;
+	bool of_identity;
+};
+
+static bool
+has_any(const struct store_effects *effects, struct share share)
+{
+	if (effects->worthy ||
+	    (share.of_identity &&
+		(effects->passes > 0 || store_has_marks(effects))))
+		return true;
+	return share.of_network && (effects->good > 0 || effects->bad > 0);
+}
+
+static void
+add_record(struct writing *writing, const char *tag, struct share share)
+{
+	const struct store_effects *effects = writing->effects;
+	struct resp_commands *commands;
+	size_t stop;
+	bool made = effects->worthy;
+
+	if (!has_any(effects, share))
+		return;
+	stop = trip_stop_for(&writing->trip, tag);
+	commands = trip_commands(&writing->trip, stop);
+	trip_begin_whole(commands);
+	if (share.of_identity)
+		made |= add_identity(writing, stop);
+	if (share.of_network) {
+		add_sum(writing, stop, 'g', effects->good);
+		add_sum(writing, stop, 'b', effects->bad);
+		made |= effects->good > 0 || effects->bad > 0;
+	}
+	if (made)
+		add_life(writing, stop);
+	trip_end_whole(commands);
+}
+
+static void
+add_records(struct writing *writing)
+{
+	const struct store_client *client = &writing->effects->client;
+	bool is_pooled = client->pool != NULL && client->pool[0] != '\0';
+	const struct share network = {true, !is_pooled};
+	const struct share pool = {false, true};
+
+	add_record(writing, client->network, network);
+	if (is_pooled)
+		add_record(writing, client->pool, pool);
+}
+
+/* Where the window or the count is gone, there is nothing to give back to: XX
+ * makes neither anew, so that no life has to be seen to. */
+static void
+give_back(struct resp_commands *commands, const char *key,
+    const struct limit_place *place, int64_t units)
+{
+	resp_begin(commands, 6);
+	resp_add_string(commands, "ZADD");
+	resp_add_string(commands, key);
+	resp_add_string(commands, "XX");
+	resp_add_string(commands, "INCR");
+	resp_add_integer(commands, -units);
+	resp_add_string(commands, place->field);
+}
+
+/* What is given back goes to the window from which it was taken; what is added
+ * without asking, to that of now. */
+static bool
+add_returned(struct writing *writing, const struct store_take *returned)
+{
+	int64_t now = returned->units < 0
+	    ? redis_clock_now(&writing->store->clock)
+	    : returned->at;
+	const struct keys_window window = {
+	    returned->period, window_id(now, returned->period)};
+	struct store_take added = *returned;
+	struct resp_commands *commands;
+	struct limit_place place;
+	char key[KEYS_KEY_SIZE];
+
+	if (!store_redis_place_take(&writing->trip, &writing->namer,
+		&writing->effects->client, returned, &place))
+		return false;
+	keys_window(&writing->store->keys, place.tag, &window, key);
+	commands = trip_commands(&writing->trip, place.stop);
+	if (returned->units > 0) {
+		give_back(commands, key, &place, returned->units);
+		return true;
+	}
+	added.units = -returned->units;
+	store_redis_add_units(commands, key, &place, &added);
+	return true;
+}
+
+/* The time of a decision may lie behind ours, but not ahead: an event in the
+ * future would outweigh all others for as long as it lies there. */
+static int64_t
+sane_time(const struct redis_store *store, int64_t now)
+{
+	int64_t ours = redis_clock_now(&store->clock);
+
+	return now < ours ? now : ours;
+}
+
+enum store_result
+store_redis_remember(struct store *store, const struct store_effects *effects)
+{
+	struct writing writing = {.store = (struct redis_store *)store};
+	bool told = true;
+
+	writing.effects = effects;
+	if (!redis_clock_is_known(&writing.store->clock) ||
+	    !redis_secret_read(&writing.store->secret, &writing.namer))
+		return STORE_DOWN;
+	writing.now = sane_time(writing.store, effects->now);
+	trip_init(&writing.trip, &writing.store->keys);
+	add_records(&writing);
+	for (size_t i = 0; i < effects->returned_count; i++)
+		told = told && add_returned(&writing, &effects->returned[i]);
+	told = trip_tell(&writing.trip, writing.store->redis) && told;
+	trip_free(&writing.trip);
+	return told ? STORE_OK : STORE_DOWN;
+}
+
+void
+store_redis_charge(
+    struct redis_store *store, const char *network, double bad, int64_t now)
+{
+	const struct sum sum = {'b', bad, now, KEYS_NO_HOST};
+	struct resp_commands *commands;
+	struct redis_trip trip;
+	size_t stop;
+
+	trip_init(&trip, &store->keys);
+	stop = trip_stop_for(&trip, network);
+	commands = trip_commands(&trip, stop);
+	trip_begin_whole(commands);
+	add_points(store, commands, trip_key(&trip, stop), &sum);
+	trip_add_life(
+	    commands, trip_key(&trip, stop), store->terms.pending_life);
+	trip_end_whole(commands);
+	(void)trip_tell(&trip, store->redis);
+	trip_free(&trip);
+}

@@ -1,0 +1,67 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/reports.h"
+
+#define POINTS_MAX 1000.0
+#define TIMES_MAX  100
+
+static bool
+parse_points(const char *text, struct reputation_sums *points_r)
+{
+	char *end;
+	double points = strtod(text, &end);
+
+	/* Negated, so that NaN does not get through. */
+	if (end == text || *end != '\0' || !(fabs(points) <= POINTS_MAX))
+		return false;
+	if (points > 0)
+		points_r->good = points;
+	else
+		points_r->bad = -points;
+	return true;
+}
+
+static bool
+parse_times(const char *text, long *times_r)
+{
+	char *end;
+
+	*times_r = strtol(text, &end, 10);
+	return *text >= '0' && *text <= '9' && *end == '\0' && *times_r >= 1 &&
+	    *times_r <= TIMES_MAX;
+}
+
+bool
+report_parse(const char *text, const struct reputation_weights *weights,
+    struct report *report_r)
+{
+	char copy[REPORT_SIZE];
+	char *rest = copy;
+	char *address, *event, *count;
+	enum reputation_event which;
+	long times = 1;
+
+	if (strlen(text) >= sizeof copy)
+		return false;
+	memcpy(copy, text, strlen(text) + 1);
+	memset(report_r, 0, sizeof *report_r);
+	address = strtok_r(rest, " \t\r\n", &rest);
+	event = strtok_r(NULL, " \t\r\n", &rest);
+	count = strtok_r(NULL, " \t\r\n", &rest);
+	if (address == NULL || event == NULL ||
+	    strtok_r(NULL, " \t\r\n", &rest) != NULL ||
+	    !netaddr_parse(address, &report_r->client) ||
+	    (count != NULL && !parse_times(count, &times)))
+		return false;
+	if (!reputation_event_by_name(event, strlen(event), &which)) {
+		if (!parse_points(event, &report_r->points))
+			return false;
+	} else {
+		reputation_add(&report_r->points, weights, which);
+	}
+	report_r->points.good *= (double)times;
+	report_r->points.bad *= (double)times;
+	return true;
+}

@@ -1,0 +1,43 @@
+/* reports -- what other programs say of a client, taken in by this host.
+ *
+ * A report is one line of text: an IP address, an event of the settings
+ * (spam, ham, trap ...) or a number of points (bad ones with a minus), and
+ * optionally how many times:
+ *
+ *     192.0.2.7 report_spam
+ *     2001:db8::25 -12.5
+ *
+ * They come through the store and, where one is configured, from a file that
+ * programs append to.  Each is counted once in all; a malformed one is dropped
+ * and counted, never fatal. */
+#ifndef REPORTS_H
+#define REPORTS_H
+
+#include <stdbool.h>
+
+#include "policy/policy.h"
+#include "store/store.h"
+
+#define REPORT_SIZE 200 /* longer lines are malformed */
+
+struct report {
+	struct netaddr client;
+	struct reputation_sums points;
+};
+
+/* Pure.  False: malformed. */
+bool report_parse(const char *text, const struct reputation_weights *weights,
+    struct report *report_r);
+
+struct reports;
+
+/* NULL: out of memory. */
+struct reports *reports_open(void);
+void reports_close(struct reports **reports);
+
+/* Take in what has come since the last time, a bounded number.  Background
+ * only: may wait for the store. */
+void reports_take(struct reports *reports, const struct policy *policy,
+    struct store *store, int64_t now);
+
+#endif

@@ -1,0 +1,69 @@
+#include "store/store.h"
+
+enum store_result
+store_look_up(struct store *store, const struct store_query *query,
+    struct store_answer *answer_r)
+{
+	return store->ops->look_up(store, query, answer_r);
+}
+
+enum store_result
+store_remember(struct store *store, const struct store_effects *effects)
+{
+	return store->ops->remember(store, effects);
+}
+
+enum store_result
+store_exchange_load(struct store *store, const struct load_report *own,
+    struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
+{
+	return store->ops->exchange_load(
+	    store, own, reports_r, size, now_r, count_r);
+}
+
+enum store_result
+store_read_list(struct store *store, const char *name, struct list **list_r)
+{
+	return store->ops->read_list(store, name, list_r);
+}
+
+enum store_result
+store_take_reports(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *text), void *arg)
+{
+	return store->ops->take_reports(store, now, each, arg);
+}
+
+bool
+store_is_up(const struct store *store)
+{
+	return store->ops->is_up(store);
+}
+
+void
+store_tidy(struct store *store, int64_t now)
+{
+	store->ops->tidy(store, now);
+}
+
+void
+store_close(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	(*store)->ops->close(*store);
+	*store = NULL;
+}
+
+bool
+store_has_marks(const struct store_effects *effects)
+{
+	for (int space = 0; space < CLOCK_SPACES; space++) {
+		if (effects->client_mark[space] != MARK_NONE)
+			return true;
+		for (size_t i = 0; i < effects->pair_count; i++)
+			if (effects->marks[i][space] != MARK_NONE)
+				return true;
+	}
+	return false;
+}

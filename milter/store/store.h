@@ -1,0 +1,192 @@
+/* store -- what the mail servers remember together: one set of questions,
+ * several keepers.
+ *
+ * store_memory keeps it in this process, store_redis in Redis.  Both keep the
+ * same contract (tests/check_store.c runs against each).  All calls may come
+ * from any thread at once.  A question that could not be asked is STORE_DOWN,
+ * never a guess; its answer is then undefined.
+ *
+ * No mail address ever reaches the keeper readable: triplets and users are
+ * keyed hashes (triplet.h). */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/list.h"
+#include "policy/facts.h"
+#include "policy/greylist.h"
+#include "policy/load.h"
+#include "policy/reputation.h"
+
+enum store_result { STORE_OK, STORE_DOWN };
+
+#define STORE_TAKES_MAX 16
+#define STORE_POOL_MAX	256 /* a domain and its NUL */
+
+/* Whose record: all strings are borrowed for the call. */
+struct store_client {
+	const char *network; /* canonical text, e.g. "192.0.2.0/24" */
+	unsigned host;	     /* 0..255, netaddr_host_bucket() */
+	const char *pool;    /* organisational domain, or NULL */
+};
+
+/* `name` has room for STORE_NAME_SIZE octets, "" at first: there the store keeps
+ * what it calls the pair from one question of a message to the next.  NULL: it
+ * works that out each time. */
+#define STORE_NAME_SIZE 12
+struct store_pair {
+	const char *sender;    /* normalised for hashing */
+	const char *recipient; /* normalised for hashing */
+	char *name;
+};
+
+/* Holders other than the client's own network, in one query. */
+#define STORE_HOLDERS_MAX 8
+
+/* One unit (or more) of one limit. */
+struct store_take {
+	uint32_t id;	    /* of the limit: names the counter */
+	const char *holder; /* whom it counts; NULL: the client's network */
+	bool of_host;	    /* with holder NULL: the client's host instead */
+	int64_t period;	    /* seconds */
+	int64_t units;	    /* added before reading; 0: read only */
+	int64_t at;	    /* of units to give back: when they were taken */
+};
+
+struct store_count {
+	int64_t current; /* of this window, own units included */
+	int64_t previous;
+};
+
+struct store_query {
+	int64_t now; /* this host's clock; the embedded store goes by it */
+	struct store_client client;
+	const struct store_pair *pairs;
+	size_t pair_count;	   /* <= RECIPIENTS_MAX */
+	bool spaces[CLOCK_SPACES]; /* which clocks to read */
+	const struct store_take *takes;
+	size_t take_count; /* <= STORE_TAKES_MAX */
+};
+
+struct store_answer {
+	int64_t now; /* the store's clock, Unix seconds */
+	struct reputation_sums network;
+	struct reputation_sums host;
+	int64_t passes;	   /* triplets that this identity got through */
+	int64_t last_used; /* when the identity last earned a longer life */
+	struct greylist_clock client[CLOCK_SPACES];
+	struct greylist_clock pairs[RECIPIENTS_MAX][CLOCK_SPACES];
+	struct store_count counts[STORE_TAKES_MAX];
+};
+
+/* What to remember after a verdict.  Written without waiting; a write that is
+ * lost costs a sender one more delay and nothing else. */
+struct store_effects {
+	int64_t now; /* of the decision, from store_answer */
+	struct store_client client;
+	const struct store_pair *pairs;
+	const enum clock_mark (*marks)[CLOCK_SPACES]; /* one row a pair */
+	size_t pair_count;
+	enum clock_mark client_mark[CLOCK_SPACES];
+	int64_t passes; /* to add */
+	double good;	/* points to add to network and host */
+	double bad;
+	bool worthy; /* keep the record for known clients' time, from now on */
+	/* units to give back; negative: to take without asking */
+	const struct store_take *returned;
+	size_t returned_count;
+};
+
+/* An event that another program reported; `points` > 0 good, < 0 bad. */
+struct store_report {
+	struct netaddr client;
+	double points;
+};
+
+struct store;
+
+#define STORE_ABANDONED_MOST 5
+
+/* How long and how much.  Seconds, unless said otherwise. */
+struct store_terms {
+	const char *host;     /* names this server among those that share it */
+	int64_t half_life;    /* of reputation */
+	int64_t pending_life; /* of a stranger's record: the retry window */
+	int64_t worthy_life;  /* of a known client's record */
+	int64_t abandoned_after; /* a first attempt without a retry */
+	double abandoned_points; /* >= 0, bad points for each of those, of which
+				  * at most STORE_ABANDONED_MOST count at once:
+				  * one message may have many recipients */
+	size_t network_cap;	 /* clocks of pairs that a record may hold */
+	size_t memory_max;	 /* octets of the embedded store */
+};
+
+/* Whether something is wrong, or just worth a line in the log, and what it is:
+ * printable, one line.  May come from any thread, and must not call the store. */
+typedef void store_say(void *arg, bool bad, const char *text);
+
+/* The interface of a keeper; users call the functions below. */
+struct store_ops {
+	enum store_result (*look_up)(struct store *store,
+	    const struct store_query *query, struct store_answer *answer_r);
+	enum store_result (*remember)(
+	    struct store *store, const struct store_effects *effects);
+	enum store_result (*exchange_load)(struct store *store,
+	    const struct load_report *own, struct load_report *reports_r,
+	    size_t size, int64_t *now_r, size_t *count_r);
+	enum store_result (*read_list)(
+	    struct store *store, const char *name, struct list **list_r);
+	enum store_result (*take_reports)(struct store *store, int64_t now,
+	    void (*each)(void *arg, const char *text), void *arg);
+	bool (*is_up)(const struct store *store);
+	void (*tidy)(struct store *store, int64_t now);
+	void (*close)(struct store *store);
+};
+
+/* The head of every keeper. */
+struct store {
+	const struct store_ops *ops;
+};
+
+/* Look up a client, with the clocks of this message's pairs, and take units of
+ * limits, in one round trip. */
+enum store_result store_look_up(struct store *store,
+    const struct store_query *query, struct store_answer *answer_r);
+
+/* Whether any clock, of a pair or of the client, is to be changed.  Pure. */
+bool store_has_marks(const struct store_effects *effects);
+
+/* Hand over what to remember.  OK means handed over, not stored. */
+enum store_result
+store_remember(struct store *store, const struct store_effects *effects);
+
+/* Publish this host's load and read all hosts' (own included, at most `size`).
+ * `own->at` is this host's clock; the reports, and `*now_r`, are of the store's.
+ * A value that is no report comes as one with NaN, so that it can be counted.
+ * Background only: may wait. */
+enum store_result store_exchange_load(struct store *store,
+    const struct load_report *own, struct load_report *reports_r, size_t size,
+    int64_t *now_r, size_t *count_r);
+
+/* Read the shared list `name` if it has changed since it was last read through
+ * this store: `*list_r` is then a new sealed list that the caller owns, else
+ * NULL.  Background only. */
+enum store_result
+store_read_list(struct store *store, const char *name, struct list **list_r);
+
+/* Take reports of other programs out of the store, a bounded number, and give
+ * each as raw text to `each`.  Every report is given to one taker only. */
+enum store_result store_take_reports(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *text), void *arg);
+
+bool store_is_up(const struct store *store);
+
+/* Called once a second in the background: expiry, pruning, saving. */
+void store_tidy(struct store *store, int64_t now);
+
+void store_close(struct store **store);
+
+#endif

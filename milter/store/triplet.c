@@ -1,0 +1,171 @@
+#include "store/triplet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include "base/secret.h"
+
+#define DIGEST	   32 /* octets of SHA-256 */
+#define BLOCK	   64 /* that it works on at once */
+#define SECRET_MIN 32
+
+/* No mail address starts so: sets holders apart from pairs. */
+#define HOLDER_MARK "\001holder"
+
+struct triplet_hash {
+	EVP_MD_CTX *start; /* before any text; only ever copied */
+};
+
+struct triplet_hash *
+triplet_hash_new(void)
+{
+	struct triplet_hash *hash = calloc(1, sizeof *hash);
+
+	if (hash == NULL)
+		return NULL;
+	hash->start = EVP_MD_CTX_new();
+	if (hash->start == NULL ||
+	    EVP_DigestInit_ex(hash->start, EVP_sha256(), NULL) != 1)
+		triplet_hash_free(&hash);
+	return hash;
+}
+
+void
+triplet_hash_free(struct triplet_hash **hash)
+{
+	if (*hash == NULL)
+		return;
+	EVP_MD_CTX_free((*hash)->start);
+	free(*hash);
+	*hash = NULL;
+}
+
+/* Without an algorithm named, that of the context is used again. */
+static bool
+digest_both(EVP_MD_CTX *sha256, const unsigned char block[BLOCK],
+    const void *text, size_t length, unsigned char digest_r[DIGEST])
+{
+	return EVP_DigestInit_ex(sha256, NULL, NULL) == 1 &&
+	    EVP_DigestUpdate(sha256, block, BLOCK) == 1 &&
+	    EVP_DigestUpdate(sha256, text, length) == 1 &&
+	    EVP_DigestFinal_ex(sha256, digest_r, NULL) == 1;
+}
+
+/* HMAC (RFC 2104).  The library's own HMAC() has its algorithms found anew in
+ * each call, and what does not is of OpenSSL 3 or withdrawn there. */
+static bool
+keyed_digest(EVP_MD_CTX *sha256, const unsigned char key[DIGEST],
+    const char *text, unsigned char digest_r[DIGEST])
+{
+	unsigned char inner[BLOCK], outer[BLOCK];
+
+	for (int i = 0; i < BLOCK; i++) {
+		unsigned char octet = i < DIGEST ? key[i] : 0;
+
+		inner[i] = octet ^ 0x36;
+		outer[i] = octet ^ 0x5c;
+	}
+	return digest_both(sha256, inner, text, strlen(text), digest_r) &&
+	    digest_both(sha256, outer, digest_r, DIGEST, digest_r);
+}
+
+/* 6 octets make 8 characters. */
+static void
+write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz"
+				       "0123456789-_";
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 6; i++)
+		bits = bits << 8 | digest[i];
+	for (int i = TRIPLET_LENGTH - 1; i >= 0; i--) {
+		name_r[i] = alphabet[bits & 63];
+		bits >>= 6;
+	}
+	name_r[TRIPLET_LENGTH] = '\0';
+}
+
+/* The digest of the first text is the key for the second, so that no text can
+ * move the border between the two. */
+static bool
+make_name(const struct triplet_namer *namer, const struct store_pair *pair,
+    char name_r[TRIPLET_SIZE])
+{
+	unsigned char inner[DIGEST], digest[DIGEST];
+	EVP_MD_CTX *sha256 = EVP_MD_CTX_new();
+	bool named = sha256 != NULL &&
+	    EVP_MD_CTX_copy_ex(sha256, namer->hash->start) == 1 &&
+	    keyed_digest(sha256, namer->key, pair->sender, inner) &&
+	    keyed_digest(sha256, inner, pair->recipient, digest);
+
+	if (named)
+		write_name(digest, name_r);
+	EVP_MD_CTX_free(sha256);
+	return named;
+}
+
+bool
+triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
+    char name_r[TRIPLET_SIZE])
+{
+	_Static_assert(TRIPLET_SIZE <= STORE_NAME_SIZE, "a pair has no room");
+	if (pair->name != NULL && pair->name[0] != '\0') {
+		memcpy(name_r, pair->name, TRIPLET_SIZE);
+		return true;
+	}
+	if (!make_name(namer, pair, name_r))
+		return false;
+	if (pair->name != NULL)
+		memcpy(pair->name, name_r, TRIPLET_SIZE);
+	return true;
+}
+
+bool
+triplet_holder(const struct triplet_namer *namer, const char *holder,
+    char name_r[TRIPLET_SIZE])
+{
+	const struct store_pair pair = {
+	    .sender = HOLDER_MARK, .recipient = holder};
+
+	return triplet_name(namer, &pair, name_r);
+}
+
+bool
+triplet_key_new(unsigned char key_r[TRIPLET_KEY])
+{
+	return RAND_bytes(key_r, TRIPLET_KEY) == 1;
+}
+
+bool
+triplet_key_from(const char *secret, unsigned char key_r[TRIPLET_KEY])
+{
+	size_t length = strlen(secret);
+	unsigned digest;
+
+	return length >= SECRET_MIN &&
+	    EVP_Digest(secret, length, key_r, &digest, EVP_sha256(), NULL) == 1;
+}
+
+bool
+triplet_key_read(const char *path, unsigned char key_r[TRIPLET_KEY],
+    char *error_r, size_t error_size)
+{
+	char secret[SECRET_SIZE];
+	bool long_enough;
+
+	if (!secret_read(path, secret, error_r, error_size))
+		return false;
+	long_enough = triplet_key_from(secret, key_r);
+	secret_wipe(secret, sizeof secret);
+	if (!long_enough)
+		snprintf(error_r, error_size,
+		    "%s: needs at least %d characters in its first line", path,
+		    SECRET_MIN);
+	return long_enough;
+}

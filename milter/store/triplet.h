@@ -1,0 +1,55 @@
+/* triplet -- names for what is remembered of a sender, a recipient or a user,
+ * in which nobody can read them.
+ *
+ * A name is 48 bits of HMAC-SHA-256 as 8 characters of base64url (RFC 4648 5).
+ * Whoever has the key can only test guesses; without it not even that.  Two
+ * pairs of the same client share a name by chance once in 2^48. */
+#ifndef TRIPLET_H
+#define TRIPLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/store.h"
+
+#define TRIPLET_KEY    32 /* octets */
+#define TRIPLET_LENGTH 8  /* characters of a name */
+#define TRIPLET_SIZE   (TRIPLET_LENGTH + 1)
+
+/* SHA-256, made ready: to have it found anew for every name takes several times
+ * as long as to use it.  Any number of threads may use one at once. */
+struct triplet_hash;
+
+/* NULL: out of memory. */
+struct triplet_hash *triplet_hash_new(void);
+void triplet_hash_free(struct triplet_hash **hash);
+
+/* What names are made with. */
+struct triplet_namer {
+	const struct triplet_hash *hash; /* borrowed, also by copies of this */
+	unsigned char key[TRIPLET_KEY];
+};
+
+/* Name a pair of one client, or give the name that the pair keeps since the last
+ * time.  The addresses are used as they come: whoever calls normalises them.
+ * False only if memory ran out. */
+bool triplet_name(const struct triplet_namer *namer,
+    const struct store_pair *pair, char name_r[TRIPLET_SIZE]);
+
+/* Name the holder of a limit, of any text; never the name of a pair. */
+bool triplet_holder(const struct triplet_namer *namer, const char *holder,
+    char name_r[TRIPLET_SIZE]);
+
+/* A new random key.  False: the system has no random numbers. */
+bool triplet_key_new(unsigned char key_r[TRIPLET_KEY]);
+
+/* Make a key of a secret text, which must have at least 32 characters (as
+ * `openssl rand -hex 32` writes).  False: it is shorter. */
+bool triplet_key_from(const char *secret, unsigned char key_r[TRIPLET_KEY]);
+
+/* The same with the first line of a file.  False: `error_r` tells the file and
+ * what is wrong with it. */
+bool triplet_key_read(const char *path, unsigned char key_r[TRIPLET_KEY],
+    char *error_r, size_t error_size);
+
+#endif
