@@ -1,9 +1,8 @@
 #include "store/clock_worth.h"
 
-#include <check.h>
 #include <stdlib.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NOON INT64_C(1780000000)
 
@@ -79,21 +78,8 @@ START_TEST(surplus)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("clock_worth", all)
 {
-	Suite *suite = suite_create("clock_worth");
-	TCase *all = tcase_create("all");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_loop_test(all, worth, 0, COUNT(worth_rows));
 	tcase_add_loop_test(all, surplus, 0, COUNT(surplus_rows));
-	suite_add_tcase(suite, all);
-
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
 }

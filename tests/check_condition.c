@@ -1,10 +1,9 @@
 #include "policy/condition.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NOON   INT64_C(1767268800) /* 2026-01-01 12:00 UTC, an hour's edge */
 #define HOUR   INT64_C(3600)
@@ -107,6 +106,7 @@
 
 /* Filled by main: list 0 is there, list 1 could never be read. */
 static const struct list *lists[2];
+static struct list *own_list;
 #define LOADED	 NUMBER(0)
 #define UNLOADED NUMBER(1)
 
@@ -582,7 +582,7 @@ START_TEST(waits)
 }
 END_TEST
 
-static struct list *
+static void
 make_list(void)
 {
 	static const char *const entries[] = {
@@ -593,29 +593,22 @@ make_list(void)
 	for (int i = 0; i < COUNT(entries); i++)
 		(void)list_add(list, entries[i], &why);
 	(void)list_seal(list);
-	return list;
+	lists[0] = own_list = list;
 }
 
-int
-main(void)
+static void
+free_list(void)
 {
-	Suite *suite = suite_create("condition");
-	TCase *tcase = tcase_create("condition");
-	SRunner *runner = srunner_create(suite);
-	struct list *list = make_list();
-	int failed;
+	list_free(&own_list);
+}
 
-	lists[0] = list;
-	suite_add_tcase(suite, tcase);
+CHECK_MAIN("condition", tcase)
+{
+	tcase_add_unchecked_fixture(tcase, make_list, free_list);
 	tcase_add_loop_test(tcase, of_the_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(tcase, of_the_message, 0, COUNT(message_rows));
 	tcase_add_loop_test(tcase, of_the_state, 0, COUNT(state_rows));
 	tcase_add_test(tcase, every_condition_is_tested_both_ways);
 	tcase_add_test(tcase, names_are_unique);
 	tcase_add_loop_test(tcase, waits, 0, COUNT(wait_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	list_free(&list);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

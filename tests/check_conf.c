@@ -1,12 +1,11 @@
 #include "config/conf.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 /* What was said: one sentence a line, "E " or "W " before it, the path of the
  * file left out. */
@@ -710,15 +709,8 @@ START_TEST(shipped_files_are_read_without_a_word)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("conf", tcase)
 {
-	Suite *suite = suite_create("conf");
-	TCase *tcase = tcase_create("conf");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, bad_files, 0, COUNT(bad_rows));
 	tcase_add_test(tcase, a_file_that_is_not_there_is_named);
 	tcase_add_test(tcase, a_nul_is_a_control_character);
@@ -736,8 +728,4 @@ main(void)
 	tcase_add_test(tcase, a_policy_lives_as_long_as_anybody_holds_it);
 	tcase_add_loop_test(
 	    tcase, shipped_files_are_read_without_a_word, 0, COUNT(shipped));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,11 @@
 #include "config/conf_value.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a)  ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
+
 #define BAD	  INT64_C(-1) /* the text is refused */
 #define UNTOUCHED INT64_C(-77)
 
@@ -287,15 +287,8 @@ START_TEST(what_is_written_can_be_read)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("conf_value", tcase)
 {
-	Suite *suite = suite_create("conf_value");
-	TCase *tcase = tcase_create("conf_value");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, reading, 0, COUNT(rows));
 	tcase_add_loop_test(tcase, truth, 0, COUNT(bool_rows));
 	tcase_add_loop_test(tcase, real_numbers, 0, COUNT(real_rows));
@@ -303,8 +296,4 @@ main(void)
 	tcase_add_loop_test(tcase, headers, 0, COUNT(header_rows));
 	tcase_add_loop_test(
 	    tcase, what_is_written_can_be_read, 0, COUNT(say_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,8 @@
 #include "policy/decay.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define HOUR INT64_C(3600)
 #define DAY  INT64_C(86400)
@@ -213,15 +211,8 @@ START_TEST(long_sums)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("decay", tcase)
 {
-	Suite *suite = suite_create("decay");
-	TCase *tcase = tcase_create("decay");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, generations, 0, COUNT(generation_rows));
 	tcase_add_loop_test(tcase, weights, 0, COUNT(weight_rows));
 	tcase_add_loop_test(tcase, fading, 0, COUNT(fading_rows));
@@ -229,8 +220,4 @@ main(void)
 	tcase_add_loop_test(
 	    tcase, memory_of_generations, 0, COUNT(memory_rows));
 	tcase_add_loop_test(tcase, long_sums, 0, COUNT(sum_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,9 @@
 #include "policy/decide.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NEVER INT64_C(0)
 #define NOON  INT64_C(1767268800) /* 2026-01-01 12:00 UTC */
@@ -547,13 +546,8 @@ START_TEST(the_trace_tells_what_settled_each_rule)
 }
 END_TEST
 
-static Suite *
-suite_of_decide(void)
+CHECK_MAIN("decide", tcase)
 {
-	Suite *suite = suite_create("decide");
-	TCase *tcase = tcase_create("decide");
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, the_algebra, 0, COUNT(algebra_rows));
 	tcase_add_loop_test(tcase, rules_on_trial, 0, COUNT(observe_rows));
 	tcase_add_loop_test(tcase, stages, 0, COUNT(stage_rows));
@@ -571,17 +565,4 @@ suite_of_decide(void)
 	    tcase, deferred_clients_are_spread, 0, COUNT(dice_rows));
 	tcase_add_test(tcase, a_full_limit_says_how_long);
 	tcase_add_test(tcase, the_trace_tells_what_settled_each_rule);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite_of_decide());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,10 @@
 #include "base/decimal.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct {
 	const char *when;
@@ -31,18 +30,7 @@ START_TEST(write_number)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("decimal", all)
 {
-	Suite *suite = suite_create("decimal");
-	TCase *all = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
 	tcase_add_loop_test(all, write_number, 0, COUNT(rows));
-	suite_add_tcase(suite, all);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,9 +1,8 @@
 #include "policy/effects.h"
 
-#include <check.h>
 #include <stdlib.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NOON INT64_C(1767268800) /* 2026-01-01 12:00 UTC */
 #define HOUR INT64_C(3600)
@@ -363,15 +362,8 @@ START_TEST(records_are_renewed_on_use)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("effects", tcase)
 {
-	Suite *suite = suite_create("effects");
-	TCase *tcase = tcase_create("effects");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(
 	    tcase, a_deferral_starts_clocks, 0, COUNT(deferral_rows));
 	tcase_add_test(tcase, a_deferral_starts_the_clients_clocks);
@@ -386,8 +378,4 @@ main(void)
 	    tcase, an_acceptance_passes_the_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(
 	    tcase, records_are_renewed_on_use, 0, COUNT(worth_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,6 +1,5 @@
 #include "daemon/endpoint.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "lib/check_main.h"
 
 static char directory[] = "/tmp/check_endpoint.XXXXXX";
 static struct socket_spec spec;
@@ -143,14 +144,8 @@ START_TEST(an_address_that_is_not_ours_is_explained)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("endpoint", tests)
 {
-	Suite *suite = suite_create("endpoint");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_checked_fixture(tests, make_directory, remove_directory);
 	tcase_add_test(tests, where_nothing_is_there_is_room);
 	tcase_add_test(tests, a_stale_socket_is_removed);
@@ -162,10 +157,4 @@ main(void)
 	tcase_add_test(tests, a_group_that_does_not_exist_is_named);
 	tcase_add_test(tests, a_path_in_use_is_explained);
 	tcase_add_test(tests, an_address_that_is_not_ours_is_explained);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

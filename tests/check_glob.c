@@ -1,10 +1,8 @@
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/check_main.h"
 #include "mail/glob.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const struct {
 	const char *when;
@@ -68,19 +66,8 @@ START_TEST(test_hostile)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("glob", tcase)
 {
-	Suite *suite = suite_create("glob");
-	TCase *tcase = tcase_create("glob");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, test_match, 0, COUNT(rows));
 	tcase_add_test(tcase, test_hostile);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

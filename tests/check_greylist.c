@@ -1,9 +1,6 @@
 #include "policy/greylist.h"
 
-#include <check.h>
-#include <stdlib.h>
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NEVER INT64_C(0)
 #define NOON  INT64_C(1767268800) /* 2026-01-01 12:00 UTC */
@@ -175,23 +172,12 @@ START_TEST(any_number_decodes_to_rubbish_at_worst)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("greylist", tcase)
 {
-	Suite *suite = suite_create("greylist");
-	TCase *tcase = tcase_create("greylist");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, judging, 0, COUNT(rows));
 	tcase_add_loop_test(tcase, other_terms, 0, COUNT(terms_rows));
 	tcase_add_loop_test(tcase, any_clock_is_safe, 0, 6);
 	tcase_add_loop_test(tcase, codes, 0, COUNT(code_rows));
 	tcase_add_loop_test(tcase, clamped_codes, 0, COUNT(clamp_rows));
 	tcase_add_test(tcase, any_number_decodes_to_rubbish_at_worst);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

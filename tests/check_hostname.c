@@ -1,11 +1,9 @@
-#include <check.h>
 #include <libpsl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/check_main.h"
 #include "mail/hostname.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 #define LABEL_63                                                               \
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -365,16 +363,21 @@ START_TEST(test_ours_unknown)
 }
 END_TEST
 
-int
-main(void)
+static void
+load_suffixes(void)
 {
-	Suite *suite = suite_create("hostname");
-	TCase *tcase = tcase_create("hostname");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
 	suffixes = psl_latest(NULL);
-	suite_add_tcase(suite, tcase);
+}
+
+static void
+free_suffixes(void)
+{
+	psl_free(suffixes);
+}
+
+CHECK_MAIN("hostname", tcase)
+{
+	tcase_add_unchecked_fixture(tcase, load_suffixes, free_suffixes);
 	tcase_add_loop_test(tcase, test_clean, 0, COUNT(clean_rows));
 	tcase_add_loop_test(tcase, test_valid, 0, COUNT(valid_rows));
 	tcase_add_loop_test(
@@ -385,9 +388,4 @@ main(void)
 	tcase_add_loop_test(tcase, test_helo, 0, COUNT(helo_rows));
 	tcase_add_loop_test(tcase, test_ours, 0, COUNT(ours_rows));
 	tcase_add_test(tcase, test_ours_unknown);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	psl_free(suffixes);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,9 +1,10 @@
 #include "session/known_cache.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "lib/check_main.h"
 
 #define NOON INT64_C(1767268800)
 #define DAY  INT64_C(86400)
@@ -230,27 +231,16 @@ START_TEST(many_threads_share_it)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("known_cache", tcase)
 {
-	Suite *suite = suite_create("standing");
-	TCase *tcase = tcase_create("standing");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, what_was_noted_is_recalled);
 	tcase_add_test(tcase, a_later_note_replaces_an_earlier_one);
 	tcase_add_test(tcase, what_was_forgotten_is_gone);
-	tcase_add_loop_test(tcase, only_lately_seen_clients_count, 0,
-	    (int)(sizeof age_rows / sizeof *age_rows));
+	tcase_add_loop_test(
+	    tcase, only_lately_seen_clients_count, 0, COUNT(age_rows));
 	tcase_add_test(tcase, the_oldest_in_a_full_set_goes_first);
 	tcase_add_test(tcase, what_a_wrong_clock_noted_goes_first);
 	tcase_add_test(tcase, a_flood_keeps_the_latest);
 	tcase_add_loop_test(tcase, any_size_works, 0, 4);
 	tcase_add_test(tcase, many_threads_share_it);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,8 @@
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/check_main.h"
 #include "mail/list.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const struct {
 	const char *when;
@@ -241,15 +239,8 @@ START_TEST(test_everything)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("list", tcase)
 {
-	Suite *suite = suite_create("list");
-	TCase *tcase = tcase_create("list");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, test_add, 0, COUNT(add_rows));
 	tcase_add_loop_test(tcase, test_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(tcase, test_address, 0, COUNT(address_rows));
@@ -257,8 +248,4 @@ main(void)
 	tcase_add_test(tcase, test_empty);
 	tcase_add_test(tcase, test_sealed);
 	tcase_add_test(tcase, test_everything);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

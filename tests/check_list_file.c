@@ -1,4 +1,3 @@
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,9 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/check_main.h"
 #include "mail/list_file.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static char directory[] = "/tmp/check_list_file.XXXXXX";
 static char path[sizeof(directory) + 8];
@@ -186,23 +184,12 @@ START_TEST(test_identity)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("list_file", tcase)
 {
-	Suite *suite = suite_create("list_file");
-	TCase *tcase = tcase_create("list_file");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, test_load, 0, COUNT(rows));
 	tcase_add_test(tcase, test_ask);
 	tcase_add_test(tcase, test_long_line);
 	tcase_add_test(tcase, test_unreadable);
 	tcase_add_test(tcase, test_identity);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

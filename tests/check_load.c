@@ -1,11 +1,10 @@
 #include "policy/load.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define NOW INT64_C(1767268800)
 
@@ -261,15 +260,8 @@ START_TEST(a_mean_of_decimals_meets_its_threshold)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("load", tcase)
 {
-	Suite *suite = suite_create("load");
-	TCase *tcase = tcase_create("load");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, numbers, 0, COUNT(number_rows));
 	tcase_add_test(tcase, a_decimal_is_the_double_that_the_compiler_makes);
 	tcase_add_loop_test(tcase, reports, 0, COUNT(report_rows));
@@ -278,8 +270,4 @@ main(void)
 	tcase_add_loop_test(tcase, combining, 0, COUNT(combine_rows));
 	tcase_add_test(tcase, latch);
 	tcase_add_test(tcase, a_mean_of_decimals_meets_its_threshold);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

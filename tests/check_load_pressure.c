@@ -1,13 +1,12 @@
 #include "load/load_pressure.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
-#define SECOND	 INT64_C(1000000)
-#define START	 (1000 * SECOND) /* any moment of the monotonic clock */
+#include "lib/check_main.h"
+
+#define SECOND INT64_C(1000000)
+#define START  (1000 * SECOND) /* any moment of the monotonic clock */
 
 static bool
 is_near(double a, double b)
@@ -224,15 +223,8 @@ START_TEST(loadavg_file)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("load_pressure", tcase)
 {
-	Suite *suite = suite_create("load_pressure");
-	TCase *tcase = tcase_create("load_pressure");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, steps, 0, COUNT(step_rows));
 	tcase_add_test(tcase, what_was_counted_before_the_first_sample_is_past);
 	tcase_add_test(tcase, how_often_it_is_sampled_makes_no_difference);
@@ -244,8 +236,4 @@ main(void)
 	tcase_add_test(tcase, a_guess_is_smoothed_alike);
 	tcase_add_loop_test(tcase, pressure_file, 0, COUNT(pressure_rows));
 	tcase_add_loop_test(tcase, loadavg_file, 0, COUNT(runnable_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,8 +1,8 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
+#include "lib/check_main.h"
 #include "load/load_sample.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,8 +15,6 @@
 #include <unistd.h>
 
 #include "policy/load.h"
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 /* What the kernel would say, and what an admin's program writes. */
 
@@ -342,15 +340,8 @@ START_TEST(every_fault_has_words)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("load_sample", tcase)
 {
-	Suite *suite = suite_create("load_sample");
-	TCase *tcase = tcase_create("load_sample");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(
 	    tcase, each_source_has_its_capacity, 0, COUNT(source_rows));
@@ -365,8 +356,4 @@ main(void)
 	tcase_add_loop_test(tcase, figures, 0, COUNT(figure_rows));
 	tcase_add_test(tcase, a_fifo_does_not_hold_us_up);
 	tcase_add_test(tcase, every_fault_has_words);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

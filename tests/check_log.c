@@ -1,12 +1,11 @@
 #include "base/log.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct row {
 	const char *when;
@@ -120,23 +119,11 @@ START_TEST(only_facilities_of_syslog_are_taken)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("log", tests)
 {
-	Suite *suite = suite_create("log");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_loop_test(tests, each_text_is_made_fit, 0, COUNT(rows));
 	tcase_add_test(tests, bad_news_begins_with_its_level);
 	tcase_add_test(tests, debug_lines_are_written_only_when_wanted);
 	tcase_add_test(tests, a_line_that_is_too_long_is_cut_and_still_ends);
 	tcase_add_test(tests, only_facilities_of_syslog_are_taken);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

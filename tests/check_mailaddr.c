@@ -1,11 +1,9 @@
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/check_main.h"
 #include "mail/mailaddr.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const struct {
 	const char *when;
@@ -154,20 +152,9 @@ START_TEST(test_recipient)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("mailaddr", tcase)
 {
-	Suite *suite = suite_create("mailaddr");
-	TCase *tcase = tcase_create("mailaddr");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, test_parse, 0, COUNT(parse_rows));
 	tcase_add_test(tcase, test_long);
 	tcase_add_test(tcase, test_recipient);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,7 @@
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "lib/check_main.h"
 #include "mail/mailaddr.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static const struct {
 	const char *when;
@@ -208,18 +205,7 @@ START_TEST(test_normalise)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("mailaddr_sender", tcase)
 {
-	Suite *suite = suite_create("mailaddr_sender");
-	TCase *tcase = tcase_create("mailaddr_sender");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, test_normalise, 0, COUNT(rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

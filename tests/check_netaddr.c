@@ -1,14 +1,12 @@
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "lib/check_main.h"
 #include "mail/netaddr.h"
-
-#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static struct netaddr
 address(const char *text)
@@ -260,15 +258,8 @@ START_TEST(test_equal)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("netaddr", tcase)
 {
-	Suite *suite = suite_create("netaddr");
-	TCase *tcase = tcase_create("netaddr");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, test_parse, 0, COUNT(parse_rows));
 	tcase_add_test(tcase, test_sockaddr);
 	tcase_add_loop_test(tcase, test_network_of, 0, COUNT(of_rows));
@@ -276,8 +267,4 @@ main(void)
 	tcase_add_loop_test(tcase, test_contains, 0, COUNT(contains_rows));
 	tcase_add_loop_test(tcase, test_bucket, 0, COUNT(bucket_rows));
 	tcase_add_test(tcase, test_equal);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

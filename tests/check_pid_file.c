@@ -1,11 +1,12 @@
 #include "daemon/pid_file.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "lib/check_main.h"
 
 static char directory[] = "/tmp/check_pid_file.XXXXXX";
 static char path[sizeof directory + 8];
@@ -130,14 +131,8 @@ START_TEST(a_directory_that_is_not_there_is_told)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("pid_file", tests)
 {
-	Suite *suite = suite_create("pid_file");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_checked_fixture(tests, make_directory, remove_directory);
 	tcase_add_test(tests, it_names_our_process);
 	tcase_add_test(tests, one_that_a_dead_process_left_is_taken_over);
@@ -145,10 +140,4 @@ main(void)
 	    tests, a_second_process_is_refused_and_told_who_holds_it);
 	tcase_add_test(tests, a_symbolic_link_is_not_followed);
 	tcase_add_test(tests, a_directory_that_is_not_there_is_told);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,14 +1,12 @@
 #include "policy/policy.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/conf.h"
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static void
 no_errors(void *arg, bool error, const char *text)
@@ -262,22 +260,11 @@ START_TEST(points_come_from_the_settings)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("policy", tcase)
 {
-	Suite *suite = suite_create("policy");
-	TCase *tcase = tcase_create("policy");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, stages_of_rules, 0, COUNT(rule_rows));
 	tcase_add_loop_test(tcase, stages_of_policies, 0, COUNT(policy_rows));
 	tcase_add_loop_test(tcase, what_is_wanted, 0, COUNT(want_rows));
 	tcase_add_loop_test(tcase, clocks_in_use, 0, COUNT(clock_rows));
 	tcase_add_test(tcase, points_come_from_the_settings);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

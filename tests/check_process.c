@@ -1,7 +1,7 @@
 #define _DEFAULT_SOURCE /* RLIMIT_NOFILE, getpwuid */
 #include "daemon/process.h"
+#include "lib/check_main.h"
 
-#include <check.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,14 +121,8 @@ START_TEST(root_becomes_another_user_for_good_and_others_stay)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("process", tests)
 {
-	Suite *suite = suite_create("process");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_test(tests, the_starter_succeeds_when_the_daemon_is_ready);
 	tcase_add_test(tests, the_starter_fails_when_the_daemon_ends_before);
 	tcase_add_test(tests, as_many_files_are_allowed_as_may_be);
@@ -136,10 +130,4 @@ main(void)
 	tcase_add_test(tests, root_is_told_of_a_user_that_does_not_exist);
 	tcase_add_test(
 	    tests, root_becomes_another_user_for_good_and_others_stay);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

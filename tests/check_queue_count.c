@@ -1,8 +1,8 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
+#include "lib/check_main.h"
 #include "load/queue_count.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -160,15 +160,8 @@ START_TEST(what_cannot_be_read_says_why)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("queue_count", tcase)
 {
-	Suite *suite = suite_create("queue_count");
-	TCase *tcase = tcase_create("queue_count");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, files_are_counted);
 	tcase_add_test(tcase, hashed_directories_are_walked);
@@ -177,8 +170,4 @@ main(void)
 	tcase_add_test(tcase, other_things_are_no_messages);
 	tcase_add_test(tcase, without_time_the_answer_is_a_lower_bound);
 	tcase_add_test(tcase, what_cannot_be_read_says_why);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,9 @@
 #include "redis/redis_address.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct {
 	const char *when;
@@ -113,29 +112,11 @@ START_TEST(equal_is_the_same_host_and_port)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_address", all)
 {
-	Suite *suite = suite_create("redis_address");
-	TCase *all = tcase_create("redis_address");
-
 	tcase_add_loop_test(all, as_an_administrator_writes_it, 0, COUNT(rows));
 	tcase_add_loop_test(
 	    all, as_a_cluster_gives_it, 0, COUNT(redirect_rows));
 	tcase_add_test(all, names_that_are_too_long_are_refused);
 	tcase_add_test(all, equal_is_the_same_host_and_port);
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

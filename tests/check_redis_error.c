@@ -1,10 +1,9 @@
 #include "redis/redis_error.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct {
 	const char *when;
@@ -84,26 +83,8 @@ START_TEST(words)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_error", all)
 {
-	Suite *suite = suite_create("redis_error");
-	TCase *all = tcase_create("redis_error");
-
 	tcase_add_loop_test(all, meanings, 0, COUNT(rows));
 	tcase_add_loop_test(all, words, 0, COUNT(clean_rows));
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

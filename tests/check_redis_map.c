@@ -1,11 +1,10 @@
 #include "redis/redis_map.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct redis_address asked = {"192.0.2.1", "7000"};
 
@@ -136,28 +135,10 @@ START_TEST(more_nodes_than_we_have_places_for_go_unserved)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_map", all)
 {
-	Suite *suite = suite_create("redis_map");
-	TCase *all = tcase_create("redis_map");
-
 	tcase_add_loop_test(all, who_serves, 0, COUNT(rows));
 	tcase_add_test(all, a_node_with_several_ranges_is_one_node);
 	tcase_add_test(all, a_map_without_slots_is_none);
 	tcase_add_test(all, more_nodes_than_we_have_places_for_go_unserved);
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

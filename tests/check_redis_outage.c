@@ -1,9 +1,8 @@
 #include "redis/redis_outage.h"
 
-#include <check.h>
 #include <stdlib.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define REFUSED "Connection refused"
 #define CLOSED	"closed by the server"
@@ -72,25 +71,7 @@ START_TEST(stories)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_outage", all)
 {
-	Suite *suite = suite_create("redis_outage");
-	TCase *all = tcase_create("redis_outage");
-
 	tcase_add_test(all, stories);
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,9 @@
 #include "redis/redis_redirect.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 enum { COMMANDS = 4 };
 
@@ -146,25 +145,7 @@ START_TEST(redirections)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_redirect", all)
 {
-	Suite *suite = suite_create("redis_redirect");
-	TCase *all = tcase_create("redis_redirect");
-
 	tcase_add_loop_test(all, redirections, 0, COUNT(rows));
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

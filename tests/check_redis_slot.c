@@ -1,9 +1,6 @@
 #include "redis/redis_slot.h"
 
-#include <check.h>
-#include <stdlib.h>
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 /* The values are those of CLUSTER KEYSLOT. */
 static const struct {
@@ -32,25 +29,7 @@ START_TEST(slots)
 }
 END_TEST
 
-static Suite *
-suite(void)
+CHECK_MAIN("redis_slot", all)
 {
-	Suite *suite = suite_create("redis_slot");
-	TCase *all = tcase_create("slots");
-
 	tcase_add_loop_test(all, slots, 0, COUNT(rows));
-	suite_add_tcase(suite, all);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,10 +1,9 @@
 #include "daemon/reload.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct row {
 	const char *when;
@@ -83,20 +82,8 @@ START_TEST(each_change_is_told_if_it_has_to_wait)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("reload", tests)
 {
-	Suite *suite = suite_create("reload");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_loop_test(
 	    tests, each_change_is_told_if_it_has_to_wait, 0, COUNT(rows));
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,10 @@
 #include "session/reply_wire.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct row {
 	const char *when;
@@ -80,22 +79,10 @@ START_TEST(libmilter_takes_no_line_above_980_octets)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("reply_wire", tests)
 {
-	Suite *suite = suite_create("reply_wire");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_loop_test(tests, each_reply_goes_unharmed, 0, COUNT(rows));
 	tcase_add_test(
 	    tests, the_longest_text_has_room_for_nothing_but_percent_signs);
 	tcase_add_test(tests, libmilter_takes_no_line_above_980_octets);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,9 @@
 #include "store/reports.h"
 
-#include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 /* The shipped weights: spam 10, ham 2, trap 20. */
 static const struct {
@@ -113,22 +111,11 @@ START_TEST(long_lines_are_malformed)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("report_parse", tcase)
 {
-	Suite *suite = suite_create("report_parse");
-	TCase *tcase = tcase_create("report_parse");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, reports_that_count, 0, COUNT(good_rows));
 	tcase_add_loop_test(
 	    tcase, reports_that_are_malformed, 0, COUNT(bad_rows));
 	tcase_add_test(tcase, an_event_without_weight_is_well_formed);
 	tcase_add_test(tcase, long_lines_are_malformed);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,11 +1,10 @@
 #include "policy/reputation.h"
 
-#include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct {
 	const char *when;
@@ -236,15 +235,8 @@ START_TEST(limits)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("reputation", tcase)
 {
-	Suite *suite = suite_create("reputation");
-	TCase *tcase = tcase_create("reputation");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, scores, 0, COUNT(score_rows));
 	tcase_add_test(tcase, a_senseless_prior_is_the_default);
 	tcase_add_test(
@@ -258,8 +250,4 @@ main(void)
 	    tcase, other_names_are_no_events, 0, COUNT(bad_name_rows));
 	tcase_add_test(tcase, events_go_to_their_side);
 	tcase_add_loop_test(tcase, limits, 0, COUNT(limit_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

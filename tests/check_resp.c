@@ -1,10 +1,9 @@
 #include "redis/resp.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 /* ---- Commands */
 
@@ -397,8 +396,8 @@ START_TEST(an_unfinished_reply_is_freed_with_its_parser)
 }
 END_TEST
 
-static Suite *
-suite(void)
+int
+main(void)
 {
 	Suite *suite = suite_create("resp");
 	TCase *commands = tcase_create("commands");
@@ -422,17 +421,5 @@ suite(void)
 	tcase_add_test(parser, a_reply_without_end_is_given_up);
 	tcase_add_test(parser, an_unfinished_reply_is_freed_with_its_parser);
 	suite_add_tcase(suite, parser);
-	return suite;
-}
-
-int
-main(void)
-{
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return check_run(suite);
 }

@@ -1,11 +1,10 @@
 #include "mail/response.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct response_values values = {
     .text = {[FILL_CLIENT_ADDR] = "198.51.100.7",
@@ -436,15 +435,8 @@ START_TEST(waits_are_rounded_up)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("response", tcase)
 {
-	Suite *suite = suite_create("response");
-	TCase *tcase = tcase_create("response");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, good_templates, 0, COUNT(good_rows));
 	tcase_add_loop_test(tcase, bad_templates, 0, COUNT(bad_rows));
 	tcase_add_loop_test(tcase, lengths, 0, COUNT(length_rows));
@@ -457,8 +449,4 @@ main(void)
 	tcase_add_test(tcase, placeholders_in_use_are_known);
 	tcase_add_test(tcase, the_link_is_a_text_of_its_own);
 	tcase_add_loop_test(tcase, waits_are_rounded_up, 0, COUNT(wait_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

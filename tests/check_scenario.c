@@ -1,12 +1,12 @@
 /* Plays the scenarios of tests/scenarios (see the README there) through
  * session.h, with the embedded store and a clock that only they move. */
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "lib/check_main.h"
 #include "mail/glob.h"
 #include "scenario_mail.h"
 #include "scenario_text.h"
@@ -549,8 +549,7 @@ main(int argc, char **argv)
 {
 	Suite *suite = suite_create("scenario");
 	TCase *tcase = tcase_create("scenario");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	int status;
 
 	read_book(argc, argv);
 	(void)setenv("TZ", "UTC", 1);
@@ -558,9 +557,9 @@ main(int argc, char **argv)
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, scenario, 0, (int)book.count);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner) + (book.count == 0);
-	srunner_free(runner);
+	status = check_run(suite);
+	if (book.count == 0)
+		status = EXIT_FAILURE;
 	scenario_free(&book);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

@@ -1,9 +1,6 @@
 #include "base/seconds.h"
 
-#include <check.h>
-#include <stdlib.h>
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct {
 	const char *when;
@@ -60,20 +57,9 @@ START_TEST(slots)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("seconds", tcase)
 {
-	Suite *suite = suite_create("seconds");
-	TCase *tcase = tcase_create("seconds");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, between, 0, COUNT(between_rows));
 	tcase_add_test(tcase, apart_knows_no_direction);
 	tcase_add_loop_test(tcase, slots, 0, COUNT(slot_rows));
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,15 +1,13 @@
 #include "policy/settings.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "lib/check_main.h"
 #include "policy/greylist.h"
 #include "policy/load.h"
 #include "policy/reputation.h"
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 static const struct setting *
 find(const char *section, const char *name)
@@ -230,15 +228,8 @@ START_TEST(a_list_may_be_empty)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("settings", tcase)
 {
-	Suite *suite = suite_create("settings");
-	TCase *tcase = tcase_create("settings");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_test(tcase, no_name_stands_twice);
 	tcase_add_test(tcase, every_default_is_good);
 	tcase_add_test(tcase, the_defaults_are_those_of_the_modules);
@@ -249,8 +240,4 @@ main(void)
 	tcase_add_loop_test(tcase, assigning, 0, COUNT(rows));
 	tcase_add_test(tcase, a_refused_value_leaves_the_old_one);
 	tcase_add_test(tcase, a_list_may_be_empty);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

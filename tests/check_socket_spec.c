@@ -1,10 +1,9 @@
 #include "base/socket_spec.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static const struct good {
 	const char *when;
@@ -99,22 +98,10 @@ START_TEST(a_path_of_107_characters_is_the_longest)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("socket_spec", tests)
 {
-	Suite *suite = suite_create("socket_spec");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_loop_test(tests, each_good_socket_is_taken, 0, COUNT(good));
 	tcase_add_loop_test(
 	    tests, each_bad_socket_is_refused_with_its_reason, 0, COUNT(bad));
 	tcase_add_test(tests, a_path_of_107_characters_is_the_longest);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,8 +1,9 @@
 #include "base/ticker.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+#include "lib/check_main.h"
 
 /* A tick that the test can wait for, and can hold up. */
 struct probe {
@@ -82,21 +83,9 @@ START_TEST(none_is_stopped_already)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("ticker", tests)
 {
-	Suite *suite = suite_create("ticker");
-	TCase *tests = tcase_create("rules");
-	SRunner *runner;
-	int failed;
-
 	tcase_add_test(tests, it_ticks_at_once_and_again);
 	tcase_add_test(tests, a_tick_that_hangs_is_not_waited_for_for_ever);
 	tcase_add_test(tests, none_is_stopped_already);
-	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

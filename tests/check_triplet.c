@@ -1,6 +1,5 @@
 #include "store/triplet.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +7,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
-
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 static struct triplet_hash *hash;
 static struct triplet_namer namer;
@@ -222,8 +220,6 @@ main(void)
 	Suite *suite = suite_create("triplet");
 	TCase *names = tcase_create("names");
 	TCase *files = tcase_create("files");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(names, open_namer, close_namer);
 	tcase_add_loop_test(names, pairs, 0, COUNT(pair_rows));
@@ -237,9 +233,5 @@ main(void)
 	tcase_add_test(files, a_line_may_be_too_long);
 	suite_add_tcase(suite, files);
 
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return check_run(suite);
 }

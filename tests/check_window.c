@@ -1,10 +1,8 @@
 #include "policy/window.h"
 
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#include "lib/check_main.h"
 
 #define HOUR INT64_C(3600)
 #define EDGE (HOUR * 500000) /* a window begins */
@@ -182,23 +180,12 @@ START_TEST(the_wait_is_exact)
 }
 END_TEST
 
-int
-main(void)
+CHECK_MAIN("window", tcase)
 {
-	Suite *suite = suite_create("window");
-	TCase *tcase = tcase_create("window");
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, ids, 0, COUNT(id_rows));
 	tcase_add_loop_test(tcase, admission, 0, COUNT(rows));
 	tcase_add_loop_test(tcase, estimates, 0, COUNT(estimate_rows));
 	tcase_add_test(tcase, a_crowd_gets_exactly_the_limit);
 	tcase_add_test(tcase, hammering_does_not_starve_the_hammer);
 	tcase_add_test(tcase, the_wait_is_exact);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

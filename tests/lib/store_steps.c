@@ -149,13 +149,5 @@ remembered(const struct store_client *client, int from, int to)
 int
 run_suite(Suite *suite, int argc, char **argv)
 {
-	SRunner *runner = srunner_create(suite);
-	int failed = 1;
-
-	if (keeper_select(argc, argv)) {
-		srunner_run_all(runner, CK_NORMAL);
-		failed = srunner_ntests_failed(runner);
-	}
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return keeper_select(argc, argv) ? check_run(suite) : 1;
 }

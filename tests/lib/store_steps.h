@@ -5,13 +5,11 @@
 #ifndef STORE_STEPS_H
 #define STORE_STEPS_H
 
-#include <check.h>
-
+#include "check_main.h"
 #include "keeper.h"
 
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
-#define HOUR	 INT64_C(3600)
-#define DAY	 (24 * HOUR)
+#define HOUR INT64_C(3600)
+#define DAY  (24 * HOUR)
 
 extern const struct store_client stranger, neighbour, elsewhere, pooled_here,
     pooled_there;
