@@ -244,24 +244,30 @@ START_TEST(test_generic)
 	bool known = netaddr_parse(generic_rows[_i].addr, &addr);
 	bool found = hostname_organisation(name, suffixes, org);
 
-	ck_assert_msg(hostname_is_generic(name, known ? &addr : NULL,
-			  found ? org : NULL) == generic_rows[_i].generic,
+	enum hostname_class class =
+	    hostname_classify(name, known ? &addr : NULL, found ? org : NULL);
+
+	ck_assert_msg((class == HOSTNAME_LINE || class == HOSTNAME_RENTED) ==
+		generic_rows[_i].generic,
 	    "%s", generic_rows[_i].when);
 }
 END_TEST
 
 START_TEST(test_generic_without_organisation)
 {
-	ck_assert_msg(hostname_is_generic("a.dsl.isp.example", NULL, NULL),
-	    "two labels are taken for the organisation");
-	ck_assert_msg(!hostname_is_generic("host.dsl.example", NULL, NULL),
-	    "their words do not count");
-	ck_assert_msg(!hostname_is_generic("dsl.example", NULL, NULL),
-	    "a name of two labels has no other word");
-	ck_assert_msg(!hostname_is_generic("dsl", NULL, NULL),
-	    "nor has one of one label");
 	ck_assert_msg(
-	    hostname_is_generic("a.dsl.isp.example", NULL, "other.example"),
+	    hostname_classify("a.dsl.isp.example", NULL, NULL) == HOSTNAME_LINE,
+	    "two labels are taken for the organisation");
+	ck_assert_msg(
+	    hostname_classify("host.dsl.example", NULL, NULL) == HOSTNAME_OWN,
+	    "their words do not count");
+	ck_assert_msg(
+	    hostname_classify("dsl.example", NULL, NULL) == HOSTNAME_OWN,
+	    "a name of two labels has no other word");
+	ck_assert_msg(hostname_classify("dsl", NULL, NULL) == HOSTNAME_OWN,
+	    "nor has one of one label");
+	ck_assert_msg(hostname_classify("a.dsl.isp.example", NULL,
+			  "other.example") == HOSTNAME_LINE,
 	    "an organisation that does not fit is none");
 }
 END_TEST

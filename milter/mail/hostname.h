@@ -34,25 +34,23 @@ bool hostname_is_valid(const char *name);
 bool hostname_organisation(
     const char *name, const struct psl_ctx_st *psl, char org_r[HOSTNAME_SIZE]);
 
-/* Whether a verified name looks made up by a provider for a customer's line
- * rather than chosen for a mail server.  Either of these makes it so:
+/* Who gave a host its name, by the name's spelling. */
+enum hostname_class {
+	HOSTNAME_NONE,	/* "", "[192.0.2.1]": nobody */
+	HOSTNAME_OWN,	/* its owner: a mail server of its organisation, even if
+			* it spells its address (out192-0-2-1.mail.example) */
+	HOSTNAME_LINE,	/* a provider, for a customer's line */
+	HOSTNAME_RENTED /* a provider, for a machine that it rents out */
+};
+
+/* Only HOSTNAME_OWN may share what its organisation earned; LINE and RENTED
+ * stand for themselves, since the next number belongs to a stranger.
  *
- * - The client's address is spelled out: three neighbouring octets of IPv4 in
- *   decimal, forward or backward, with '.', '-', '_' or 'x' between them; all
- *   four zero-padded without a separator or as 8 hex digits, forward or
- *   backward; for IPv6 the low 16 nibbles, forward or backward, with or without
- *   separators, or the address at the end of a label with '-' for ':'.  (Two
- *   octets are not enough: a8-31.smtp-out.amazonses.com is a mail server's.)
- * - One of its words before `organisation` is a provider's word such as dyn,
- *   dsl, dhcp, pool, ppp, cable or cust.  A word is a whole run of letters:
- *   "dsl12" has the word dsl, "dynamics" is not dynamic.  "static" is none:
- *   a fixed line is where honest small servers live.  A name whose first word
- *   is a mail server's (mail, mx, smtp, ...) was chosen by somebody; for it the
- *   words do not count, the address still does.
- *
- * `organisation` is what hostname_organisation found, NULL if nothing: then the
- * last two labels are taken for it.  With `addr` NULL only words count. */
-bool hostname_is_generic(
+ * `name` is a verified one.  `organisation` is what hostname_organisation
+ * found, NULL if nothing: then the last two labels are taken for it.  With
+ * `addr` NULL only words and serial numbers count.  hostname_class.c says by
+ * what a name is judged. */
+enum hostname_class hostname_classify(
     const char *name, const struct netaddr *addr, const char *organisation);
 
 /* Whether the argument of HELO breaks RFC 5321 4.1.1.1: neither a valid name

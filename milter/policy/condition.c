@@ -118,7 +118,8 @@ generic_name(const struct condition *condition, const struct facts *facts,
 	(void)recipient;
 	if (facts->name_certainty != FACT_KNOWN)
 		return unless_known(facts->name_certainty);
-	return yes_if(facts->name_generic);
+	return yes_if(facts->name_class == HOSTNAME_LINE ||
+	    facts->name_class == HOSTNAME_RENTED);
 }
 
 static enum answer

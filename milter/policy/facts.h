@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/hostname.h"
 #include "mail/list.h"
 #include "mail/netaddr.h"
 #include "policy/greylist.h"
@@ -65,7 +66,7 @@ struct facts {
 	struct netaddr client;
 	enum certainty name_certainty; /* UNKNOWN: the DNS failed for now */
 	const char *name;	       /* verified (FCrDNS), "" if none */
-	bool name_generic;
+	enum hostname_class name_class;
 	enum certainty helo_certainty; /* UNKNOWN: none was sent */
 	const char *helo;
 	bool helo_malformed;

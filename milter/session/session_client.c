@@ -78,13 +78,13 @@ set_pool(struct session *session)
 	bool found;
 
 	message->pool[0] = '\0';
-	facts->name_generic = false;
+	facts->name_class = HOSTNAME_NONE;
 	if (facts->name[0] == '\0')
 		return;
 	found = shared_organisation(session->shared, facts->name, organisation);
-	facts->name_generic = hostname_is_generic(
+	facts->name_class = hostname_classify(
 	    facts->name, &facts->client, found ? organisation : NULL);
-	if (found && !facts->name_generic &&
+	if (found && facts->name_class == HOSTNAME_OWN &&
 	    message->policy->settings.identity == IDENTITY_POOL)
 		copy_text(message->pool, sizeof message->pool, organisation);
 }

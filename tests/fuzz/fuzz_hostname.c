@@ -30,8 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (hostname_organisation(name, suffixes, org) &&
 	    (!hostname_is_valid(org) || strchr(org, '.') == NULL))
 		abort();
-	hostname_is_generic(name, &addr, org);
-	hostname_is_generic(name, &addr, NULL);
+	hostname_classify(name, &addr, org);
+	hostname_classify(name, &addr, NULL);
 	hostname_is_malformed_helo(name);
 	hostname_helo_is_ours(name, org, &addr);
 	glob_match(name, org);

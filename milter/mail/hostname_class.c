@@ -216,17 +216,19 @@ has_line_word(const char *name, size_t host_length)
 	return false;
 }
 
-bool
-hostname_is_generic(
+enum hostname_class
+hostname_classify(
     const char *name, const struct netaddr *addr, const char *organisation)
 {
 	char clean[HOSTNAME_SIZE];
 
 	if (!hostname_clean(name, clean, sizeof(clean)) || clean[0] == '[')
-		return false;
+		return HOSTNAME_NONE;
 	if (addr != NULL && addr->length == 4 && spells_ipv4(clean, addr))
-		return true;
+		return HOSTNAME_LINE;
 	if (addr != NULL && addr->length == 16 && spells_ipv6(clean, addr))
-		return true;
-	return has_line_word(clean, host_part_length(clean, organisation));
+		return HOSTNAME_LINE;
+	if (has_line_word(clean, host_part_length(clean, organisation)))
+		return HOSTNAME_LINE;
+	return HOSTNAME_OWN;
 }
