@@ -73,6 +73,10 @@ static const struct {
 	{MARK_NONE, MARK_NONE, MARK_RESTART}, false},
     {"a forgotten pass is a first attempt", FORGOTTEN_OLD, FORGOTTEN_OLD,
 	STRANGER, {MARK_RESTART, MARK_RESTART, MARK_NONE}, false},
+    {"those from the future start now", PENDING(-6 * HOUR), PENDING(-6 * HOUR),
+	STRANGER, {MARK_RESTART, MARK_RESTART, MARK_NONE}, false},
+    {"so does that of being put off", PASSED(HOUR), PASSED(HOUR),
+	PENDING(-6 * HOUR), {MARK_NONE, MARK_NONE, MARK_RESTART}, false},
     {"a retry within a minute hammers", PENDING(59), PENDING(59), STRANGER,
 	{MARK_NONE, MARK_NONE, MARK_NONE}, true},
     {"one after a minute does not", PENDING(60), PENDING(60), STRANGER,
@@ -212,6 +216,9 @@ static const struct {
 	STRANGER, true, {MARK_NONE, MARK_NONE, MARK_NONE}, 0, false},
     {"but then", FACT_KNOWN, PASSED(DAY + 1), PASSED(DAY + 1), STRANGER, true,
 	{MARK_PASSED, MARK_PASSED, MARK_NONE}, 0, true},
+    {"one from the future is noted as of now", FACT_KNOWN, PASSED(-HOUR),
+	PASSED(-HOUR), STRANGER, true, {MARK_PASSED, MARK_PASSED, MARK_NONE}, 0,
+	true},
     {"a forgotten pass is not renewed", FACT_KNOWN, FORGOTTEN_OLD, PASSED(1),
 	STRANGER, false, {MARK_NONE, MARK_NONE, MARK_NONE}, 0, false},
     {"a forgotten attempt does not count as a wait", FACT_KNOWN, FORGOTTEN,
@@ -343,6 +350,7 @@ static const struct {
     {"a known client's record is renewed once a day", true, NOON - DAY - 1,
 	true},
     {"and no more often", true, NOON - DAY, false},
+    {"but at once if that lies in the future", true, NOON + DAY, true},
     {"a stranger's is not", false, 0, false},
 };
 

@@ -239,6 +239,34 @@ START_TEST(counters_are_bounded)
 }
 END_TEST
 
+/* ---- Clocks that were ahead */
+
+START_TEST(what_a_clock_ahead_gave_is_of_now_when_it_is_right_again)
+{
+	const struct store_effects worthy = {.now = NOON + 6 * HOUR,
+	    .client = elsewhere,
+	    .passes = 1,
+	    .good = 8,
+	    .worthy = true};
+	const struct store_answer *answer;
+
+	open_store();
+	store_tidy(store, NOON + 6 * HOUR);
+	mark(&stranger, MARK_FIRST, NOON + 6 * HOUR);
+	store_remember(store, &worthy);
+	store_tidy(store, NOON);
+	now = NOON;
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, NOON);
+	answer = look_up(&elsewhere);
+	ck_assert_int_eq(answer->last_used, NOON);
+	earn(&elsewhere, 0, 8, NOON);
+	ck_assert_double_eq_tol(look_up(&elsewhere)->network.bad, 8, 0.001);
+	now = NOON + KEEPER_PENDING_LIFE;
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, 0);
+	close_store();
+}
+END_TEST
+
 /* ---- The file */
 
 /* All that a record can hold. */
@@ -448,6 +476,8 @@ store_memory_suite(void)
 	tcase_add_test(bounds, a_new_attempt_prolongs_a_strangers_life);
 	tcase_add_loop_test(bounds, worth, 0, COUNT(worth_rows));
 	tcase_add_test(bounds, who_comes_back_stays);
+	tcase_add_test(
+	    bounds, what_a_clock_ahead_gave_is_of_now_when_it_is_right_again);
 	tcase_add_test(bounds, the_expired_go_first);
 	tcase_add_test(bounds, counters_are_bounded);
 	suite_add_tcase(suite, bounds);

@@ -2,8 +2,20 @@
 
 #include <string.h>
 
+#include "base/seconds.h"
+
 #define RENEWAL	     INT64_C(86400)
 #define HAMMER_UNDER INT64_C(60)
+
+/* What was noted at `then` is noted anew once a day, and at once where it lies in
+ * the future, or it would not be noted again before that has come. */
+static bool
+is_stale(int64_t then, int64_t now)
+{
+	int64_t age = seconds_between(now, then);
+
+	return age > RENEWAL || age < -GREYLIST_SLACK;
+}
 
 /* The mark that starts a clock, unless it is running or has passed. */
 static enum clock_mark
@@ -46,9 +58,10 @@ static bool
 hammers(const struct recipient *recipient, int64_t now)
 {
 	int64_t first_seen = recipient->clock[CLOCK_REAL].first_seen;
+	int64_t age = seconds_between(now, first_seen);
 
 	return recipient->clock_certainty == FACT_KNOWN && first_seen != 0 &&
-	    now - first_seen < HAMMER_UNDER;
+	    age < HAMMER_UNDER && age >= -GREYLIST_SLACK;
 }
 
 void
@@ -84,7 +97,7 @@ pass_mark(const struct policy *policy, const struct greylist_clock *clock,
 
 	if (greylist_judge(&terms, clock, now, &wait) != GREYLIST_PASSED)
 		return carried ? MARK_PASSED : MARK_NONE;
-	return clock->last_passed == 0 || now - clock->last_passed > RENEWAL
+	return clock->last_passed == 0 || is_stale(clock->last_passed, now)
 	    ? MARK_PASSED
 	    : MARK_NONE;
 }
@@ -135,7 +148,7 @@ effects_of_acceptance(const struct policy *policy, const struct facts *facts,
 	if (facts->clock_certainty != FACT_KNOWN)
 		return;
 	pass_client(policy, facts, outcome, effects_r);
-	if (facts->known && facts->now - last_used > RENEWAL)
+	if (facts->known && is_stale(last_used, facts->now))
 		effects_r->worthy = true;
 }
 

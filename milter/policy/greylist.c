@@ -1,7 +1,5 @@
 #include "policy/greylist.h"
 
-#include <stdbool.h>
-
 #include "base/seconds.h"
 
 #define EPOCH	    INT64_C(1704067200) /* 2024-01-01 00:00:00 UTC */
@@ -30,15 +28,6 @@ sane_terms(const struct greylist_terms *terms)
 	return sane;
 }
 
-/* Is `then` a time that counts: set, not forgotten, not rubbish? */
-static bool
-counts(int64_t then, int64_t now, int64_t forgotten_after, int64_t window)
-{
-	int64_t age = seconds_between(now, then);
-
-	return then != 0 && age <= forgotten_after && age >= -window;
-}
-
 enum greylist_state
 greylist_judge(const struct greylist_terms *terms,
     const struct greylist_clock *clock, int64_t now, int64_t *wait_r)
@@ -49,15 +38,15 @@ greylist_judge(const struct greylist_terms *terms,
 
 	*wait_r = 0;
 	if (clock->last_passed != 0) {
-		if (counts(clock->last_passed, now, t.keep, t.window))
+		if (seconds_apart(now, clock->last_passed) <= t.keep)
 			return GREYLIST_PASSED;
 		first_seen = 0;
 	}
-	if (!counts(first_seen, now, t.window, t.window)) {
+	age = seconds_between(now, first_seen);
+	if (first_seen == 0 || age > t.window || age < -GREYLIST_SLACK) {
 		*wait_r = t.delay;
 		return GREYLIST_FIRST;
 	}
-	age = seconds_between(now, first_seen);
 	if (age >= t.delay)
 		return GREYLIST_PASSED;
 	*wait_r = t.delay - (age > 0 ? age : 0);

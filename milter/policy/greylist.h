@@ -34,10 +34,14 @@ enum greylist_state {
 /* Judge one attempt at `now`.  *wait_r gets the seconds still to wait (the
  * whole delay for a first attempt), 0 once passed; never more than the delay.
  *
- * Clocks differ: a time that lies ahead of `now` by at most the window is taken
- * for a moment ago, one further ahead for rubbish, that is for never.  The
- * window must be above the delay (else nobody can pass): where it is not, it
+ * A time that lies ahead of `now` counts as now: a clock was wrong, and is right
+ * again.  A pass from there is a pass; one further ahead than it would be kept
+ * is rubbish, that is never.  A first attempt from there is one anew, unless it
+ * is within GREYLIST_SLACK, by which the clocks of several hosts may differ.
+ *
+ * The window must be above the delay (else nobody can pass): where it is not, it
  * counts as twice the delay.  Negative terms count as 0. */
+#define GREYLIST_SLACK INT64_C(5) /* seconds */
 enum greylist_state greylist_judge(const struct greylist_terms *terms,
     const struct greylist_clock *clock, int64_t now, int64_t *wait_r);
 

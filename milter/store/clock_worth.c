@@ -7,8 +7,10 @@ int64_t
 clock_age(int64_t clock, int64_t now)
 {
 	struct greylist_clock at = greylist_clock_decode(clock);
+	int64_t age =
+	    seconds_between(now, clock > 0 ? at.first_seen : at.last_passed);
 
-	return seconds_between(now, clock > 0 ? at.first_seen : at.last_passed);
+	return age > 0 ? age : 0;
 }
 
 enum clock_worth

@@ -261,12 +261,33 @@ memory_book_at(const struct memory_book *book, size_t place)
 	return book->places[place];
 }
 
+/* Nobody lives longer from now on than who is renewed now. */
+static void
+turn_back(
+    const struct memory_book *book, struct memory_record *record, int64_t now)
+{
+	int64_t life =
+	    record->worthy ? book->terms.worthy_life : book->terms.pending_life;
+
+	if (record->expires > now + life)
+		record->expires = now + life;
+	memory_record_turn_back(record, now);
+}
+
+void
+memory_book_turn_back(struct memory_book *book, size_t place, int64_t now)
+{
+	struct memory_record *record = book->places[place];
+
+	for (; record != NULL; record = record->next)
+		turn_back(book, record, now);
+}
+
 void
 memory_book_adopt(
     struct memory_book *book, struct memory_record *record, int64_t now)
 {
 	struct memory_name name;
-	int64_t life;
 
 	if (record->expires <= now ||
 	    !memory_book_name(book, record->name, &name) ||
@@ -274,10 +295,7 @@ memory_book_adopt(
 		memory_record_free(&record);
 		return;
 	}
-	life =
-	    record->worthy ? book->terms.worthy_life : book->terms.pending_life;
-	if (record->expires > now + life)
-		record->expires = now + life;
+	turn_back(book, record, now);
 	record->place = name.place;
 	insert(book, record);
 	make_room(book, now);

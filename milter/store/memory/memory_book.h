@@ -54,6 +54,10 @@ size_t memory_book_places(const struct memory_book *book);
 const struct memory_record *
 memory_book_at(const struct memory_book *book, size_t place);
 
+/* The clock was ahead and has gone back: no time in the records of this place
+ * lies ahead of `now` any more. */
+void memory_book_turn_back(struct memory_book *book, size_t place, int64_t now);
+
 /* Take over a record that was made elsewhere, with its expiry; give them in the
  * order of their expiry.  Frees it if there is no room or no use for it. */
 void memory_book_adopt(

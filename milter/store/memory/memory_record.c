@@ -291,3 +291,33 @@ memory_record_prune(struct memory_record *record,
 	}
 	return abandoned;
 }
+
+static void
+turn_back(int64_t *time, int64_t now)
+{
+	if (*time > now)
+		*time = now;
+}
+
+static void
+turn_clock_back(int64_t *clock, int64_t now)
+{
+	struct greylist_clock times = greylist_clock_decode(*clock);
+
+	turn_back(&times.first_seen, now);
+	turn_back(&times.last_passed, now);
+	*clock = greylist_clock_encode(&times);
+}
+
+void
+memory_record_turn_back(struct memory_record *record, int64_t now)
+{
+	turn_back(&record->last_used, now);
+	turn_back(&record->sums.at, now);
+	for (size_t i = 0; i < record->host_count; i++)
+		turn_back(&record->hosts[i].sums.at, now);
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		turn_clock_back(&record->client[space], now);
+	for (size_t i = 0; i < record->pair_count; i++)
+		turn_clock_back(&record->pairs[i].clock, now);
+}

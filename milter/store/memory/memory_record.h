@@ -85,6 +85,9 @@ bool memory_record_mark(struct memory_record *record,
     const struct store_terms *terms, const struct memory_pair *pair,
     enum clock_mark mark, int64_t now);
 
+/* No time in it lies ahead of `now` any more: what does is set to now. */
+void memory_record_turn_back(struct memory_record *record, int64_t now);
+
 /* Remove the clocks that are forgotten by now, and the first attempts that were
  * abandoned; the number of those is returned.  The `asked` names are spared:
  * their senders have just come back. */

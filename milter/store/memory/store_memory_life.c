@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define COUNTERS_SHARE 8   /* of the memory: one eighth */
-#define SAVE_PLACES    256 /* looked at under one lock while saving */
+#define PLACES_AT_ONCE 256 /* looked at under one lock */
 #define REPORT_SIZE    1024
 
 /* A shared list that was asked for once. */
@@ -86,9 +86,10 @@ write_records(struct memory *memory, struct memory_writer *writer)
 	size_t count = memory_book_places(memory->book);
 	const struct memory_record *record;
 
-	for (size_t from = 0; from < count; from += SAVE_PLACES) {
+	for (size_t from = 0; from < count; from += PLACES_AT_ONCE) {
 		pthread_mutex_lock(&memory->mutex);
-		for (size_t i = from; i < count && i < from + SAVE_PLACES; i++)
+		for (size_t i = from; i < count && i < from + PLACES_AT_ONCE;
+		     i++)
 			for (record = memory_book_at(memory->book, i);
 			     record != NULL; record = record->next)
 				memory_writer_put(writer, record);
@@ -119,11 +120,31 @@ save(struct memory *memory)
 	memory->save_failed = !saved;
 }
 
+/* The clock was wrong, and what it gave lies ahead. */
+static void
+turn_back(struct memory *memory, int64_t now)
+{
+	size_t count = memory_book_places(memory->book);
+
+	for (size_t from = 0; from < count; from += PLACES_AT_ONCE) {
+		pthread_mutex_lock(&memory->mutex);
+		for (size_t i = from; i < count && i < from + PLACES_AT_ONCE;
+		     i++)
+			memory_book_turn_back(memory->book, i, now);
+		pthread_mutex_unlock(&memory->mutex);
+	}
+	tell(memory, false,
+	    "the clock was ahead: what it told before counts as now");
+}
+
 static void
 tidy(struct store *store, int64_t now)
 {
 	struct memory *memory = (struct memory *)store;
 
+	if (now < memory->tidied_at - GREYLIST_SLACK)
+		turn_back(memory, now);
+	memory->tidied_at = now;
 	pthread_mutex_lock(&memory->mutex);
 	memory_book_expire(memory->book, now);
 	memory_counters_expire(memory->counters, now);
@@ -242,7 +263,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->terms = config->terms;
 	memory->terms.memory_max -= counter_octets;
 	memory->save_every = config->save_every;
-	memory->saved_at = now;
+	memory->saved_at = memory->tidied_at = now;
 	memory->report = config->report;
 	memory->report_arg = config->report_arg;
 	pthread_mutex_init(&memory->mutex, NULL);

@@ -16,8 +16,9 @@ struct memory {
 	struct memory_key key;
 	char *file; /* NULL: nothing is saved */
 	int64_t save_every;
-	int64_t saved_at; /* only for the background thread */
-	bool save_failed; /* and that was reported */
+	int64_t saved_at;  /* only for the background thread */
+	int64_t tidied_at; /* the same */
+	bool save_failed;  /* and that was reported */
 	store_say *report;
 	void *report_arg;
 	struct listed_name *lists; /* only for the background thread */

@@ -53,7 +53,8 @@ is_due(const struct store_terms *terms, const struct sweep_reading *reading,
 
 	if (reading->fields == 0)
 		return false;
-	if (since == 0 || clocks > (int64_t)terms->network_cap)
+	if (since == 0 || clocks > (int64_t)terms->network_cap ||
+	    since > now + GREYLIST_SLACK)
 		return true;
 	if (clocks > 0 && seconds_between(now, since) >= every)
 		return true;
