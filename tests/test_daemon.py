@@ -5,7 +5,7 @@ import signal
 import subprocess
 import unittest
 
-from lib import daemon
+from lib import cases, daemon
 from lib.daemon import Daemon
 from lib.policies import GREYLISTED, greylisting
 
@@ -98,4 +98,4 @@ class Reload(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

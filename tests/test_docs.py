@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from lib import daemon
+from lib import cases, daemon
 
 TOP = os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), "..")
 DUMP = os.environ.get("DUMP_SETTINGS") or os.path.join(
@@ -195,4 +195,4 @@ class Readme(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

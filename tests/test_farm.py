@@ -9,7 +9,7 @@ import unittest
 from itertools import count
 from unittest import mock
 
-from lib import crowd, farm
+from lib import cases, crowd, farm
 from lib.crowd import BOB, Crowd, nameless
 from lib.daemon import wait_for
 from lib.farm import redis, stranger
@@ -361,4 +361,4 @@ def make_certificate(directory):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -18,6 +18,7 @@ import threading
 import time
 import unittest
 
+from lib import cases
 from lib import farm, lying_redis as lies
 from lib.crowd import BOB, Crowd, nameless
 from lib.daemon import wait_for
@@ -367,4 +368,4 @@ class Liar(FaultTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

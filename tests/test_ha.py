@@ -13,7 +13,7 @@ import os
 import time
 import unittest
 
-from lib import farm
+from lib import cases, farm
 from lib.crowd import Crowd
 from lib.farm import INTERNAL, redis, stranger
 from lib.policies import GREYLISTED
@@ -112,4 +112,4 @@ def wait_for_moment(holds):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

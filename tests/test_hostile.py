@@ -8,6 +8,7 @@ import socket
 import struct
 import unittest
 
+from lib import cases
 from lib.daemon import Daemon, wait_for
 from lib.mta import free_port
 from lib.policies import GREYLISTED, greylisting
@@ -124,4 +125,4 @@ def send_all(link, data):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from lib import farm
+from lib import cases, farm
 from lib.daemon import wait_for
 from lib.milterclient import MAIL
 from lib.policies import BUSY, response
@@ -406,4 +406,4 @@ class Refused(FarmTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -5,7 +5,7 @@ No mail server and no root is needed: the test plays the mail server's part.
 
 import unittest
 
-from lib import milterclient
+from lib import cases, milterclient
 from lib.daemon import Daemon, wait_for
 from lib.policies import GREYLISTED, defer_all, greylisting, response
 
@@ -216,4 +216,4 @@ class TheLog(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -12,7 +12,7 @@ import shutil
 import time
 import unittest
 
-from lib import mta, netns, redis_servers
+from lib import cases, mta, netns, redis_servers
 from lib.daemon import Daemon, wait_for
 from lib.policies import (BUSY, GREYLISTED, POOR, defer_all, greylisting,
                           response)
@@ -371,7 +371,7 @@ def main():
         names = netns.set_up()
         for address, name in NAMES.items():
             names.host(address, name)
-    unittest.main()
+    cases.main()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import signal
 import socket
 import unittest
 
-from lib import daemon
+from lib import cases, daemon
 from lib.daemon import Daemon
 from lib.policies import GREYLISTED, defer_all, greylisting
 
@@ -220,4 +220,4 @@ class StartAndEnd(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

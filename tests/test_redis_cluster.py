@@ -3,6 +3,7 @@
 import time
 import unittest
 
+from lib import cases
 from lib.redis_probe import LinkTest, Probe
 from lib.redis_servers import start_cluster, start_single
 
@@ -105,4 +106,4 @@ class Cluster(LinkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import unittest
 
+from lib import cases
 from lib import lying_redis as lies
 from lib.lying_redis import Deaf, LyingRedis
 from lib.redis_probe import LinkTest, Probe, during
@@ -316,4 +317,4 @@ class Access(LinkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

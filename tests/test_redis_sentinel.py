@@ -3,6 +3,7 @@
 import time
 import unittest
 
+from lib import cases
 from lib.redis_probe import LinkTest, Probe
 from lib.redis_servers import free_port, start_sentinel_set
 
@@ -85,4 +86,4 @@ class Sentinel(LinkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
+from lib import cases
 from lib.redis_probe import LinkTest, Probe, during
 from lib.redis_servers import RedisServer, start_single, wait_until
 
@@ -144,4 +145,4 @@ class Tls(LinkTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -7,6 +7,8 @@ import os
 import subprocess
 import unittest
 
+from lib import cases
+
 TOP = os.environ.get("srcdir") or os.path.join(os.path.dirname(__file__), "..")
 SIMULATE = os.environ.get("SIMULATE") or os.path.join(
     os.path.dirname(os.environ.get("MILTER_DEFER", "./milter-defer")),
@@ -114,4 +116,4 @@ class Attack(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import unittest
 
+from lib import cases
 from lib.redis_servers import (start_cluster, start_sentinel_set, start_single,
                                wait_until)
 
@@ -83,4 +84,4 @@ class Killed(StoreTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    cases.main()

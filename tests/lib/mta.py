@@ -19,6 +19,7 @@ import tempfile
 
 from lib import netns, smtp
 from lib.daemon import wait_for
+from lib.ports import free_port
 
 PACKAGES = ["postfix", "sendmail-bin", "sendmail-base", "sendmail-cf", "m4"]
 UNUSED_USER, UNUSED_GROUP = "list", "irc"  # Postfix wants two of its own; any do
@@ -356,12 +357,6 @@ def postfix_socket(milter):
         return milter
     port, _, host = rest.partition("@")
     return f"inet:{host}:{port}"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ipv6_works():

@@ -18,7 +18,7 @@ elsewhere the mail servers are made to believe it.
 import os
 import unittest
 
-from lib import farm, mta, netns
+from lib import cases, farm, mta, netns
 from lib.daemon import Daemon, wait_for
 
 CLIENT = "198.51.100.7"
@@ -94,4 +94,4 @@ def main(names=None):
         server = netns.set_up()
         for address, name in (names or {}).items():
             server.host(address, name)
-    unittest.main()
+    cases.main()

@@ -10,13 +10,14 @@ Servers are stopped by the process that was started, never by name.
 """
 
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+
+from lib.ports import free_port
 
 REDIS_SERVER = shutil.which("redis-server") or "/usr/bin/redis-server"
 
@@ -87,30 +88,6 @@ def encode(words):
             word = str(word).encode("latin-1")
         parts.append(b"$%d\r\n%s\r\n" % (len(word), word))
     return b"".join(parts)
-
-
-_given_ports = set()
-
-
-def free_port(host="127.0.0.1"):
-    """A port of this address that nobody uses and that was not given out before.
-
-    It and port + 10000, where the bus of a cluster node listens, lie below the
-    range that the kernel takes for outgoing connections, so that they stay
-    free while the server is down.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        port = random.randrange(12000, 22000)
-        with socket.socket(family) as probe, socket.socket(family) as bus:
-            try:
-                probe.bind((host, port))
-                bus.bind((host, port + 10000))
-            except OSError:
-                continue
-        if port not in _given_ports:
-            _given_ports.add(port)
-            return port
 
 
 def wait_until(holds, seconds, what):

@@ -2,6 +2,30 @@
 
 import sys
 
+_collected = None
+
+
+def collect():
+    """From now on a table that is printed is kept for collected() instead."""
+    global _collected
+    _collected = []
+
+
+def collected():
+    return _collected
+
+
+def print_all(tables):
+    """Tables of one title in one piece."""
+    merged = {}
+    for table in tables:
+        if table.title in merged:
+            merged[table.title].rows += table.rows[1:]
+        else:
+            merged[table.title] = table
+    for table in merged.values():
+        table.print()
+
 
 class Table:
     def __init__(self, title, *columns):
@@ -13,6 +37,9 @@ class Table:
 
     def print(self):
         if len(self.rows) == 1:
+            return
+        if _collected is not None:
+            _collected.append(self)
             return
         widths = [max(map(len, column)) for column in zip(*self.rows)]
         print(f"\n{self.title}", file=sys.stderr)

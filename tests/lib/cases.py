@@ -1,0 +1,246 @@
+"""Runs the cases of a test program side by side: most of them wait.
+
+    if __name__ == "__main__":
+        cases.main()
+
+With arguments it is unittest.main(), in one process.  Without, each test has a
+process of its own; those of a class with setUpClass share one.  What all of
+them said comes at the end in the form of unittest, tables in one piece.
+
+How many run at once is one number for all programs which are run with the same
+directory $TESTS_SLOTS.  A class with `alone = True` waits until nothing else
+runs: what it measures is the whole machine.
+"""
+
+import fcntl
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import unittest
+
+from lib import table
+
+AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
+LONGEST = 600  # seconds until a process is taken for hung
+
+
+def main():
+    if len(sys.argv) > 1:
+        unittest.main()
+    cases = unittest.defaultTestLoader.loadTestsFromModule(
+        sys.modules["__main__"])
+    with tempfile.TemporaryDirectory() as own:
+        sys.exit(0 if Program(cases, own).run() else 1)
+
+
+class Outcome:
+    """What one process reports.  `bad` are pairs of a heading and a text."""
+
+    def __init__(self):
+        self.ran = self.failures = self.errors = self.skipped = 0
+        self.bad = []
+        self.tables = []
+        self.said = ""
+
+    def add(self, result, count):
+        """What a whole class fails or skips counts for each of its tests."""
+        once = 1 if result.testsRun else count
+        self.ran = result.testsRun or count
+        self.failures = tests_in(result.failures) * once \
+            + len(result.unexpectedSuccesses)
+        self.errors = tests_in(result.errors) * once
+        self.skipped = tests_in(result.skipped) * once
+        self.bad = [(f"{kind}: {test}", text)
+                    for kind, found in (("FAIL", result.failures),
+                                        ("ERROR", result.errors))
+                    for test, text in found]
+        self.bad += [(f"UNEXPECTED SUCCESS: {test}", "")
+                     for test in result.unexpectedSuccesses]
+
+
+def tests_in(found):
+    """How many tests these are: a test may fail in several subtests."""
+    return len({getattr(test, "test_case", test).id() for test, _ in found})
+
+
+class Program:
+    def __init__(self, suite, directory):
+        self.waiting = list(units(suite))
+        self.directory = directory
+        self.slots = os.environ.get("TESTS_SLOTS") or directory
+        os.makedirs(self.slots, exist_ok=True)
+        self.running = {}  # pid -> (unit, file of its outcome, its deadline)
+        self.outcomes = []
+        self.began = time.monotonic()
+
+    def run(self):
+        """Whether all is well."""
+        try:
+            while self.waiting or self.running:
+                slots = self.take_slots() if self.waiting else []
+                if slots:
+                    self.start(self.waiting.pop(0), slots)
+                elif not self.reap():
+                    time.sleep(0.02)
+        finally:
+            for pid in self.running:
+                end_group(pid)
+        return self.report()
+
+    def take_slots(self):
+        """What the next unit needs, or nothing if that is not to be had."""
+        first = next(flat(self.waiting[0]))
+        return take_slots(self.slots, getattr(first, "alone", False))
+
+    def start(self, unit, slots):
+        """In a process that holds its slots as long as it lives."""
+        path = os.path.join(self.directory, str(len(self.outcomes)
+                                                + len(self.waiting)))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            run_unit(unit, path)
+        for slot in slots:
+            os.close(slot)
+        self.running[pid] = (unit, path, time.monotonic() + LONGEST)
+
+    def reap(self):
+        """Take in what has ended; whether anything has."""
+        ended = [pid for pid in self.running if has_ended(pid)]
+        for pid in ended:
+            unit, path, _ = self.running.pop(pid)
+            end_group(pid)
+            self.outcomes.append(read_outcome(unit, path))
+        for pid, (*_, deadline) in self.running.items():
+            if time.monotonic() > deadline:
+                end_group(pid)
+        return bool(ended)
+
+    def report(self):
+        for outcome in self.outcomes:
+            sys.stderr.write(outcome.said)
+        table.print_all(table for outcome in self.outcomes
+                        for table in outcome.tables)
+        for heading, text in (bad for outcome in self.outcomes
+                              for bad in outcome.bad):
+            print("=" * 70, heading, "-" * 70, text, sep="\n", file=sys.stderr)
+        counts = {name: sum(getattr(outcome, name) for outcome in self.outcomes)
+                  for name in ("ran", "failures", "errors", "skipped")}
+        ran = counts.pop("ran")
+        is_well = counts["failures"] + counts["errors"] == 0
+        more = ", ".join(f"{name}={count}" for name, count in counts.items()
+                         if count)
+        print("-" * 70, f"Ran {ran} tests in "
+              f"{time.monotonic() - self.began:.3f}s\n",
+              ("OK" if is_well else "FAILED") + (f" ({more})" if more else ""),
+              sep="\n", file=sys.stderr)
+        return is_well
+
+
+def units(suite):
+    """What runs in one process each: single tests, and the tests together
+    whose class has something to set up.  Those come first, and last what has
+    to be alone."""
+    single, shared = [], {}
+    for case in flat(suite):
+        kind = type(case)
+        if kind.setUpClass.__func__ is unittest.TestCase.setUpClass.__func__:
+            single.append([case])
+        else:
+            shared.setdefault(kind, []).append(case)
+    groups = sorted([*shared.values(), *single],
+                    key=lambda group: getattr(group[0], "alone", False))
+    return map(unittest.TestSuite, groups)
+
+
+def flat(suite):
+    for one in suite:
+        if isinstance(one, unittest.TestSuite):
+            yield from flat(one)
+        else:
+            yield one
+
+
+def run_unit(unit, path):
+    """The whole life of a child."""
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        table.collect()
+        outcome = Outcome()
+        with open(path + ".said", "w+", encoding="utf-8") as said:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            result = unittest.TestResult()
+            unit.run(result)
+            outcome.add(result, unit.countTestCases())
+            sys.stdout.flush()
+            sys.stderr.flush()
+            with open(path + ".said", encoding="utf-8",
+                      errors="replace") as text:
+                outcome.said = text.read()
+        outcome.tables = table.collected()
+        with open(path, "wb") as file:
+            pickle.dump(outcome, file)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def read_outcome(unit, path):
+    try:
+        with open(path, "rb") as file:
+            return pickle.load(file)
+    except (OSError, EOFError, pickle.UnpicklingError):
+        outcome = Outcome()
+        outcome.ran, outcome.errors = unit.countTestCases(), 1
+        names = "\n".join(map(str, unit))
+        try:
+            with open(path + ".said", encoding="utf-8",
+                      errors="replace") as said:
+                text = said.read()
+        except OSError:
+            text = ""
+        outcome.bad = [("ERROR: a process died, or did not end", names + "\n"
+                        + text)]
+        return outcome
+
+
+def take_slots(directory, all_of_them):
+    """The locked files of one slot, or of all; [] if there are not as many."""
+    taken = []
+    for number in range(AT_ONCE):
+        slot = os.open(os.path.join(directory, f"slot.{number}"),
+                       os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken.append(slot)
+            if not all_of_them:
+                return taken
+        except BlockingIOError:
+            os.close(slot)
+    if len(taken) < AT_ONCE:
+        for slot in taken:
+            os.close(slot)
+        return []
+    return taken
+
+
+def has_ended(pid):
+    return os.waitpid(pid, os.WNOHANG)[0] != 0
+
+
+def end_group(pid):
+    """What a test has left running, and the test itself."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
