@@ -52,7 +52,7 @@ tell_redis(const char *command, const char *name, const char *first,
 		resp_add(&request.commands, command, request.key, first);
 	else
 		resp_add(&request.commands, command, request.key);
-	ck_assert_int_eq(redis_ask(redis, &request, 1, 0), REDIS_OK);
+	ck_assert_int_eq(redis_ask(redis, &request, 1, 0), REDIS_ANSWERED);
 	(void)resp_integer(request.replies[0], &answer);
 	redis_request_free(&request);
 	return answer;

@@ -12,6 +12,7 @@
  * meant for another question is found out ("mixed").  -T adds a tell to each,
  * -r only reads, -o makes it one request. */
 #include "redis/redis.h"
+#include "redis/redis_error.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -36,7 +37,9 @@ struct tally {
 	int64_t ok;
 	int64_t mixed;
 	int64_t told;
-	int64_t refused; /* failed within a millisecond */
+	int64_t refused;    /* failed within a millisecond */
+	int64_t late;	    /* failed, but not because the server is away */
+	int64_t unreadable; /* answered, with an error about the key */
 	int64_t worst_us;
 	int64_t worst_refused_us;
 	int64_t first_ok_ms;
@@ -143,9 +146,17 @@ is_mixed(const struct worker *worker, const struct redis_request *request,
 	    same != count || count > asks;
 }
 
+static bool
+is_readable(const struct redis_request *request)
+{
+	for (size_t i = 0; i < request->commands.count; i++)
+		if (redis_reply_error(request->replies[i]) != NULL)
+			return false;
+	return true;
+}
+
 static void
-add_to_tally(
-    struct probe *probe, int64_t began_us, bool is_ok, bool is_mixed_up)
+add_to_tally(struct probe *probe, int64_t began_us, enum redis_answer answer)
 {
 	struct tally *tally = &probe->tally;
 	int64_t now = now_us();
@@ -154,10 +165,9 @@ add_to_tally(
 
 	(void)pthread_mutex_lock(&probe->mutex);
 	tally->asks++;
-	tally->mixed += is_mixed_up;
 	if (took_us > tally->worst_us)
 		tally->worst_us = took_us;
-	if (is_ok) {
+	if (answer == REDIS_ANSWERED) {
 		if (tally->ok++ == 0)
 			tally->first_ok_ms = at_ms;
 		else if (at_ms - tally->last_ok_ms > tally->gap_ms)
@@ -165,6 +175,7 @@ add_to_tally(
 		tally->last_ok_ms = at_ms;
 	} else {
 		tally->last_failed_ms = at_ms;
+		tally->late += answer == REDIS_LATE;
 		if (took_us < 1000)
 			tally->refused++;
 	}
@@ -181,7 +192,7 @@ tell(struct worker *worker, const char *key, const char *word)
 	resp_add(&request.commands, "HINCRBY", key, "told", "1");
 	resp_add(&request.commands, "EXPIRE", key, "600", "NX");
 	resp_add(&request.commands, "EXEC");
-	if (redis_tell(worker->probe->redis, &request, 1) == REDIS_OK) {
+	if (redis_tell(worker->probe->redis, &request, 1)) {
 		(void)pthread_mutex_lock(&worker->probe->mutex);
 		worker->probe->tally.told++;
 		(void)pthread_mutex_unlock(&worker->probe->mutex);
@@ -197,19 +208,26 @@ ask(struct worker *worker, int64_t turn)
 	char keys[PARTS][64];
 	char word[64];
 	int64_t began = now_us();
-	bool is_ok;
-	bool is_wrong = false;
+	enum redis_answer answer;
+	bool is_wrong = false, can_read = true;
 
 	(void)snprintf(word, sizeof word, "%ld/%" PRId64, worker->number, turn);
 	for (size_t i = 0; i < parts; i++) {
 		name_part(worker, turn, i, keys[i], sizeof keys[i]);
 		compose(worker, keys[i], word, &requests[i]);
 	}
-	is_ok = redis_ask(worker->probe->redis, requests, parts, 0) == REDIS_OK;
-	for (size_t i = 0; i < parts && is_ok; i++)
-		is_wrong |=
-		    is_mixed(worker, &requests[i], word, turn / KEYS + 1);
-	add_to_tally(worker->probe, began, is_ok, is_wrong);
+	answer = redis_ask(worker->probe->redis, requests, parts, 0);
+	add_to_tally(worker->probe, began, answer);
+	for (size_t i = 0; i < parts && answer == REDIS_ANSWERED; i++)
+		if (!is_readable(&requests[i]))
+			can_read = false;
+		else
+			is_wrong |= is_mixed(
+			    worker, &requests[i], word, turn / KEYS + 1);
+	(void)pthread_mutex_lock(&worker->probe->mutex);
+	worker->probe->tally.mixed += is_wrong;
+	worker->probe->tally.unreadable += !can_read;
+	(void)pthread_mutex_unlock(&worker->probe->mutex);
 	if (worker->probe->tells)
 		tell(worker, keys[0], word);
 	for (size_t i = 0; i < parts; i++)
@@ -265,6 +283,8 @@ print(const struct probe *probe)
 	    {"ok", tally->ok},
 	    {"failed", tally->asks - tally->ok},
 	    {"refused", tally->refused},
+	    {"late", tally->late},
+	    {"unreadable", tally->unreadable},
 	    {"mixed", tally->mixed},
 	    {"told", tally->told},
 	    {"worst_us", tally->worst_us},

@@ -235,16 +235,6 @@ class Real(FaultTest):
                            f"NOPERM .*{command}",
                            lambda: acl("-"), lambda: acl("+"))
 
-    def test_records_are_strings(self):
-        keys = [farm.record(address) for address in CROWD]
-        with start_single() as server:
-            def begin():
-                with server.client() as client:
-                    client.pipeline([("SET", key, "x") for key in keys])
-
-            self.run_fault("WRONGTYPE", server.where, "WRONGTYPE ", begin,
-                           lambda: server.ask("DEL", *keys))
-
     def test_too_many_clients(self):
         with start_single(maxclients=1) as server, server.client() as client:
             self.run_fault(

@@ -95,9 +95,22 @@ class Liar(LinkTest):
             "OOM command not allowed when used memory > 'maxmemory'.",
             "MISCONF Redis is configured to save RDB snapshots",
             "NOREPLICAS Not enough good replicas to write.",
-            "NOPERM this user has no permissions to run it",
-            "WRONGTYPE Operation against a key holding the wrong"),
+            "NOPERM this user has no permissions to run it"),
                           lies.but_login)
+
+    def test_errors_about_a_key_concern_nobody_else(self):
+        """Nothing is reported, and the call is answered: with the error."""
+        with LyingRedis() as server:
+            saw = during(
+                lambda: setattr(server, "lie", lies.but_login(lies.instead(
+                    b"-WRONGTYPE Operation against a key holding the wrong"
+                    b" kind of value\r\n"))),
+                lambda: setattr(server, "lie", None), "-r", server.where)
+            self.assert_in_time(saw)
+            self.assertEqual(saw["reports"], [])
+            self.assertEqual(saw["failed"], saw["refused"])  # before it was up
+            self.assertGreater(saw["unreadable"], 0)
+            self.assertGreater(saw["ok"], saw["unreadable"])
 
     def test_who_never_accepts(self):
         with Deaf() as server:

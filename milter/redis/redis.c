@@ -14,10 +14,8 @@ enum {
 	DEFAULT_CALL_MS = 200,
 	DEFAULT_CONNECT_MS = 1000,
 	STRINGS = 6,
-	RIDE_MS = 20,  /* what nobody waits for may wait so long to be sent */
-	HOPS = 5,      /* redirections that one request follows at most */
-	LEAST_MS = 20, /* a shorter wait would end a sound connection because
-			* of one impatient caller */
+	RIDE_MS = 20, /* what nobody waits for may wait so long to be sent */
+	HOPS = 5,     /* redirections that one request follows at most */
 };
 
 struct redis {
@@ -41,7 +39,6 @@ struct redis {
 struct ask {
 	sem_t is_over;
 	size_t left;
-	bool is_well;
 };
 
 /* A request under way, with its redirections. */
@@ -49,7 +46,8 @@ struct flight {
 	struct redis *redis;
 	struct redis_call call;
 	struct ask *ask; /* NULL: nobody waits, and all of this is ours */
-	int hops;	 /* that are left */
+	enum redis_answer *answer_r; /* with it */
+	int hops;		     /* that are left */
 
 	/* What was redirected is sent again. */
 	struct redis_redirect redirect;
@@ -65,14 +63,14 @@ struct flight {
 /* ---- In the thread: what came of a request */
 
 static void
-finish(struct flight *flight, bool is_well)
+finish(struct flight *flight, enum redis_answer answer)
 {
 	struct redis_call *call = &flight->call;
 	struct ask *ask = flight->ask;
 
 	if (call->is_answered &&
 	    !redis_health_note(&flight->redis->health, call)) {
-		is_well = false;
+		answer = REDIS_AWAY;
 		redis_nodes_refresh(flight->redis->nodes);
 		if (ask == NULL)
 			redis_connection_note_refusal(call->conn);
@@ -84,9 +82,17 @@ finish(struct flight *flight, bool is_well)
 		free(flight);
 		return;
 	}
-	ask->is_well = ask->is_well && is_well;
+	*flight->answer_r = answer;
 	if (--ask->left == 0)
 		(void)sem_post(&ask->is_over);
+}
+
+/* It is over without an answer. */
+static void
+fail(struct flight *flight)
+{
+	finish(flight,
+	    redis_now() >= flight->call.due_ms ? REDIS_LATE : REDIS_AWAY);
 }
 
 static void follow(struct flight *flight);
@@ -105,7 +111,7 @@ take_hop(struct redis_call *hop)
 	if (is_answered)
 		follow(flight);
 	else
-		finish(flight, false);
+		fail(flight);
 }
 
 /* False: it cannot be sent on. */
@@ -116,7 +122,7 @@ send_on(struct flight *flight)
 	struct redis_connection *conn;
 	bool is_sent = false;
 
-	if (flight->hops-- == 0 || flight->call.due_ms - redis_now() < LEAST_MS)
+	if (flight->hops-- == 0)
 		return false;
 	conn = redis_nodes_redirected(
 	    redis->nodes, &flight->redirect, flight->call.conn);
@@ -153,9 +159,9 @@ static void
 follow(struct flight *flight)
 {
 	if (!redis_redirect_find(&flight->call, &flight->redirect))
-		finish(flight, true);
+		finish(flight, REDIS_ANSWERED);
 	else if (!send_on(flight))
-		finish(flight, false);
+		fail(flight);
 }
 
 static void
@@ -166,7 +172,7 @@ take_answer(struct redis_call *call)
 	if (call->is_answered)
 		follow(flight);
 	else
-		finish(flight, false);
+		fail(flight);
 }
 
 /* ---- The thread */
@@ -431,6 +437,12 @@ redis_close(struct redis **redis)
 
 /* ---- Asking and telling */
 
+int64_t
+redis_due(const struct redis *redis, int64_t within_ms)
+{
+	return redis_now() + (within_ms > 0 ? within_ms : redis->call_ms);
+}
+
 static void
 free_replies(struct redis_request *request)
 {
@@ -519,37 +531,41 @@ board(struct redis *redis, struct redis_request *requests, size_t count,
 
 enum redis_answer
 redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
-    int64_t within_ms)
+    int64_t due_ms)
 {
 	struct flight flights[REDIS_REQUESTS], *each[REDIS_REQUESTS];
-	struct ask ask = {.left = count, .is_well = true};
-	int64_t due_ms;
+	struct ask ask = {.left = count};
+	enum redis_answer worst = REDIS_ANSWERED;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		free_replies(&requests[i]);
+		requests[i].answer = REDIS_AWAY;
+	}
 	if (count == 0 || count > REDIS_REQUESTS)
-		return count == 0 ? REDIS_OK : REDIS_FAILED;
-	if (within_ms <= 0)
-		within_ms = redis->call_ms;
-	due_ms = redis_now() + (within_ms < LEAST_MS ? LEAST_MS : within_ms);
+		return count == 0 ? REDIS_ANSWERED : REDIS_AWAY;
+	if (due_ms == 0)
+		due_ms = redis_due(redis, 0);
 	if (!board(redis, requests, count, flights) ||
 	    sem_init(&ask.is_over, 0, 0) != 0)
-		return REDIS_FAILED;
+		return REDIS_AWAY;
 	for (size_t i = 0; i < count; i++) {
 		flights[i].call.due_ms = due_ms;
 		flights[i].ask = &ask;
+		flights[i].answer_r = &requests[i].answer;
 		each[i] = &flights[i];
 	}
 	if (hand_over(redis, requests, each, count, false)) {
 		while (sem_wait(&ask.is_over) != 0)
 			continue;
 	} else {
-		ask.is_well = false;
 		for (size_t i = 0; i < count; i++)
 			free_replies(&requests[i]);
 	}
 	(void)sem_destroy(&ask.is_over);
-	return ask.is_well ? REDIS_OK : REDIS_FAILED;
+	for (size_t i = 0; i < count; i++)
+		if (requests[i].answer > worst)
+			worst = requests[i].answer;
+	return worst;
 }
 
 static struct flight *
@@ -579,7 +595,7 @@ copy(struct redis *redis, const struct redis_request *request)
 	return NULL;
 }
 
-enum redis_answer
+bool
 redis_tell(
     struct redis *redis, const struct redis_request *requests, size_t count)
 {
@@ -588,7 +604,7 @@ redis_tell(
 	bool is_told;
 
 	if (count > REDIS_REQUESTS)
-		return REDIS_FAILED;
+		return false;
 	while (copied < count &&
 	    (flights[copied] = copy(redis, &requests[copied])) != NULL)
 		copied++;
@@ -598,7 +614,7 @@ redis_tell(
 		resp_free(&flights[i]->commands);
 		free(flights[i]);
 	}
-	return is_told ? REDIS_OK : REDIS_FAILED;
+	return is_told;
 }
 
 bool

@@ -66,19 +66,29 @@ enum {
 	REDIS_REQUESTS = 16, /* most requests in one call */
 };
 
+/* What came of a question.  Only REDIS_AWAY concerns everybody. */
+enum redis_answer {
+	/* Each command was answered.  An answer may be an error about the one
+	 * key: see redis_reply_error. */
+	REDIS_ANSWERED,
+	/* It was not answered in time, or could not be put because too many
+	 * others still wait.  The server lives, as far as we know, and may yet
+	 * do what it was told. */
+	REDIS_LATE,
+	/* There is no server to ask, or it was lost on the way, or it refuses
+	 * what it would refuse anybody (OOM, MISCONF, NOPERM, ...). */
+	REDIS_AWAY,
+};
+
 /* One request: commands which travel together, all for keys of one slot. */
 struct redis_request {
 	const char *key; /* any of its keys: names the slot */
 	struct resp_commands commands;
 
-	/* After redis_ask: one per command, NULL where no answer came.  The
-	 * whole array is NULL when nothing was sent. */
+	/* After redis_ask: what came of it, and one reply per command, or NULL
+	 * where no answer came. */
+	enum redis_answer answer;
 	struct resp_reply **replies;
-};
-
-enum redis_answer {
-	REDIS_OK,     /* every command was answered, none refused */
-	REDIS_FAILED, /* refused, late, lost, or answered with an error */
 };
 
 /* Start the background threads; never waits for the network.  The config is
@@ -92,17 +102,21 @@ redis_open(const struct redis_config *config, char *error_r, size_t size);
  * a host name is just being looked up. */
 void redis_close(struct redis **redis);
 
-/* Send each request to the server of its key and wait for all of them, for at
- * most `within_ms` (0: call_ms; at least 20 are taken).  REDIS_FAILED does not
- * say what the servers did: some commands may have been executed.  "Overflow"
- * of a counter is no failure, but an error among the replies. */
+/* The moment so many milliseconds (0: call_ms) from now, on a clock that nobody
+ * sets: the deadline of all that one decision asks. */
+int64_t redis_due(const struct redis *redis, int64_t within_ms);
+
+/* Send each request to the server of its key and wait for all of them, until
+ * `due_ms` (of redis_due; 0: call_ms from now).  The answer is that of the request
+ * which fared worst, and each has its own.  Unless it is REDIS_ANSWERED, nobody
+ * knows what the servers did: some commands may have been executed. */
 enum redis_answer redis_ask(struct redis *redis, struct redis_request *requests,
-    size_t count, int64_t within_ms);
+    size_t count, int64_t due_ms);
 
 /* Send without waiting, within 20 ms: where many ask, what is told rides with what
- * is asked.  REDIS_OK: on their way.  The commands are copied, `replies` stays
+ * is asked.  True: on their way.  The commands are copied, `replies` stays
  * untouched; answers are watched for faults. */
-enum redis_answer redis_tell(
+bool redis_tell(
     struct redis *redis, const struct redis_request *requests, size_t count);
 
 /* Would a request have a chance now?  Cheap. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* By how the text begins; other errors are REFUSED.  NOPERM and CLUSTERDOWN
+/* By how the text begins; other errors concern a RECORD.  NOPERM and CLUSTERDOWN
  * are deliberately not UNFIT: logging in would succeed, and we would connect
  * again for ever. */
 static const struct {
@@ -18,6 +18,10 @@ static const struct {
     {"BUSY ", REDIS_ERROR_UNFIT},
     {"DENIED ", REDIS_ERROR_UNFIT},
     {"ERR max number of clients", REDIS_ERROR_UNFIT},
+    {"NOPERM ", REDIS_ERROR_REFUSED},
+    {"CLUSTERDOWN ", REDIS_ERROR_REFUSED},
+    {"ERR unknown ", REDIS_ERROR_REFUSED},
+    {"ERR wrong number of arguments", REDIS_ERROR_REFUSED},
     {"OOM ", REDIS_ERROR_UNABLE},
     {"MISCONF ", REDIS_ERROR_UNABLE},
     {"NOREPLICAS ", REDIS_ERROR_UNABLE},
@@ -35,7 +39,25 @@ redis_error_judge(const char *text)
 		if (strncmp(text, begins, strlen(begins)) == 0)
 			return meanings[i].error;
 	}
-	return REDIS_ERROR_REFUSED;
+	return REDIS_ERROR_RECORD;
+}
+
+static const char *
+failure_in(const struct resp_reply *reply)
+{
+	const char *text = resp_error(reply);
+
+	return redis_error_judge(text) > REDIS_ERROR_HARMLESS ? text : NULL;
+}
+
+const char *
+redis_reply_error(const struct resp_reply *reply)
+{
+	const char *text = failure_in(reply);
+
+	for (size_t i = 0; text == NULL && i < resp_count(reply); i++)
+		text = failure_in(resp_element(reply, i));
+	return text;
 }
 
 void

@@ -22,7 +22,7 @@ is_refusal(const struct resp_reply *reply)
 {
 	enum redis_error error = redis_error_judge(resp_error(reply));
 
-	return error != REDIS_ERROR_NONE && error != REDIS_ERROR_HARMLESS;
+	return error == REDIS_ERROR_REDIRECT || error >= REDIS_ERROR_REFUSED;
 }
 
 /* The words of a refusal, be it the reply itself or, in a transaction, one of

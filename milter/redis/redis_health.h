@@ -23,7 +23,7 @@ struct redis_health {
 };
 
 /* Look at the replies of a call that was answered.  True: none of its commands
- * was refused.  A connection that takes no writes at all is marked as such. */
+ * was refused, other than for its key.  A connection that takes no writes at all is marked as such. */
 bool
 redis_health_note(struct redis_health *health, const struct redis_call *call);
 

@@ -90,7 +90,7 @@ learn_clock(struct redis_store *store)
 
 	keys_shared(&store->keys, "load", name);
 	resp_add(&request.commands, "TIME");
-	learned = redis_ask(store->redis, &request, 1, 0) == REDIS_OK &&
+	learned = redis_ask(store->redis, &request, 1, 0) == REDIS_ANSWERED &&
 	    redis_clock_learn(&store->clock, request.replies[0], asked, &now);
 	redis_request_free(&request);
 	return learned;

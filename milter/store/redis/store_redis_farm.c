@@ -95,7 +95,7 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
 	asked = redis_clock_steady();
-	if (redis_ask(self->redis, &request, 1, 0) == REDIS_OK &&
+	if (redis_ask(self->redis, &request, 1, 0) == REDIS_ANSWERED &&
 	    redis_clock_learn(
 		&self->clock, request.replies[hosts + 1], asked, now_r)) {
 		*count_r = read_reports(
@@ -119,8 +119,8 @@ take_some(struct redis_store *store, void (*each)(void *arg, const char *text),
 
 	keys_shared(&store->keys, "reports", key);
 	resp_add(&request.commands, "LPOP", key, REPORTS_AT_ONCE);
-	asked =
-	    redis_ask(store->redis, &request, 1, REPORTS_WAIT_MS) == REDIS_OK;
+	asked = redis_ask(store->redis, &request, 1,
+		    redis_due(store->redis, REPORTS_WAIT_MS)) == REDIS_ANSWERED;
 	*count_r = asked ? resp_count(request.replies[0]) : 0;
 	for (size_t i = 0; i < *count_r; i++) {
 		const char *text =

@@ -74,7 +74,7 @@ ask_state(struct redis_store *store, const char *set, const char *name,
 	keys_shared(&store->keys, "lists", versions);
 	resp_add(&requests[0].commands, "SCARD", set);
 	resp_add(&requests[1].commands, "HGET", versions, name);
-	asked = redis_ask(store->redis, requests, 2, 0) == REDIS_OK &&
+	asked = redis_ask(store->redis, requests, 2, 0) == REDIS_ANSWERED &&
 	    resp_integer(requests[0].replies[0], &state_r->members);
 	if (asked) {
 		version = resp_string(requests[1].replies[0], NULL);
@@ -111,7 +111,8 @@ read_page(struct redis_store *store, const char *set, struct reading *reading,
 	const char *next = NULL;
 
 	resp_add(&request.commands, "SSCAN", set, cursor, "COUNT", LIST_PAGE);
-	if (redis_ask(store->redis, &request, 1, LIST_WAIT_MS) == REDIS_OK)
+	if (redis_ask(store->redis, &request, 1,
+		redis_due(store->redis, LIST_WAIT_MS)) == REDIS_ANSWERED)
 		next = resp_string(resp_element(request.replies[0], 0), NULL);
 	if (next != NULL) {
 		snprintf(cursor, cursor_size, "%s", next);

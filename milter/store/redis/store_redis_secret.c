@@ -70,7 +70,7 @@ fetch(struct redis *redis, const char *name, const char *offered,
 		    &request.commands, "SET", name, offered, "EX", LIFE, "NX");
 	resp_add(&request.commands, "EXPIRE", name, LIFE);
 	resp_add(&request.commands, "GET", name);
-	asked = redis_ask(redis, &request, 1, 0) == REDIS_OK;
+	asked = redis_ask(redis, &request, 1, 0) == REDIS_ANSWERED;
 	text_r[0] = '\0';
 	if (asked) {
 		reply = request.replies[request.commands.count - 1];

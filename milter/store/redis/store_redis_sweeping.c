@@ -181,7 +181,8 @@ carry_out(struct sweeping *sweeping)
 	remove_fields(sweeping, sweeping->give_up, sweeping->abandoned);
 	remove_fields(sweeping, sweeping->drop, sweeping->dropped);
 	note_sweep(sweeping);
-	if (redis_ask(sweeping->store->redis, removal, 1, 0) == REDIS_OK &&
+	if (redis_ask(sweeping->store->redis, removal, 1, 0) ==
+		REDIS_ANSWERED &&
 	    sweeping->abandoned > 0)
 		charge(sweeping, removal->replies[0]);
 	redis_request_free(removal);
@@ -245,7 +246,7 @@ sweep_record(struct redis_store *store, const struct sweep_entry *entry)
 	keys_record(&store->keys, entry->tag, sweeping.key);
 	resp_add(
 	    &request.commands, monstrous ? "UNLINK" : "HGETALL", sweeping.key);
-	if (redis_ask(store->redis, &request, 1, 0) == REDIS_OK &&
+	if (redis_ask(store->redis, &request, 1, 0) == REDIS_ANSWERED &&
 	    resp_count(request.replies[0]) > 0)
 		sweep_fields(&sweeping, request.replies[0]);
 	redis_request_free(&request);

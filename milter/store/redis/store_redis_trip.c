@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "redis/redis_error.h"
 
 void
 trip_init(struct redis_trip *trip, const struct store_redis_keys *keys)
@@ -62,14 +63,28 @@ trip_position(const struct redis_trip *trip, size_t stop)
 	return trip->requests[stop].commands.count;
 }
 
+static bool
+is_readable(const struct redis_request *request)
+{
+	for (size_t i = 0; i < request->commands.count; i++)
+		if (redis_reply_error(request->replies[i]) != NULL)
+			return false;
+	return true;
+}
+
 bool
 trip_ask(struct redis_trip *trip, struct redis *redis)
 {
 	for (size_t i = 0; i < trip->count; i++)
 		if (!redis_takes_writes(redis, trip->requests[i].key))
 			return false;
-	return !trip->failed &&
-	    redis_ask(redis, trip->requests, trip->count, 0) == REDIS_OK;
+	if (trip->failed ||
+	    redis_ask(redis, trip->requests, trip->count, 0) != REDIS_ANSWERED)
+		return false;
+	for (size_t i = 0; i < trip->count; i++)
+		if (!is_readable(&trip->requests[i]))
+			return false;
+	return true;
 }
 
 const struct resp_reply *
@@ -93,7 +108,7 @@ trip_tell(struct redis_trip *trip, struct redis *redis)
 			busy[count++] = trip->requests[i];
 	if (trip->failed)
 		return false;
-	return count == 0 || redis_tell(redis, busy, count) == REDIS_OK;
+	return count == 0 || redis_tell(redis, busy, count);
 }
 
 void
