@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/check_main.h"
@@ -110,6 +112,106 @@ START_TEST(a_line_that_is_too_long_is_cut_and_still_ends)
 }
 END_TEST
 
+static void
+log_two_lines(void)
+{
+	log_info("host %s is well", "a\nerror: forged\033[2J\177");
+	log_info("a library ends its lines\n");
+}
+
+START_TEST(nobody_can_make_two_lines_of_one)
+{
+	char text[200];
+
+	(void)captured(log_two_lines, text, sizeof text);
+	ck_assert_str_eq(text,
+	    "host a error: forged [2J  is well\n"
+	    "a library ends its lines\n");
+}
+END_TEST
+
+static void
+say_to_syslog(void)
+{
+	syslog(LOG_ERR, "mi_rd_cmd: %d\n", 5);
+}
+
+START_TEST(what_a_library_tells_syslog_stands_in_our_log)
+{
+	char text[200];
+
+	(void)captured(say_to_syslog, text, sizeof text);
+	ck_assert_str_eq(text, "libmilter: mi_rd_cmd: 5\n");
+}
+END_TEST
+
+static int64_t
+steady_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Read the numbered lines that come; the next number that is missed, or told as
+ * lost. */
+static int
+read_lines(FILE *file, int next, int last, int *lost_r)
+{
+	char text[400];
+	int number;
+
+	while (next < last && fgets(text, sizeof text, file) != NULL) {
+		if (sscanf(text, "line %d", &number) == 1) {
+			ck_assert_int_eq(number, next);
+			next++;
+		} else {
+			ck_assert_msg(sscanf(text,
+					  "warning: the log took no lines for "
+					  "a while: %d lines were lost",
+					  lost_r) == 1,
+			    "%s", text);
+			next += *lost_r;
+		}
+	}
+	return next;
+}
+
+#define SAID 30000
+
+/* Standard error is a pipe that nobody reads at first.  `saved` is where it led. */
+START_TEST(a_reader_that_stalls_costs_lines_and_no_time)
+{
+	const char *padding =
+	    "as long as a line of a decision, more or less, so that it takes "
+	    "as much room in the queue as a line of a decision does there";
+	int ends[2], saved = dup(STDERR_FILENO), lost = 0, next = 0;
+	int64_t began;
+	FILE *file;
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+	ck_assert(log_open(LOG_TO_STDERR, "mail"));
+	began = steady_ms();
+	for (int i = 0; i < SAID; i++)
+		log_info("line %d %s", i, padding);
+	ck_assert_int_lt(steady_ms() - began, 2000);
+	ck_assert(!log_flush(50));
+
+	file = fdopen(ends[0], "r");
+	ck_assert_ptr_nonnull(file);
+	next = read_lines(file, next, SAID, &lost);
+	ck_assert_int_eq(next, SAID);
+	ck_assert_int_gt(lost, 0);
+	log_info("line %d", next);
+	ck_assert(log_flush(5000));
+	ck_assert_int_eq(read_lines(file, next, SAID + 1, &lost), SAID + 1);
+	ck_assert_int_ge(dup2(saved, STDERR_FILENO), 0);
+	(void)fclose(file);
+}
+END_TEST
+
 START_TEST(only_facilities_of_syslog_are_taken)
 {
 	ck_assert(log_open(LOG_TO_STDERR, "mail"));
@@ -125,5 +227,8 @@ CHECK_MAIN("log", tests)
 	tcase_add_test(tests, bad_news_begins_with_its_level);
 	tcase_add_test(tests, debug_lines_are_written_only_when_wanted);
 	tcase_add_test(tests, a_line_that_is_too_long_is_cut_and_still_ends);
+	tcase_add_test(tests, nobody_can_make_two_lines_of_one);
+	tcase_add_test(tests, what_a_library_tells_syslog_stands_in_our_log);
+	tcase_add_test(tests, a_reader_that_stalls_costs_lines_and_no_time);
 	tcase_add_test(tests, only_facilities_of_syslog_are_taken);
 }

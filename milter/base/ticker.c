@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
 
 #define TICK_MS 1000
 
@@ -18,26 +20,11 @@ struct ticker {
 	bool ended;
 };
 
-static struct timespec
-from_now(int64_t ms)
-{
-	struct timespec due;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &due);
-	due.tv_sec += (time_t)(ms / 1000);
-	due.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (due.tv_nsec >= 1000000000) {
-		due.tv_sec++;
-		due.tv_nsec -= 1000000000;
-	}
-	return due;
-}
-
 /* Wait with the mutex held until `*flag` or until the time is over. */
 static void
 wait_for(struct ticker *ticker, const bool *flag, int64_t ms)
 {
-	struct timespec due = from_now(ms);
+	struct timespec due = clock_due(ms);
 	int error = 0;
 
 	while (!*flag && error != ETIMEDOUT)
@@ -63,37 +50,22 @@ run(void *arg)
 	return NULL;
 }
 
-/* Signals are the main thread's: this one takes none. */
-static int
-start_thread(struct ticker *ticker)
-{
-	sigset_t all;
-	sigset_t before;
-	int error;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&ticker->thread, NULL, run, ticker);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
-
 struct ticker *
 ticker_start(void (*tick)(void *arg, int64_t now), void *arg)
 {
 	struct ticker *ticker = calloc(1, sizeof *ticker);
-	pthread_condattr_t monotonic;
 
 	if (ticker == NULL)
 		return NULL;
 	ticker->tick = tick;
 	ticker->arg = arg;
 	(void)pthread_mutex_init(&ticker->mutex, NULL);
-	(void)pthread_condattr_init(&monotonic);
-	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&ticker->changed, &monotonic);
-	(void)pthread_condattr_destroy(&monotonic);
-	if (start_thread(ticker) != 0) {
+	if (!thread_condition(&ticker->changed)) {
+		(void)pthread_mutex_destroy(&ticker->mutex);
+		free(ticker);
+		return NULL;
+	}
+	if (!thread_start(&ticker->thread, "ticker", run, ticker)) {
 		(void)pthread_cond_destroy(&ticker->changed);
 		(void)pthread_mutex_destroy(&ticker->mutex);
 		free(ticker);

@@ -134,7 +134,7 @@ explain_inet(const struct socket_spec *spec, char *why_r, size_t size)
 	error = try_to_listen(found->ai_addr, found->ai_addrlen);
 	(void)snprintf(why_r, size, "cannot listen on port %s of %s: %s",
 	    spec->port, spec->host,
-	    error != 0 ? strerror(error) : "libmilter told syslog why");
+	    error != 0 ? strerror(error) : "libmilter cannot");
 	freeaddrinfo(found);
 }
 
@@ -153,7 +153,7 @@ endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size)
 	if (error == 0)
 		endpoint_remove(spec);
 	(void)snprintf(why_r, size, "cannot listen on %s: %s", spec->path,
-	    error != 0 ? strerror(error) : "libmilter told syslog why");
+	    error != 0 ? strerror(error) : "libmilter cannot");
 }
 
 /* Both keep their value where there is nothing to look up. */

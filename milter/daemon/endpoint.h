@@ -17,7 +17,7 @@
 bool endpoint_clear(const struct socket_spec *spec, char *why_r, size_t size);
 
 /* Why nothing can listen there; for when libmilter has failed to, which tells
- * its reason to nobody but syslog. */
+ * its reason to nobody but the log. */
 void endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size);
 
 /* Give a unix socket to this user and this group; "" is nobody in particular, and

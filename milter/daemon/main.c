@@ -23,6 +23,7 @@
 
 #define DEFAULT_FILE SYSCONFDIR "/milter-defer.conf"
 #define WHY_SIZE     512
+#define LOG_FLUSH_MS 200 /* at the end, for who reads the log */
 
 enum mode { MODE_SERVE, MODE_TEST, MODE_VERSION, MODE_HELP, MODE_USAGE };
 
@@ -215,7 +216,7 @@ run(struct service *service, const char *file)
 		if (atomic_load(&events.stop))
 			return EXIT_SUCCESS;
 		if (atomic_load(&events.fault)) {
-			log_error("libmilter has ended, and told syslog why");
+			log_error("libmilter has ended, as it says above");
 			return EXIT_FAILURE;
 		}
 		if (atomic_exchange(&events.reload, false))
@@ -228,6 +229,7 @@ static void
 complain(bool to_stderr, const char *why)
 {
 	log_error("%s", why);
+	(void)log_flush(LOG_FLUSH_MS);
 	if (!to_stderr)
 		(void)fprintf(stderr, "milter-defer: %s\n", why);
 }
@@ -244,7 +246,8 @@ serve(const struct options *options, struct policy *policy, int *ready)
 	    !log_open((enum log_target)policy->settings.log,
 		policy->settings.log_facility)) {
 		policy_release(&policy);
-		complain(true, "no signals, or no such log facility");
+		complain(
+		    true, "no signals, no thread, or no such log facility");
 		return EXIT_FAILURE;
 	}
 	log_info(
@@ -260,6 +263,7 @@ serve(const struct options *options, struct policy *policy, int *ready)
 	}
 	service_close(&service);
 	log_info("stopped");
+	(void)log_flush(LOG_FLUSH_MS);
 	process_leave(status);
 }
 

@@ -1,7 +1,6 @@
 #include "session/filter.h"
 
 #include <libmilter/mfapi.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "session/negotiation.h"
 #include "session/reply_wire.h"
 #include "session/session.h"
@@ -438,18 +438,9 @@ serve(void *unused)
 bool
 filter_start(struct shared *shared, void (*ended)(void))
 {
-	pthread_t thread;
-	sigset_t all;
-	sigset_t before;
-	int error;
-
 	filter.shared = shared;
 	filter.ended = ended;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&thread, NULL, serve, NULL);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error == 0 && pthread_detach(thread) == 0;
+	return thread_start(NULL, "libmilter", serve, NULL);
 }
 
 bool

@@ -12,7 +12,7 @@
 struct shared;
 
 /* Open the milter socket, in libmilter's words (a checked socket_spec).  False:
- * libmilter has told syslog why. */
+ * libmilter has told the log why. */
 bool filter_open(const char *socket);
 
 /* Serve all sessions from `shared`, which must outlive them, in threads that

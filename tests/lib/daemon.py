@@ -45,6 +45,8 @@ class Daemon:
         self.log_file = os.path.join(self.directory, "log")
         self.process = None
         self.expected = []
+        self.prefix = []  # of the command that starts it
+        self.environment = {}  # besides our own
         self.configure(policy)
 
     def __enter__(self):
@@ -73,8 +75,9 @@ class Daemon:
         """Start, and wait until the milter socket accepts connections."""
         with open(self.log_file, "a") as log:
             self.process = subprocess.Popen(
-                [binary(), "-f", "-c", self.config],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [*self.prefix, binary(), "-f", "-c", self.config],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **self.environment})
         wait_for(self._answers, "the milter socket opens", self.log)
         return self
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -99,9 +98,8 @@ main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	/* Nobody wants a line for each decision, and least of all syslog. */
-	(void)log_open(LOG_TO_SYSLOG, "user");
-	(void)setlogmask(LOG_MASK(LOG_EMERG));
+	/* Nobody wants a line for each decision. */
+	(void)log_open(LOG_TO_NOBODY, "user");
 	for (; done && count < (size_t)(argc - optind); count++)
 		done = run_policy(argv[(size_t)optind + count], &options.terms,
 		    &tallies[count]);
