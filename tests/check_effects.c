@@ -168,7 +168,8 @@ static const struct {
 } certainty_rows[] = {
     {"a clock that nobody asked for is started unless it is there", FACT_ASK,
 	MARK_FIRST},
-    {"one that could not be asked for is left alone", FACT_UNKNOWN, MARK_NONE},
+    {"so is one that was not told in time, or no retry would ever count",
+	FACT_UNKNOWN, MARK_FIRST},
 };
 
 START_TEST(unread_clocks)

@@ -34,6 +34,8 @@ look_up(struct store *store, const struct store_query *query,
 
 	keeper->asked++;
 	mine.now += keeper->skew;
+	if (keeper->state == KEEPER_MUTE)
+		return STORE_LATE;
 	return keeper->state == KEEPER_UP
 	    ? store_look_up(keeper->inner, &mine, answer_r)
 	    : STORE_DOWN;

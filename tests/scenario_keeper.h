@@ -9,7 +9,7 @@ struct keeper;
 
 enum keeper_state {
 	KEEPER_UP,
-	KEEPER_MUTE, /* does not answer, and nobody knows that yet */
+	KEEPER_MUTE, /* is there, but does not answer in time */
 	KEEPER_AWAY  /* is known to be away */
 };
 

@@ -446,6 +446,15 @@ store_down(const struct condition *condition, const struct facts *facts,
 	return yes_if(facts->store_down);
 }
 
+static enum answer
+store_late(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient)
+{
+	(void)condition;
+	(void)recipient;
+	return yes_if(facts->store_late);
+}
+
 static bool
 limit_admits(const struct condition *condition, const struct facts *facts,
     int64_t *wait_r)
@@ -563,6 +572,7 @@ const struct condition_type condition_types[] = {
     {"refused_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded, LIMIT_REFUSED,
 	NEEDS_STORE},
     {"store_down", VALUE_TRUE, STAGE_MAIL, store_down, NO_LIMIT, false},
+    {"store_late", VALUE_TRUE, STAGE_MAIL, store_late, NO_LIMIT, false},
 };
 
 const size_t condition_type_count =

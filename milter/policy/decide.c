@@ -80,6 +80,11 @@ judge_greylist(struct question *question, const struct rule *rule)
 		return ANSWER_LATER;
 	answer = clock_answer(by_client ? facts->clock_certainty
 					: question->recipient->clock_certainty);
+	/* Else whoever makes the store slow for himself would be let in. */
+	if (answer == ANSWER_UNKNOWN && facts->store_late && !rule->observe) {
+		question->wait = rule->terms.delay;
+		return ANSWER_YES;
+	}
 	if (answer != ANSWER_YES)
 		return answer;
 

@@ -39,8 +39,6 @@ start_clocks(const struct policy *policy, const struct recipient *recipient,
 {
 	const struct greylist_clock *clocks = recipient->clock;
 
-	if (recipient->clock_certainty == FACT_UNKNOWN)
-		return;
 	if (policy->clocks_used[CLOCK_REAL])
 		marks_r[CLOCK_REAL] =
 		    start_mark(policy, &clocks[CLOCK_REAL], now);
@@ -77,8 +75,6 @@ effects_of_deferral(const struct policy *policy, const struct facts *facts,
 		if (hammers(&facts->recipients[i], facts->now))
 			effects_r->hammered = true;
 	}
-	if (facts->clock_certainty == FACT_UNKNOWN)
-		return;
 	for (int space = CLOCK_REAL; space <= CLOCK_OBSERVED; space++)
 		if (policy->client_clocks_used[space])
 			effects_r->client[space] = start_mark(

@@ -108,7 +108,9 @@ struct facts {
 	enum certainty clock_certainty; /* of the client's own clocks */
 	struct greylist_clock client_clock[CLOCK_SPACES];
 	struct limit_count *limits; /* one for each limit of the policy */
-	bool store_down;
+	bool store_down;	    /* it is away, for everybody */
+	bool store_late; /* it is there, but did not tell of this message in
+			  * time, or what it keeps of the client is no record */
 
 	/* what runs in the background */
 	const bool *load_crossed; /* one for each load threshold */

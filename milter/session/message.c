@@ -69,6 +69,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	forget_message(facts);
 	limits_forget(message);
 	facts->store_down = !store_is_up(shared->store);
+	facts->store_late = false;
 	facts->dice = throw_dice();
 	set_local_time(facts);
 	load_watch_read(shared->load_watch, message->policy,
@@ -96,19 +97,30 @@ identity_of(const struct message *message)
 /* --- the look-up --- */
 
 static void
-learn_nothing(struct shared *shared, struct message *message)
+give_up(enum certainty *certainty)
+{
+	if (*certainty == FACT_ASK)
+		*certainty = FACT_UNKNOWN;
+}
+
+/* What was told before stays known. */
+static void
+learn_nothing(
+    struct shared *shared, struct message *message, enum store_result why)
 {
 	struct facts *facts = &message->facts;
 	struct known_cache_entry entry;
 
-	facts->store_down = true;
-	facts->record_certainty = FACT_UNKNOWN;
-	facts->clock_certainty = FACT_UNKNOWN;
+	facts->store_down = why == STORE_DOWN;
+	facts->store_late = why != STORE_DOWN;
+	give_up(&facts->record_certainty);
+	give_up(&facts->clock_certainty);
 	for (size_t i = 0; i < facts->recipient_count; i++)
-		message->recipients[i].clock_certainty = FACT_UNKNOWN;
+		give_up(&message->recipients[i].clock_certainty);
 	for (size_t i = 0; i < message->policy->limit_count; i++)
-		if (message->limits[i].certainty == FACT_ASK)
-			message->limits[i].certainty = FACT_UNKNOWN;
+		give_up(&message->limits[i].certainty);
+	if (facts->record_certainty == FACT_KNOWN)
+		return;
 	/* Who was in good standing a while ago is taken to be so still. */
 	if (!known_cache_recall(shared->known_cache, identity_of(message),
 		facts->now, message->policy->settings.store.remember_good,
@@ -126,7 +138,7 @@ learn_record(struct shared *shared, struct message *message,
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
 
-	facts->store_down = false;
+	facts->store_down = facts->store_late = false;
 	facts->now = answer->now;
 	facts->record_certainty = FACT_KNOWN;
 	facts->known = settings->known_after > 0 &&
@@ -143,6 +155,8 @@ learn_record(struct shared *shared, struct message *message,
 
 		known_cache_note(
 		    shared->known_cache, identity_of(message), &entry);
+	} else {
+		known_cache_forget(shared->known_cache, identity_of(message));
 	}
 }
 
@@ -174,13 +188,15 @@ look_up(struct shared *shared, struct message *message, enum stage stage)
 	    .pair_count = message->facts.recipient_count - message->pairs_asked,
 	    .takes = takes};
 	struct store_answer answer;
+	enum store_result result;
 
 	for (int space = 0; space < CLOCK_SPACES; space++)
 		query.spaces[space] = policy->clocks_used[space] ||
 		    policy->client_clocks_used[space];
 	query.take_count = limits_choose(message, stage, takes, which);
-	if (store_look_up(shared->store, &query, &answer) != STORE_OK) {
-		learn_nothing(shared, message);
+	result = store_look_up(shared->store, &query, &answer);
+	if (result != STORE_OK) {
+		learn_nothing(shared, message, result);
 		return;
 	}
 	learn_record(shared, message, &answer);

@@ -3,8 +3,8 @@
  *
  * store_memory keeps it in this process, store_redis in Redis.  Both keep the
  * same contract (tests/check_store.c runs against each).  All calls may come
- * from any thread at once.  A question that could not be asked is STORE_DOWN,
- * never a guess; its answer is then undefined.
+ * from any thread at once.  What could not be told is never guessed: the answer
+ * is undefined unless it is STORE_OK.
  *
  * No mail address ever reaches the keeper readable: triplets and users are
  * keyed hashes (triplet.h). */
@@ -21,7 +21,14 @@
 #include "policy/load.h"
 #include "policy/reputation.h"
 
-enum store_result { STORE_OK, STORE_DOWN };
+/* Only STORE_DOWN concerns everybody.  The other two are about this call, or this
+ * client's record, alone. */
+enum store_result {
+	STORE_OK,
+	STORE_LATE,	  /* it is there, but did not answer in time */
+	STORE_UNREADABLE, /* it answered, but what it keeps is no record */
+	STORE_DOWN	  /* it is away */
+};
 
 #define STORE_TAKES_MAX 16
 #define STORE_POOL_MAX	256 /* a domain and its NUL */
