@@ -546,6 +546,38 @@ START_TEST(the_trace_tells_what_settled_each_rule)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	bool observe, by_client;
+	enum verdict verdict;
+} late_rows[] = {
+    {"whose clock is not told in time waits as a stranger", false, false,
+	VERDICT_DEFER},
+    {"as a client, too", false, true, VERDICT_DEFER},
+    {"but not by a rule on trial", true, false, VERDICT_ACCEPT},
+};
+
+START_TEST(late)
+{
+	const struct rule rules[] = {
+	    {GREYLIST(late_rows[_i].by_client ? BY_CLIENT : BY_TRIPLET),
+		.observe = late_rows[_i].observe}};
+	struct policy policy = policy_of(rules, 1, 0);
+	struct facts facts = {
+	    .now = NOON, .store_late = true, .clock_certainty = FACT_UNKNOWN};
+	const struct recipient bob = {
+	    .address = "bob", .clock_certainty = FACT_UNKNOWN};
+	struct outcome outcome = decide(&policy, &facts, &bob, STAGE_EOM, NULL);
+
+	ck_assert_msg(outcome.verdict == late_rows[_i].verdict &&
+		outcome.wait ==
+		    (late_rows[_i].verdict == VERDICT_DEFER ? 300 : 0),
+	    "%s: %d, wait %lld", late_rows[_i].when, (int)outcome.verdict,
+	    (long long)outcome.wait);
+	ck_assert_ptr_null(outcome.observed);
+}
+END_TEST
+
 CHECK_MAIN("decide", tcase)
 {
 	tcase_add_loop_test(tcase, the_algebra, 0, COUNT(algebra_rows));
@@ -553,6 +585,7 @@ CHECK_MAIN("decide", tcase)
 	tcase_add_loop_test(tcase, stages, 0, COUNT(stage_rows));
 	tcase_add_loop_test(tcase, greylisting, 0, COUNT(greylist_rows));
 	tcase_add_test(tcase, a_pair_is_greylisted_when_there_is_one);
+	tcase_add_loop_test(tcase, late, 0, COUNT(late_rows));
 	tcase_add_loop_test(tcase, the_delay_cap, 0, COUNT(cap_rows));
 	tcase_add_loop_test(tcase, whole_messages, 0, COUNT(whole_rows));
 	tcase_add_test(
