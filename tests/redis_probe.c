@@ -41,6 +41,7 @@ struct tally {
 	int64_t late;	    /* failed, but not because the server is away */
 	int64_t unreadable; /* answered, with an error about the key */
 	int64_t worst_us;
+	int64_t worst_sleep_us; /* by which a pause was too long */
 	int64_t worst_refused_us;
 	int64_t first_ok_ms;
 	int64_t last_ok_ms;
@@ -234,18 +235,32 @@ ask(struct worker *worker, int64_t turn)
 		redis_request_free(&requests[i]);
 }
 
+/* How late a thread wakes up is the measure for how late an answer may be. */
+static void
+pause_briefly(struct probe *probe)
+{
+	const struct timespec pause = {
+	    .tv_sec = probe->pause_ms / 1000,
+	    .tv_nsec = probe->pause_ms % 1000 * 1000000,
+	};
+	int64_t late_us = now_us() + probe->pause_ms * 1000;
+
+	(void)nanosleep(&pause, NULL);
+	late_us = now_us() - late_us;
+	(void)pthread_mutex_lock(&probe->mutex);
+	if (late_us > probe->tally.worst_sleep_us)
+		probe->tally.worst_sleep_us = late_us;
+	(void)pthread_mutex_unlock(&probe->mutex);
+}
+
 static void *
 work(void *arg)
 {
 	struct worker *worker = arg;
-	const struct timespec pause = {
-	    .tv_sec = worker->probe->pause_ms / 1000,
-	    .tv_nsec = worker->probe->pause_ms % 1000 * 1000000,
-	};
 
 	for (int64_t turn = 0; now_us() < worker->probe->end_us; turn++) {
 		ask(worker, turn);
-		(void)nanosleep(&pause, NULL);
+		pause_briefly(worker->probe);
 	}
 	return NULL;
 }
@@ -288,6 +303,7 @@ print(const struct probe *probe)
 	    {"mixed", tally->mixed},
 	    {"told", tally->told},
 	    {"worst_us", tally->worst_us},
+	    {"worst_sleep_us", tally->worst_sleep_us},
 	    {"first_ok_ms", tally->first_ok_ms},
 	    {"last_ok_ms", tally->last_ok_ms},
 	    {"last_failed_ms", tally->last_failed_ms},

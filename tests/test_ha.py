@@ -6,7 +6,8 @@ failover at the latest, the store does again.  The table at the end has the
 figures: `outage` from the first to the last decision of the failure rule,
 `after` the part of it that lies after the failover.
 
-HA_SECONDS is how long the load goes on before and after.
+HA_SECONDS is how long the load goes on before and after.  All times are for an
+idle machine: see lib/pace.py.
 """
 
 import os
@@ -15,16 +16,17 @@ import unittest
 
 from lib import cases, farm
 from lib.crowd import Crowd
-from lib.farm import INTERNAL, redis, stranger
+from lib.farm import INTERNAL, stranger
+from lib.pace import milliseconds, pace, sleep
 from lib.policies import GREYLISTED
-from lib.redis_servers import start_cluster, start_sentinel_set
+from lib.redis_servers import start_cluster, start_sentinel_set, wait_until
 from lib.table import Table
 
 CLIENTS = 20
 PAUSE = 0.2  # of each: 100 sessions a second in all
 SECONDS = float(os.environ.get("HA_SECONDS", "1"))
 NORMAL = float(os.environ.get("HA_NORMAL_SECONDS", "5"))
-PATIENCE = 30  # for the failover itself, which is Redis's
+PATIENCE = 60  # for the failover itself, which is Redis's
 
 CROWD = [stranger(number) for number in range(CLIENTS)]
 
@@ -43,12 +45,12 @@ class FailOver(unittest.TestCase):
         with farm.daemon(section, faults=True) as milter:
             with Crowd(milter, CROWD, PAUSE) as crowd:
                 self.await_store(crowd)
-                time.sleep(SECONDS)
+                sleep(SECONDS)
                 victim.kill()
                 killed = time.monotonic()
                 moved = wait_for_moment(has_moved)
                 self.await_store(crowd)
-                time.sleep(SECONDS)
+                sleep(SECONDS)
             self.assertIsNone(milter.process.poll(), "it lives")
             lines = len(farm.said_of_redis(milter))
         self.judge(mode, crowd, (killed, moved), lines)
@@ -58,7 +60,7 @@ class FailOver(unittest.TestCase):
         crowd.wait_each(
             [lambda d, address=address: (d.address, d.answer)
              == (address, GREYLISTED) for address in CROWD],
-            NORMAL + PATIENCE, "the store answers each client")
+            PATIENCE, "the store answers each client")
 
     def judge(self, mode, crowd, moments, lines):
         killed, moved = moments
@@ -73,7 +75,7 @@ class FailOver(unittest.TestCase):
         self.assertEqual([d for d in crowd.decisions
                           if d.answer not in (GREYLISTED, INTERNAL)], [])
         self.assertGreater(len(ruled), 0)
-        self.assertLess(last, moved + NORMAL)
+        self.assertLess(last, moved + NORMAL * pace())
 
     def test_sentinel(self):
         with start_sentinel_set() as servers:
@@ -103,12 +105,12 @@ def is_master(servers, victim):
 
 def wait_for_moment(holds):
     """When it came true, of time.monotonic()."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > deadline:
-            raise AssertionError("Redis does not fail over")
-        time.sleep(0.02)
+    wait_until(holds, PATIENCE, "Redis has failed over")
     return time.monotonic()
+
+
+def redis(servers, **options):
+    return farm.redis(servers, deadline=milliseconds(200), **options)
 
 
 if __name__ == "__main__":

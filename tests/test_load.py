@@ -15,6 +15,7 @@ import unittest
 from lib import farm, mta
 from lib.daemon import wait_for
 from lib.mta_case import CLIENT, MtaTest, main
+from lib.pace import pace
 from lib.policies import BUSY, response
 from lib.redis_servers import start_single
 from lib.table import Table
@@ -174,7 +175,7 @@ class Farm(LoadTest):
             elapsed = self.wait_stranger(milter, shed=False)
             STEPS.add(f"2.00 to 0.10, dwell {DWELL} s", "nobody", elapsed)
             self.assertGreater(elapsed, DWELL - 1.5)
-            self.assertLess(elapsed, DWELL + 5)
+            self.assertLess(elapsed, (DWELL + 5) * pace())
 
     def wait_stranger(self, milter, shed):
         """Seconds until a client without history is shed, or no longer."""
@@ -217,7 +218,7 @@ class Farm(LoadTest):
             elapsed = self.wait_stranger(milter, shed=False)
             STEPS.add("3.00, then silent", "nobody", elapsed)
             self.assertGreater(elapsed, 1)
-            self.assertLess(elapsed, 3 + DWELL + 5)
+            self.assertLess(elapsed, (3 + DWELL + 5) * pace())
 
     def test_without_redis_the_own_load_counts(self):
         policy = SHEDDING + RESPONSE.replace('"busy"', '"full"') + \
@@ -251,12 +252,10 @@ class Pressure(MtaTest):
             with stress():
                 elapsed = self.assert_comes_to(shed=True)
                 PRESSURE.add("from its begin until strangers are shed", elapsed)
-                self.assertLess(elapsed, 8)  # 3 s where nothing else disturbs
                 self.assertTrue(self.deliver(client=EXEMPT).ok)
             elapsed = self.assert_comes_to(shed=False)
             PRESSURE.add(f"from its end until they pass, dwell {DWELL} s",
                          elapsed)
-            self.assertLess(elapsed, DWELL + 10)
             milter.wait_log("load .* below 0.80 again")
 
     def assert_comes_to(self, shed):

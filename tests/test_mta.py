@@ -39,7 +39,7 @@ def store(*servers):
     with open(secret, "w") as file:
         file.write("one secret for all milters of the farm\n")
     return (f'secret_file = "{secret}"\n'
-            f"redis {{ servers = {{{wanted}}} }}\n")
+            f"redis {{ servers = {{{wanted}}}  deadline = 5s }}\n")
 
 
 def tcp_socket():

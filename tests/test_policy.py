@@ -10,6 +10,7 @@ import unittest
 from lib import farm, mta
 from lib.daemon import Daemon, wait_for
 from lib.mta_case import ALICE, BOB, CAROL, CLIENT, main, on_both
+from lib.pace import pace
 from lib.policies import GREYLISTED, defer_all, greylisting, response
 from lib.redis_servers import start_single
 from lib.table import Table
@@ -42,7 +43,7 @@ class ListTest(unittest.TestCase):
         wait_for(ready, f"{what} is seen")
         elapsed = time.monotonic() - began
         CHANGES.add(what, elapsed)
-        self.assertLess(elapsed, SEEN + SLACK)
+        self.assertLess(elapsed, (SEEN + SLACK) * pace())
 
 
 class SharedLists(ListTest):

@@ -1,9 +1,9 @@
 """A Redis Cluster: slots are found, and followed when they move."""
 
-import time
 import unittest
 
 from lib import cases
+from lib.pace import sleep
 from lib.redis_probe import LinkTest, Probe
 from lib.redis_servers import start_cluster, start_single
 
@@ -37,7 +37,7 @@ class Cluster(LinkTest):
     def test_a_master_dies(self):
         with start_cluster() as cluster:
             probe = self.probe(cluster, seconds=8)
-            time.sleep(1)
+            sleep(1)
             dead = cluster.masters()[1]
             dead.kill()
             saw = probe.finish()
@@ -52,7 +52,7 @@ class Cluster(LinkTest):
     def test_planned_failover(self):
         with start_cluster() as cluster:
             probe = self.probe(cluster, seconds=4)
-            time.sleep(1)
+            sleep(1)
             replica = next(node for node in cluster.nodes
                            if node not in cluster.masters())
             replica.ask("CLUSTER", "FAILOVER")
@@ -64,7 +64,7 @@ class Cluster(LinkTest):
     def test_resharding(self):
         with start_cluster(replicas=0) as cluster:
             probe = self.probe(cluster, seconds=5)
-            time.sleep(1)
+            sleep(1)
             source, target = cluster.masters()[:2]
             keys = source.ask("KEYS", "probe:*")
             slots = {source.ask("CLUSTER", "KEYSLOT", key) for key in keys}
@@ -78,7 +78,7 @@ class Cluster(LinkTest):
     def test_slots_that_nobody_serves(self):
         with start_cluster(replicas=0) as cluster:
             probe = self.probe(cluster, seconds=4)
-            time.sleep(1)
+            sleep(1)
             dead = cluster.masters()[1]
             dead.kill()
             saw = probe.finish()
@@ -89,7 +89,7 @@ class Cluster(LinkTest):
     def test_the_whole_cluster_restarts(self):
         with start_cluster() as cluster:
             probe = self.probe(cluster, seconds=8)
-            time.sleep(0.5)
+            sleep(0.5)
             for node in cluster.nodes:
                 node.kill()
             for node in cluster.nodes:

@@ -10,6 +10,7 @@ import unittest
 from lib import cases
 from lib import lying_redis as lies
 from lib.lying_redis import Deaf, LyingRedis
+from lib.pace import pace
 from lib.redis_probe import LinkTest, Probe, during
 from lib.redis_servers import RedisServer, free_port, start_single
 
@@ -164,7 +165,8 @@ class Trouble(LinkTest):
 
     def test_paused(self):
         with start_single() as server:
-            saw = during(lambda: server.ask("CLIENT", "PAUSE", 700, "ALL"),
+            saw = during(lambda: server.ask("CLIENT", "PAUSE",
+                                            int(700 * pace()), "ALL"),
                          lambda: None, "-T", server.where)
             self.assert_healed(saw, "no answer in time", server.where)
 
@@ -183,7 +185,7 @@ class Trouble(LinkTest):
             except Exception:  # it is killed
                 pass
 
-        with start_single(busy_reply_threshold=300) as server:
+        with start_single(busy_reply_threshold=int(300 * pace())) as server:
             script = threading.Thread(target=run_for_ever)
             saw = during(script.start, lambda: server.ask("SCRIPT", "KILL"),
                          server.where)
@@ -256,7 +258,7 @@ class Trouble(LinkTest):
                 client.pipeline([("SET", i, i) for i in range(2000)])
                 client.ask("SAVE")
             server.kill()
-            server.settings["key-load-delay"] = 500  # us: about a second
+            server.settings["key-load-delay"] = int(500 * pace())  # us
             server.settings["loading-process-events-interval-bytes"] = 1024
             saw = during(lambda: server.start(wait=False), lambda: None,
                          server.where, seconds=4)

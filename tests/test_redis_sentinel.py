@@ -1,9 +1,9 @@
 """A Sentinel set: the master is found, and followed when it changes."""
 
-import time
 import unittest
 
 from lib import cases
+from lib.pace import sleep
 from lib.redis_probe import LinkTest, Probe
 from lib.redis_servers import free_port, start_sentinel_set
 
@@ -16,7 +16,7 @@ class Sentinel(LinkTest):
     def test_failover(self):
         with start_sentinel_set() as servers:
             probe = self.probe(servers, seconds=8)
-            time.sleep(1)
+            sleep(1)
             old = servers.master()
             old.kill()
             saw = probe.finish()
@@ -30,10 +30,10 @@ class Sentinel(LinkTest):
     def test_frozen_master_that_comes_back(self):
         with start_sentinel_set() as servers:
             probe = self.probe(servers, seconds=9)
-            time.sleep(1)
+            sleep(1)
             old = servers.master()
             old.freeze()
-            time.sleep(5)
+            sleep(5)
             old.thaw()
             saw = probe.finish()
             self.assert_in_time(saw)
@@ -43,7 +43,7 @@ class Sentinel(LinkTest):
     def test_planned_failover(self):
         with start_sentinel_set() as servers:
             probe = self.probe(servers, seconds=5)
-            time.sleep(1)
+            sleep(1)
             old = servers.master()
             servers.failover()
             saw = probe.finish()
@@ -55,7 +55,7 @@ class Sentinel(LinkTest):
         with start_sentinel_set() as servers:
             probe = self.probe(servers, seconds=3)
             for sentinel in servers.sentinels:
-                time.sleep(0.7)
+                sleep(0.7)
                 sentinel.kill()
             self.assert_healthy(probe.finish())
 

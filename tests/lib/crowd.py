@@ -58,6 +58,7 @@ class Crowd:
         self.pause = pause
         self.recipients = recipients
         self.decisions = []
+        self.late = 0.0  # seconds by which a member woke up too late, at worst
         self._numbers = itertools.count()
         self._over = threading.Event()
         self._threads = [
@@ -81,9 +82,17 @@ class Crowd:
 
     def _live(self, address, place):
         due = time.monotonic() + self.pause * place / len(self._threads)
-        while not self._over.wait(max(0.0, due - time.monotonic())):
+        while not self._wait(due):
             self.decisions.append(self._mail(address))
             due = max(due + self.pause, time.monotonic() - self.pause)
+
+    def _wait(self, due):
+        """Until then; whether all is over."""
+        ahead = due - time.monotonic()
+        is_over = self._over.wait(max(0.0, ahead))
+        if ahead > 0 and not is_over:
+            self.late = max(self.late, time.monotonic() - due)
+        return is_over
 
     def _mail(self, address):
         number = next(self._numbers)

@@ -26,7 +26,7 @@ log = stderr
 
 BAD_NEWS = re.compile(r"warn|error|panic|fatal|critical|alert|sanitizer|leak",
                       re.IGNORECASE)
-PATIENCE = 20  # seconds until a wait is given up; only a broken test waits so long
+PATIENCE = 60  # seconds until a wait is given up; only a broken test waits so long
 
 
 class Daemon:

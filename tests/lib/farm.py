@@ -52,10 +52,12 @@ def record(address, prefix="mdefer:1:"):
 
 
 def redis(servers, **options):
-    """The section `redis`; `servers` is one address or a list of them."""
+    """The section `redis`; `servers` is one address or a list of them.  A test
+    that is not about the deadline has one that a busy machine keeps."""
     if isinstance(servers, str):
         servers = [servers]
     lines = ["servers = {" + ", ".join(f'"{one}"' for one in servers) + "}"]
+    options.setdefault("deadline", "5s")
     lines += [f'{name} = "{value}"' for name, value in options.items()]
     return "redis {\n    " + "\n    ".join(lines) + "\n}\n"
 

@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+from lib import pace
+
 
 class LyingRedis:
     def __init__(self):
@@ -147,7 +149,7 @@ def after(data):
 
 def late(seconds):
     def lie(connection, words, reply):
-        time.sleep(seconds)
+        pace.sleep(seconds)
         connection.sendall(reply)
     return lie
 
@@ -157,13 +159,13 @@ def dripping(seconds):
     def lie(connection, words, reply):
         for i in range(len(reply)):
             connection.sendall(reply[i:i + 1])
-            time.sleep(seconds)
+            pace.sleep(seconds)
     return lie
 
 
 def half(connection, words, reply):
     connection.sendall(reply[:len(reply) // 2])
-    time.sleep(2)
+    pace.sleep(2)
 
 
 def silent(connection, words, reply):

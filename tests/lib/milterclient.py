@@ -88,7 +88,7 @@ class Outcome(NamedTuple):
 class MilterClient:
     """One milter connection; `where` is "unix:PATH" or "inet:PORT@HOST"."""
 
-    def __init__(self, where, timeout=30, steps=ALL_STEPS):
+    def __init__(self, where, timeout=60, steps=ALL_STEPS):
         self.link = connect(where, timeout)
         self.offer = (VERSION, ALL_ACTIONS, steps)
         self.negotiated = None
@@ -253,7 +253,7 @@ class MilterClient:
         yield "eom", self.eom()
 
 
-def connect(where, timeout=30):
+def connect(where, timeout=60):
     """A stream to a milter socket named as libmilter names it."""
     kind, _, rest = where.partition(":")
     if kind == "inet":

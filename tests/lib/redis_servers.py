@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 
+from lib.pace import pace
 from lib.ports import free_port
 
 REDIS_SERVER = shutil.which("redis-server") or "/usr/bin/redis-server"
@@ -33,7 +34,7 @@ class RedisClient:
     int, arrays as list, nil as None; an error reply raises RedisError.
     """
 
-    def __init__(self, address, timeout=5.0):
+    def __init__(self, address, timeout=30.0):
         self.socket = socket.create_connection(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.lines = self.socket.makefile("rb")
@@ -160,7 +161,7 @@ class RedisServer:
             command, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if wait:
-            wait_until(self.answers, 15, f"redis {self.where} answers")
+            wait_until(self.answers, 60, f"redis {self.where} answers")
         return self
 
     def answers(self):
@@ -169,7 +170,7 @@ class RedisServer:
         with self.client() as client:
             return client.ask("PING") == "PONG"
 
-    def client(self, timeout=5.0):
+    def client(self, timeout=30.0):
         """A new connection, logged in with requirepass if there is one."""
         client = RedisClient((self.host, self.port), timeout)
         if self.password:
@@ -258,8 +259,9 @@ class SentinelSet(ServerSet):
                  sentinel_password=None):
         super().__init__()
         self.sentinel_settings = {"sentinel": [
-            f"down-after-milliseconds {self.master_name} {down_after_ms}",
-            f"failover-timeout {self.master_name} 5000"]}
+            f"down-after-milliseconds {self.master_name} "
+            f"{int(down_after_ms * pace())}",
+            f"failover-timeout {self.master_name} {int(5000 * pace())}"]}
         if sentinel_password:
             self.sentinel_settings["requirepass"] = sentinel_password
             self.sentinel_settings["sentinel"].append(
@@ -318,7 +320,7 @@ class RedisCluster(ServerSet):
         super().__init__()
         self.settings = {
             "cluster-enabled": "yes",
-            "cluster-node-timeout": node_timeout_ms,
+            "cluster-node-timeout": int(node_timeout_ms * pace()),
             "cluster-require-full-coverage": "no",
             "cluster-replica-validity-factor": 0,
             "repl-diskless-sync-delay": 0,
@@ -381,7 +383,7 @@ class RedisCluster(ServerSet):
             target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
             source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
             self._migrate_keys(slot, source, target)
-        time.sleep(pause)
+        time.sleep(pause * pace())
         for slot in slots:
             self._migrate_keys(slot, source, target)
             for node in (target, source):

@@ -7,7 +7,7 @@ and what a server says in the middle of a pipelined batch.
 import socket
 
 MAX_REPLY_LINE = 512  # RFC 5321, 4.5.3.1.5, with the CRLF
-PATIENCE = 30  # seconds to wait for the server
+PATIENCE = 60  # seconds to wait for the server
 IPV6_FREEBIND = 78  # <linux/in6.h>; the socket module has no name for it
 
 
