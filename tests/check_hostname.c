@@ -1,8 +1,10 @@
 #include <libpsl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/check_main.h"
+#include "lib/table.h"
 #include "mail/hostname.h"
 
 #define LABEL_63                                                               \
@@ -145,128 +147,268 @@ static const struct {
 	const char *when;
 	const char *name;
 	const char *addr; /* NULL: not known */
-	bool generic;
-} generic_rows[] = {
+	enum hostname_class class;
+} class_rows[] = {
     {"a mail server's name is not generic", "mail.example.org", "192.0.2.1",
-	false},
-    {"a number is not an address", "mx2.example.org", "192.0.2.2", false},
-    {"dashed octets are generic", "c-198-51-100-7.isp.example", "198.51.100.7",
-	true},
-    {"dotted octets are generic", "198.51.100.7.isp.example", "198.51.100.7",
-	true},
-    {"reversed octets are generic", "7.100.51.198.isp.example", "198.51.100.7",
-	true},
-    {"octets with underscores are generic", "h198_51_100_7.isp.example",
-	"198.51.100.7", true},
-    {"octets with an x are generic", "h198x51x100x7.isp.example",
-	"198.51.100.7", true},
-    {"zero-padded octets are generic", "198-051-100-007.isp.example",
-	"198.51.100.7", true},
-    {"zero-padded octets in one are generic", "host198051100007.isp.example",
-	"198.51.100.7", true},
+	HOSTNAME_OWN},
+    {"a number is not an address", "mx2.example.org", "192.0.2.2",
+	HOSTNAME_OWN},
+    {"dashed octets are a line", "c-198-51-100-7.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"dotted octets are a line", "198.51.100.7.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"reversed octets are a line", "7.100.51.198.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"octets with underscores are a line", "h198_51_100_7.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"octets with an x are a line", "h198x51x100x7.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"zero-padded octets are a line", "198-051-100-007.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"zero-padded octets in one are a line", "host198051100007.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
     {"so they are reversed", "host007100051198.isp.example", "198.51.100.7",
-	true},
+	HOSTNAME_LINE},
     {"the last three octets are enough", "h51-100-7.isp.example",
-	"198.51.100.7", true},
+	"198.51.100.7", HOSTNAME_LINE},
     {"the first three octets are enough", "host9.198-51-100.isp.example",
-	"198.51.100.7", true},
+	"198.51.100.7", HOSTNAME_LINE},
     {"the last three octets are enough reversed", "h7-100-51.isp.example",
-	"198.51.100.7", true},
-    {"two octets are not enough", "a100-7.smtp-out.example", "198.51.100.7",
-	false},
-    {"another client's octets are not generic", "c-198-51-100-8.isp.example",
-	"203.0.113.5", false},
-    {"octets must not be parts of numbers", "c-51-100-77.isp.example",
-	"198.51.100.7", false},
-    {"nor have numbers in front", "c-151-100-7.isp.example", "198.51.100.7",
-	false},
-    {"hexadecimal octets are generic", "pc6336407.isp.example", "198.51.100.7",
-	true},
-    {"upper-case hexadecimal is generic", "PC0A8FE01.isp.example",
-	"192.168.254.1", true},
-    {"reversed hexadecimal is generic", "h076433c6.isp.example", "198.51.100.7",
-	true},
-    {"the address is generic in a mail server's name too",
-	"mail-198-51-100-7.isp.example", "198.51.100.7", true},
-    {"the address is generic in a cloud's own domain",
-	"ec2-198-51-100-7.compute-1.amazonaws.com", "198.51.100.7", true},
+	"198.51.100.7", HOSTNAME_LINE},
+    {"the last two octets are enough", "a100-7.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"the first two are not", "a198-51.isp.example", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"two octets apart are chance", "nat-7-gw-100.isp.example", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"two octets under a mail word are a mail server's",
+	"a100-7.smtp-out.example", "198.51.100.7", HOSTNAME_OWN},
+    {"the last two octets zero-padded in one are enough", "g100007.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"the octets in any order are enough", "d51-198-100-7.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"three octets with a word between are enough",
+	"7.red-198-51-100.isp.example", "198.51.100.7", HOSTNAME_LINE},
+    {"another client's octets are a program's as well",
+	"c-198-51-100-8.isp.example", "203.0.113.5", HOSTNAME_LINE},
+    {"octets must not be parts of numbers", "c-51-1007.isp.example",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"nor have digits in front", "c-3100-7.isp.example", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"hexadecimal octets are a line", "pc6336407.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"upper-case hexadecimal is a line", "PC0A8FE01.isp.example",
+	"192.168.254.1", HOSTNAME_LINE},
+    {"reversed hexadecimal is a line", "h076433c6.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"a mail server may spell its address", "out198-51-100-7.mail.example.org",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"so may one of a mail service", "198-51-100-7.examplemail.example",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"a mail word may be part of another", "smtprelay198-51-100-7.example.org",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"a line that spells its address stays one beside a mail word",
+	"198-51-100-7.bcstmta04.dyn.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"the address in a cloud's own domain is a rented machine's",
+	"ec2-198-51-100-7.compute-1.amazonaws.com", "198.51.100.7",
+	HOSTNAME_RENTED},
+    {"so it is where each machine counts as a domain",
+	"198-51-100-7.ip.linodeusercontent.com", "198.51.100.7",
+	HOSTNAME_RENTED},
+    {"a serial number is a rented machine's", "vmi1234567.contaboserver.net",
+	"198.51.100.7", HOSTNAME_RENTED},
+    {"an unknown provider's as well", "h1234567.hoster.example", "198.51.100.7",
+	HOSTNAME_RENTED},
+    {"a hexadecimal one too", "vps-1a2b3c4d.hoster.example", "198.51.100.7",
+	HOSTNAME_RENTED},
+    {"with a word for such a machine a shorter one is enough",
+	"vps1234-zap.hoster.example", "198.51.100.7", HOSTNAME_RENTED},
+    {"people count their servers", "server1234.hoster.example", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"and their virtual ones", "kvm3.example.org", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"a long number behind a name of a mail server's is not one",
+	"ms11p00im-qufo17281601.example.org", "198.51.100.7", HOSTNAME_OWN},
+    {"nor beside a word for mail", "mx0a-00069f02.example.org", "198.51.100.7",
+	HOSTNAME_OWN},
+    {"a hardware address is a line", "s0106a0b1c2d3e4f5.cg.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"with hyphens too", "x1-6-00-04-bd-d2-e0-a3.isp.example", "198.51.100.7",
+	HOSTNAME_LINE},
+    {"a place in a provider's network is a line",
+	"h29n1fls306o1003.isp.example", "198.51.100.7", HOSTNAME_LINE},
     {"the MTA's text for no name is not a name", "[198.51.100.7]",
-	"198.51.100.7", false},
+	"198.51.100.7", HOSTNAME_NONE},
 
-    {"IPv6 nibbles are generic",
+    {"IPv6 nibbles are a line",
 	"7.0.0.0.6.0.0.0.5.0.0.0.4.0.0.0.3.0.0.0.2.0.0.0.8.b.d.0.1.0.0.2."
 	"ip6.isp.example",
-	"2001:db8:2:3:4:5:6:7", true},
-    {"the low nibbles in one are generic", "h0004000500060007.isp.example",
-	"2001:db8:2:3:4:5:6:7", true},
-    {"IPv6 groups are generic", "2001-db8-2-3-4-5-6-7.isp.example",
-	"2001:db8:2:3:4:5:6:7", true},
-    {"padded IPv6 groups are generic",
+	"2001:db8:2:3:4:5:6:7", HOSTNAME_LINE},
+    {"the low nibbles in one are a line", "h0004000500060007.isp.example",
+	"2001:db8:2:3:4:5:6:7", HOSTNAME_LINE},
+    {"IPv6 groups are a line", "2001-db8-2-3-4-5-6-7.isp.example",
+	"2001:db8:2:3:4:5:6:7", HOSTNAME_LINE},
+    {"padded IPv6 groups are a line",
 	"2001-0db8-0002-0003-0004-0005-0006-0007.isp.example",
-	"2001:db8:2:3:4:5:6:7", true},
-    {"shortened IPv6 groups behind a word are generic",
-	"ip-2001-db8--5.isp.example", "2001:db8::5", true},
-    {"IPv6 groups in a later label are generic", "x.2001-db8--5.isp.example",
-	"2001:db8::5", true},
+	"2001:db8:2:3:4:5:6:7", HOSTNAME_LINE},
+    {"shortened IPv6 groups behind a word are a line",
+	"ip-2001-db8--5.isp.example", "2001:db8::5", HOSTNAME_LINE},
+    {"IPv6 groups in a later label are a line", "x.2001-db8--5.isp.example",
+	"2001:db8::5", HOSTNAME_LINE},
     {"another IPv6 address is not generic", "ip-2001-db8--6.isp.example",
-	"2001:db8::5", false},
+	"2001:db8::5", HOSTNAME_OWN},
     {"a mail server with IPv6 is not generic", "mail.example.org",
-	"2001:db8::25", false},
+	"2001:db8::25", HOSTNAME_OWN},
 
-    {"dsl is a line", "a12.dsl.isp.example", NULL, true},
-    {"dsl with a number is a line", "dsl12.isp.example", NULL, true},
-    {"dynamic is a line", "dynamic-77.isp.example", NULL, true},
-    {"a dial-up pool is a line", "p57a1b2c3.dip0.isp.example", NULL, true},
-    {"upper case is a line too", "A12.DSL.isp.example", NULL, true},
-    {"cust within a name is a line", "x.cust-4.isp.example", NULL, true},
+    {"dsl is a line", "a12.dsl.isp.example", NULL, HOSTNAME_LINE},
+    {"dsl with a number is a line", "dsl12.isp.example", NULL, HOSTNAME_LINE},
+    {"dynamic is a line", "dynamic-77.isp.example", NULL, HOSTNAME_LINE},
+    {"a dial-up pool is a line", "p57a1b2c3.dip0.isp.example", NULL,
+	HOSTNAME_LINE},
+    {"upper case is a line too", "A12.DSL.isp.example", NULL, HOSTNAME_LINE},
+    {"cust within a name is a line", "x.cust-4.isp.example", NULL,
+	HOSTNAME_LINE},
     {"a line under a suffix of two labels is a line", "a12.pool.isp.co.uk",
-	NULL, true},
+	NULL, HOSTNAME_LINE},
     {"static is not: honest small servers live there", "static-12.isp.example",
-	NULL, false},
-    {"a word must be whole", "poolside.isp.example", NULL, false},
+	NULL, HOSTNAME_OWN},
+    {"a word must be whole", "poolside.isp.example", NULL, HOSTNAME_OWN},
     {"an organisation may be called dynamics", "mail.dynamics.com", NULL,
-	false},
-    {"an organisation may be called dsl", "host3.dsl.example", NULL, false},
+	HOSTNAME_OWN},
+    {"an organisation may be called dsl", "host3.dsl.example", NULL,
+	HOSTNAME_OWN},
     {"an organisation may be called so below two labels", "host3.dynamic.co.uk",
-	NULL, false},
-    {"a mail server may live in a pool", "mx.pool.ntp.org", NULL, false},
-    {"a customer's mail server is one", "mail2.cust.isp.example", NULL, false},
-    {"the mail word must come first", "dsl-mail.isp.example", NULL, true},
-    {"nothing is not generic", "", "192.0.2.1", false},
-    {"NULL is not generic", NULL, "192.0.2.1", false},
+	NULL, HOSTNAME_OWN},
+    {"a mail server may live in a pool", "mx.pool.ntp.org", NULL, HOSTNAME_OWN},
+    {"a customer's mail server is one", "mail2.cust.isp.example", NULL,
+	HOSTNAME_OWN},
+    {"a mail word beside a line's is a mail server's", "dsl-mail.isp.example",
+	NULL, HOSTNAME_OWN},
+    {"a name without a digit was typed", "nat-pool-brq-u.example.org",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"a gateway to a pool is its owner's", "nat-pool-rdu2-1.example.org",
+	"198.51.100.7", HOSTNAME_OWN},
+    {"one name for all lines is a line's", "dynamic-ip-adsl.isp.example",
+	"198.51.100.7", HOSTNAME_LINE},
+    {"one name for all machines is a rented one's", "hosted-by.hoster.example",
+	"198.51.100.7", HOSTNAME_RENTED},
+    {"so is the name that is none", "unassigned.hoster.example", "198.51.100.7",
+	HOSTNAME_RENTED},
+    {"nothing is nobody's", "", "192.0.2.1", HOSTNAME_NONE},
+    {"NULL is nobody's", NULL, "192.0.2.1", HOSTNAME_NONE},
 };
 
-START_TEST(test_generic)
+static enum hostname_class
+classify(const char *name, const char *address)
 {
-	const char *name = generic_rows[_i].name;
 	char org[HOSTNAME_SIZE];
 	struct netaddr addr;
-	bool known = netaddr_parse(generic_rows[_i].addr, &addr);
+	bool known = netaddr_parse(address, &addr);
 	bool found = hostname_organisation(name, suffixes, org);
 
-	enum hostname_class class =
-	    hostname_classify(name, known ? &addr : NULL, found ? org : NULL);
+	return hostname_classify(
+	    name, known ? &addr : NULL, found ? org : NULL);
+}
 
-	ck_assert_msg((class == HOSTNAME_LINE || class == HOSTNAME_RENTED) ==
-		generic_rows[_i].generic,
-	    "%s", generic_rows[_i].when);
+START_TEST(test_class)
+{
+	enum hostname_class class =
+	    classify(class_rows[_i].name, class_rows[_i].addr);
+
+	ck_assert_msg(class == class_rows[_i].class, "%s: %d",
+	    class_rows[_i].when, (int)class);
 }
 END_TEST
 
-START_TEST(test_generic_without_organisation)
+/* The rows of a table of real names, by what is to be said of them. */
+struct tally {
+	int judged;
+	int missed;
+};
+
+struct tallies {
+	struct tally servers;
+	struct tally lines;	   /* and rented machines */
+	struct tally recent_lines; /* the same, seen in 2010 or later */
+};
+
+static void
+count(struct tally *tally, bool missed)
+{
+	tally->judged++;
+	tally->missed += missed;
+}
+
+static void
+take_name(const char *fields[TABLE_FIELDS], void *context)
+{
+	const char *name = fields[0], *address = fields[1];
+	const char *class = fields[2], *generic = fields[3];
+	const char *source = fields[4];
+	struct tallies *tallies = context;
+	bool own = classify(name, address) == HOSTNAME_OWN;
+	bool server =
+	    strncmp(class, "server", 6) == 0 || strcmp(class, "chosen") == 0;
+	bool missed = own != server;
+
+	if (!server && strcmp(generic, "edge") == 0)
+		return;
+	if (missed)
+		printf(
+		    "missed: %s %s, %s of %s\n", name, address, class, source);
+	if (server)
+		count(&tallies->servers, missed);
+	else
+		count(&tallies->lines, missed);
+	if (!server && strncmp(source, "SA-", 3) != 0 &&
+	    strcmp(source, "pymilter-dynip") != 0)
+		count(&tallies->recent_lines, missed);
+}
+
+static void
+at_most(const struct tally *tally, int percent, const char *what)
 {
 	ck_assert_msg(
-	    hostname_classify("a.dsl.isp.example", NULL, NULL) == HOSTNAME_LINE,
+	    tally->judged > 0 && tally->missed * 100 <= percent * tally->judged,
+	    "%s: %d of %d missed", what, tally->missed, tally->judged);
+}
+
+START_TEST(names_that_were_seen)
+{
+	struct tallies tallies = {.servers = {0, 0}};
+
+	table_read("names/rdns.tsv", take_name, &tallies);
+	at_most(&tallies.servers, 2, "servers");
+	at_most(&tallies.recent_lines, 5, "lines seen in 2010 or later");
+	at_most(&tallies.lines, 10, "lines seen at any time");
+}
+END_TEST
+
+START_TEST(schemes_of_naming)
+{
+	struct tallies tallies = {.servers = {0, 0}};
+
+	table_read("names/schemes.tsv", take_name, &tallies);
+	at_most(&tallies.servers, 2, "servers");
+	at_most(&tallies.lines, 5, "lines and rented machines");
+}
+END_TEST
+
+START_TEST(test_class_without_organisation)
+{
+	ck_assert_msg(hostname_classify("a1.dsl.isp.example", NULL, NULL) ==
+		HOSTNAME_LINE,
 	    "two labels are taken for the organisation");
 	ck_assert_msg(
-	    hostname_classify("host.dsl.example", NULL, NULL) == HOSTNAME_OWN,
+	    hostname_classify("host1.dsl.example", NULL, NULL) == HOSTNAME_OWN,
 	    "their words do not count");
 	ck_assert_msg(
 	    hostname_classify("dsl.example", NULL, NULL) == HOSTNAME_OWN,
 	    "a name of two labels has no other word");
 	ck_assert_msg(hostname_classify("dsl", NULL, NULL) == HOSTNAME_OWN,
 	    "nor has one of one label");
-	ck_assert_msg(hostname_classify("a.dsl.isp.example", NULL,
+	ck_assert_msg(hostname_classify("a1.dsl.isp.example", NULL,
 			  "other.example") == HOSTNAME_LINE,
 	    "an organisation that does not fit is none");
 }
@@ -389,8 +531,10 @@ CHECK_MAIN("hostname", tcase)
 	tcase_add_loop_test(
 	    tcase, test_organisation, 0, COUNT(organisation_rows));
 	tcase_add_test(tcase, test_no_suffix_list);
-	tcase_add_loop_test(tcase, test_generic, 0, COUNT(generic_rows));
-	tcase_add_test(tcase, test_generic_without_organisation);
+	tcase_add_loop_test(tcase, test_class, 0, COUNT(class_rows));
+	tcase_add_test(tcase, test_class_without_organisation);
+	tcase_add_test(tcase, names_that_were_seen);
+	tcase_add_test(tcase, schemes_of_naming);
 	tcase_add_loop_test(tcase, test_helo, 0, COUNT(helo_rows));
 	tcase_add_loop_test(tcase, test_ours, 0, COUNT(ours_rows));
 	tcase_add_test(tcase, test_ours_unknown);

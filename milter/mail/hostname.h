@@ -34,6 +34,21 @@ bool hostname_is_valid(const char *name);
 bool hostname_organisation(
     const char *name, const struct psl_ctx_st *psl, char org_r[HOSTNAME_SIZE]);
 
+/* How much of its client's address a name spells, from least to most. */
+enum hostname_spelling {
+	HOSTNAME_SPELLS_NONE,
+	HOSTNAME_SPELLS_OTHER, /* four octets, of another address */
+	HOSTNAME_SPELLS_PART,  /* the last two octets of IPv4 */
+	HOSTNAME_SPELLS_ALL    /* three octets or more; half an IPv6 address */
+};
+
+/* `name` is a clean one, see above.  Octets count forward and backward,
+ * decimal with '.', '-', '_' or 'x' between two of them, zero-padded in one, as
+ * hexadecimal digits; groups of IPv6 with '-', '.' or '_' between them, or as
+ * nibbles.  With `addr` NULL the answer is NONE or OTHER. */
+enum hostname_spelling
+hostname_spelling(const char *name, const struct netaddr *addr);
+
 /* Who gave a host its name, by the name's spelling. */
 enum hostname_class {
 	HOSTNAME_NONE,	/* "", "[192.0.2.1]": nobody */
