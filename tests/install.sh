@@ -4,6 +4,7 @@
 #   build   compile milter-defer
 #   test    run its tests as well
 #   lint    the format and static checks
+#   fuzz    the fuzz targets
 #   demo    run the demo
 #   redis   a redis-server for the demo
 #
@@ -18,7 +19,8 @@ packages_of() {
 		publicsuffix libssl-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
 		iproute2 util-linux stress-ng ;;
-	lint) echo clang-format-14 clang-tidy-14 clang cppcheck shellcheck ;;
+	lint) echo clang-format-14 clang-tidy-14 cppcheck mandoc shellcheck ;;
+	fuzz) echo clang ;;
 	demo) packages_of build; echo python3 ;;
 	redis) echo redis-server ;;
 	*) echo "install.sh: no such set: $1" >&2; exit 2 ;;

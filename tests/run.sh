@@ -1,9 +1,11 @@
 #!/bin/sh
-# run.sh [CONFIGURE OPTION...]: install what is needed, build in a private
-# directory, run all tests, and close with "N passed, N failed".
+# run.sh [--all] [CONFIGURE OPTION...]: install what is needed, build in a
+# private directory, run all tests, and close with "N passed, N failed".
 #
 # Each single test counts, not each program: a Check program and a Python
-# program say themselves how many they had.
+# program say themselves how many they had.  With --all the format and static
+# checks come first, each of which counts as one, and at last all Check programs
+# and the tests of the daemon again under ASan and UBSan.
 set -eu
 exec </dev/null
 # shellcheck source-path=SCRIPTDIR source=build.sh
@@ -58,12 +60,35 @@ tally() {
 	done
 }
 
-sh "$top/tests/install.sh" build test
+# Each check is a test: its output and result as automake would have them.
+lint() {
+	mkdir -p lint
+	for check in $(make -s list-lint); do
+		result=PASS
+		make -s "$check" >"lint/$check.log" 2>&1 || result=FAIL
+		echo "$result: $check"
+		echo ":test-result: $result" >"lint/$check.trs"
+	done
+}
+
+sets='build test' all=
+if [ "${1-}" = --all ]; then
+	all=yes sets="$sets lint"
+	shift
+fi
+# shellcheck disable=SC2086 # a list of words
+sh "$top/tests/install.sh" $sets
 build_all "$@"
 status=0
+[ -z "$all" ] || lint
 make -s -k -j"$(nproc)" check TESTS= >/dev/null || status=$?
 # All programs at once: they agree on how many tests run (tests/lib/cases.py).
 make -s -k -j99 check || status=$?
+if [ -n "$all" ]; then
+	sanitized=$(make -s list-sanitized | tr '\n' ' ')
+	make -s -k -j"$(nproc)" check-sanitize TESTS= >/dev/null || status=$?
+	make -s -k -j99 check-sanitize TESTS="$sanitized" || status=$?
+fi
 tally
 if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then
 	echo "make check failed, and no test program says why"

@@ -1,4 +1,4 @@
-/* octets -- numbers as octets in a growing buffer, and back. */
+/* bytes -- numbers as octets in a growing buffer, and back. */
 #ifndef BYTES_H
 #define BYTES_H
 

@@ -1,4 +1,4 @@
-/* busy -- which load thresholds are crossed at this moment?
+/* load_watch -- which load thresholds are crossed at this moment?
  *
  * One background thread steps it once a second: it samples this host, trades
  * figures with the other hosts through the store, and latches the thresholds
