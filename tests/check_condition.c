@@ -98,7 +98,10 @@
 			{                                                      \
 				(certain),                                     \
 				{                                              \
-					(unit), (now_), (before)               \
+					(unit),                                \
+					{                                      \
+						0, (now_), (before)            \
+					}                                      \
 				}                                              \
 			}                                                      \
 		}                                                              \
@@ -469,7 +472,7 @@ static const struct row state_rows[] = {
 	COUNTED(FACT_KNOWN, 1, 5, 0), NULL, ANSWER_NO},
     {"one unit more is", "messages_above", LIMIT(5),
 	COUNTED(FACT_KNOWN, 1, 6, 0), NULL, ANSWER_YES},
-    {"the window before counts", "connections_above", LIMIT(5),
+    {"the slot before counts", "connections_above", LIMIT(5),
 	COUNTED(FACT_KNOWN, 1, 1, 5), NULL, ANSWER_YES},
     {"several units count each", "recipients_above", LIMIT(5),
 	COUNTED(FACT_KNOWN, 3, 6, 0), NULL, ANSWER_YES},
@@ -483,13 +486,13 @@ static const struct row state_rows[] = {
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = -50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, 6, 0}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 6}}}}},
 	NULL, ANSWER_YES},
     {"a good score scales it up", "messages_above", SCALED(10),
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = 50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, 15, 0}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 15}}}}},
 	NULL, ANSWER_NO},
     {"without a score it stays as it is", "messages_above", SCALED(10),
 	COUNTED(FACT_KNOWN, 1, 11, 0), NULL, ANSWER_YES},
@@ -572,7 +575,7 @@ static const struct {
 	int64_t wait;
 } wait_rows[] = {
     {"a limit that is full says until when", "messages_above", LIMIT(5),
-	COUNTED(FACT_KNOWN, 1, 1, 5), HOUR / 5},
+	COUNTED(FACT_KNOWN, 1, 1, 5), HOUR},
     {"one that is not asks for no wait", "messages_above", LIMIT(5),
 	COUNTED(FACT_KNOWN, 1, 5, 0), 0},
     {"nor does one that could not be asked", "messages_above", LIMIT(5),

@@ -519,11 +519,11 @@ START_TEST(a_full_limit_says_how_long)
 	const struct rule rules[] = {{DEFER, .wait = 600,
 	    .conditions = conditions, .condition_count = 1}};
 	struct policy policy = policy_of(rules, 1, 0);
-	struct limit_count full = {FACT_KNOWN, {1, 1, 5}};
+	struct limit_count full = {FACT_KNOWN, {1, {0, 1, 5}}};
 	struct facts facts = {.now = NOON, .limits = &full, .dice = 9999};
 
 	ck_assert_int_eq(
-	    decide(&policy, &facts, NULL, STAGE_MAIL, NULL).wait, HOUR / 5);
+	    decide(&policy, &facts, NULL, STAGE_MAIL, NULL).wait, HOUR);
 }
 END_TEST
 

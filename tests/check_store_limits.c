@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/seconds.h"
 #include "lib/store_steps.h"
 #include "policy/window.h"
 
@@ -29,11 +30,22 @@ give_back(const struct store_client *client, const struct store_take *what)
 	give_back_of(client, what, keeper_now(store));
 }
 
+/* In whatever slot: the time of a test may pass from one to the next. */
+static int64_t
+all_of(const struct window_counts *counts)
+{
+	int64_t sum = 0;
+
+	for (int i = 0; i < WINDOW_COUNTED; i++)
+		sum += counts->slots[i];
+	return sum;
+}
+
 static const struct {
 	const char *when;
 	struct store_client client;
 	struct store_take take;
-	int64_t current; /* after one other unit was taken by `stranger` */
+	int64_t taken; /* after one other unit was taken by `stranger` */
 } take_rows[] = {
     {"the units of a network add up", {"192.0.2.0/24", 7, NULL},
 	{77, NULL, false, HOUR, 1, 0}, 2},
@@ -59,14 +71,14 @@ static const struct {
 
 START_TEST(takes)
 {
-	struct store_count count;
+	struct window_counts counts;
 
 	open_store();
 	take(&stranger, &one);
-	count = take(&take_rows[_i].client, &take_rows[_i].take);
-	ck_assert_msg(
-	    count.current == take_rows[_i].current && count.previous == 0,
-	    "%s: %lld", take_rows[_i].when, (long long)count.current);
+	counts = take(&take_rows[_i].client, &take_rows[_i].take);
+	ck_assert_msg(counts.units == take_rows[_i].take.units &&
+		all_of(&counts) == take_rows[_i].taken,
+	    "%s: %lld", take_rows[_i].when, (long long)all_of(&counts));
 	close_store();
 }
 END_TEST
@@ -92,7 +104,7 @@ START_TEST(holders_of_all_kinds_are_counted_in_one_look_up)
 		    store_look_up(store, &query, &answer), STORE_OK);
 		for (int i = 0; i < 6; i++)
 			ck_assert_int_eq(
-			    answer.counts[i].current, round * (i + 1));
+			    all_of(&answer.counts[i]), round * (i + 1));
 	}
 	close_store();
 }
@@ -103,14 +115,17 @@ START_TEST(units_come_back)
 	const struct store_take two = {.id = 77, .period = HOUR, .units = 2};
 	const struct store_take added = {.id = 77, .period = HOUR, .units = -3};
 	const struct store_take none = {.id = 77, .period = HOUR};
+	struct window_counts left;
 
 	open_store();
 	take(&stranger, &two);
 	take(&stranger, &two);
 	give_back(&stranger, &two);
-	ck_assert_int_eq(take(&stranger, &none).current, 2);
+	left = take(&stranger, &none);
+	ck_assert_int_eq(all_of(&left), 2);
 	give_back(&stranger, &added);
-	ck_assert_int_eq(take(&stranger, &none).current, 5);
+	left = take(&stranger, &none);
+	ck_assert_int_eq(all_of(&left), 5);
 	close_store();
 }
 END_TEST
@@ -125,12 +140,14 @@ take_one(void *arg)
 	struct store_answer answer;
 	const struct store_query query = {
 	    .now = now, .client = stranger, .takes = &one, .take_count = 1};
+	int64_t count;
 
 	(void)arg;
-	if (store_look_up(store, &query, &answer) == STORE_OK &&
-	    answer.counts[0].current >= 1 &&
-	    answer.counts[0].current <= SESSIONS)
-		seen_counts[answer.counts[0].current]++;
+	if (store_look_up(store, &query, &answer) != STORE_OK)
+		return NULL;
+	count = all_of(&answer.counts[0]);
+	if (count >= 1 && count <= SESSIONS)
+		seen_counts[count]++;
 	return NULL;
 }
 
@@ -151,63 +168,126 @@ START_TEST(parallel_sessions_never_get_the_same_unit)
 }
 END_TEST
 
-/* The window of now, when one has just begun, as far as one can choose.  The time
+/* The slot of now, when one has just begun, as far as one can choose.  The time
  * that a store in Redis reckons with may step back by half of a round trip, and
- * must not step back into the window before. */
+ * must not step back into the slot before. */
 static int64_t
-wait_for_window(int64_t period, int64_t after)
+wait_for_slot(int64_t period, int64_t after)
 {
-	const struct timespec pause = {0, 20000000}, distance = {0, 500000000};
+	const struct timespec pause = {0, 20000000}, distance = {0, 400000000};
 
 	if (!keeper_is_redis()) {
-		now = (after + 1) * period;
-		return after + 1;
+		while (window_slot(now, period) <= after)
+			now++;
+		return window_slot(now, period);
 	}
-	while (window_id(keeper_now(store), period) <= after)
+	while (window_slot(keeper_now(store), period) <= after)
 		nanosleep(&pause, NULL);
 	nanosleep(&distance, NULL);
 	now = keeper_now(store);
-	return window_id(now, period);
+	return window_slot(now, period);
 }
 
-START_TEST(units_go_back_to_the_window_that_they_came_from)
+START_TEST(units_go_back_to_the_slot_that_they_came_from)
 {
 	const struct store_take three = {.id = 8, .period = 2, .units = 3};
-	struct store_count count;
-	int64_t window, taken_at;
+	struct window_counts counts;
+	int64_t slot, taken_at;
 
 	open_store();
-	window = wait_for_window(2, window_id(now, 2));
+	slot = wait_for_slot(2, window_slot(now, 2));
 	take(&stranger, &three);
 	taken_at = now;
-	ck_assert_int_eq(wait_for_window(2, window), window + 1);
+	ck_assert_int_eq(wait_for_slot(2, slot), slot + 1);
+	take(&stranger, &three);
 	give_back_of(&stranger, &three, taken_at);
-	count = take(&stranger, &three);
-	ck_assert_int_eq(count.previous, 0);
-	ck_assert_int_eq(count.current, 3);
+	counts = take(&stranger, &three);
+	ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 6);
+	ck_assert_int_eq(all_of(&counts), 6);
 	close_store();
 }
 END_TEST
 
-START_TEST(a_window_becomes_the_one_before)
+/* Of 2 seconds, so that the slots are those; the third one takes its units, and
+ * the fourth has but the last two. */
+START_TEST(a_slot_counts_until_the_period_has_passed)
 {
-	const struct store_take three = {.id = 7, .period = 2, .units = 3};
-	struct store_count counts[3];
-	int64_t window;
+	static const int64_t expected[][WINDOW_COUNTED] = {
+	    {0, 1}, {0, 1, 1}, {0, 1, 1, 1}, {0, 1, 1, 1}};
+	const struct store_take first = {.id = 7, .period = 2, .units = 1};
+	struct window_counts counts;
+	int64_t slot;
 
 	open_store();
-	window = wait_for_window(2, window_id(now, 2));
-	counts[0] = take(&stranger, &three);
-	ck_assert_int_eq(wait_for_window(2, window), window + 1);
-	counts[1] = take(&stranger, &three);
-	wait_for_window(2, window + 2);
-	counts[2] = take(&stranger, &three);
-	ck_assert_int_eq(counts[0].current, 3);
-	ck_assert_int_eq(counts[0].previous, 0);
-	ck_assert_int_eq(counts[1].current, 3);
-	ck_assert_int_eq(counts[1].previous, 3);
-	ck_assert_int_eq(counts[2].current, 3);
-	ck_assert_int_eq(counts[2].previous, 0);
+	slot = window_slot(now, 2);
+	for (int i = 0; i < 4; i++) {
+		int64_t reached = wait_for_slot(2, slot);
+
+		ck_assert_int_eq(reached, slot + 1);
+		slot = reached;
+		counts = take(&stranger, &first);
+		for (int j = 0; j < WINDOW_COUNTED; j++)
+			ck_assert_msg(counts.slots[j] == expected[i][j],
+			    "second %d, place %d: %lld", i, j,
+			    (long long)counts.slots[j]);
+	}
+	close_store();
+}
+END_TEST
+
+#define KEY_SLOTS 32 /* in one key of Redis */
+
+/* A period at which such a key ends soon: `*last_r` is its last slot. */
+static int64_t
+period_that_ends_key(int64_t *last_r)
+{
+	for (int64_t end = keeper_now(store) + 1;; end++)
+		for (int64_t period = 10; period < 2000; period++) {
+			*last_r = window_slot(end - 1, period);
+			if (seconds_into_slot(*last_r, KEY_SLOTS) ==
+				KEY_SLOTS - 1 &&
+			    window_slot(end, period) == *last_r + 1)
+				return period;
+		}
+}
+
+START_TEST(slots_of_two_keys_count_together)
+{
+	struct store_take some = {.id = 9, .units = 2};
+	struct window_counts counts;
+	int64_t last;
+
+	open_store();
+	now = keeper_now(store);
+	some.period = period_that_ends_key(&last);
+	ck_assert_int_eq(wait_for_slot(some.period, last - 1), last);
+	counts = take(&stranger, &some);
+	ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 2);
+	ck_assert_int_eq(wait_for_slot(some.period, last), last + 1);
+	counts = take(&stranger, &some);
+	ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 2);
+	ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW + 1], 2);
+	some.units = 0;
+	counts = take(&stranger, &some);
+	ck_assert_int_eq(all_of(&counts), 4);
+	close_store();
+}
+END_TEST
+
+/* A session may come with a time that is a slot behind another's. */
+START_TEST(who_is_a_moment_behind_sees_who_is_ahead)
+{
+	struct window_counts counts;
+
+	open_store();
+	if (!keeper_is_redis()) {
+		now += HOUR / WINDOW_SLOTS;
+		take(&stranger, &one);
+		now -= HOUR / WINDOW_SLOTS;
+		counts = take(&stranger, &one);
+		ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 1);
+		ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW - 1], 1);
+	}
 	close_store();
 }
 END_TEST
@@ -399,8 +479,10 @@ store_limits_suite(void)
 	tcase_add_test(limits, holders_of_all_kinds_are_counted_in_one_look_up);
 	tcase_add_test(limits, units_come_back);
 	tcase_add_test(limits, parallel_sessions_never_get_the_same_unit);
-	tcase_add_test(limits, units_go_back_to_the_window_that_they_came_from);
-	tcase_add_test(limits, a_window_becomes_the_one_before);
+	tcase_add_test(limits, units_go_back_to_the_slot_that_they_came_from);
+	tcase_add_test(limits, a_slot_counts_until_the_period_has_passed);
+	tcase_add_test(limits, slots_of_two_keys_count_together);
+	tcase_add_test(limits, who_is_a_moment_behind_sees_who_is_ahead);
 	tcase_add_test(limits, a_flood_stays_within_the_cap);
 	tcase_add_loop_test(
 	    limits, what_makes_room_in_a_full_record, 0, COUNT(fill_rows));

@@ -223,13 +223,13 @@ START_TEST(counters_are_bounded)
 {
 	struct memory_counters *counters = memory_counters_open(1);
 	struct memory_counter_key key = {.period = HOUR};
-	struct store_count count;
+	struct window_counts counts;
 
 	for (uint32_t i = 0; i < 10000; i++) {
 		key.id = i;
 		ck_assert(
-		    memory_counters_take(counters, &key, NOON, 1, &count));
-		ck_assert_int_eq(count.current, 1);
+		    memory_counters_take(counters, &key, NOON, 1, &counts));
+		ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 1);
 	}
 	ck_assert_int_eq((int)memory_counters_count(counters), 256);
 	for (int i = 0; i < 100; i++)

@@ -104,7 +104,7 @@ limit_id(const struct rule *rule, const struct condition_type *type)
 	    bytes_sum(OCTETS_SUM, rule->name, strlen(rule->name) + 1);
 
 	sum = bytes_sum(sum, type->name, strlen(type->name));
-	return (uint32_t)(sum ^ sum >> 32);
+	return (sum ^ sum >> 32) & 0x7ffffff;
 }
 
 static void

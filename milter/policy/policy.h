@@ -51,7 +51,7 @@ struct limit {
 	int64_t above;	/* the most that is admitted */
 	int64_t period; /* seconds */
 	bool scaled;	/* by reputation */
-	uint32_t id;	/* names its counter; stable across reloads */
+	uint32_t id;	/* names its counter, 27 bits; stable across reloads */
 	const struct rule *rule;
 };
 

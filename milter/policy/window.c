@@ -2,63 +2,105 @@
 
 #include "base/seconds.h"
 
-/* With both factors at most 10^9 every product below fits 63 bits. */
+/* No time lies further away: a slot's number is then far from overflowing. */
+#define TIME_MAX (INT64_MAX / 64)
+
 static int64_t
-clamp(int64_t value, int64_t low)
+between(int64_t low, int64_t value, int64_t high)
 {
 	if (value < low)
 		return low;
-	return value < WINDOW_MAX ? value : WINDOW_MAX;
+	return value < high ? value : high;
 }
 
-/* Seconds from the start of a window until `weight` units of the window before
- * have faded to `room`; a window has always faded when it ends. */
 static int64_t
-seconds_to_fade(int64_t weight, int64_t room, int64_t period)
+whole_period(int64_t period)
 {
-	if (weight == 0 || weight <= room)
-		return 0;
-	return period - room * period / weight;
+	return between(1, period, WINDOW_MAX);
+}
+
+static int64_t
+units_of(int64_t count)
+{
+	return between(0, count, WINDOW_MAX);
+}
+
+int
+window_slots_before(int64_t period)
+{
+	return (int)between(1, period, WINDOW_SLOTS);
+}
+
+/* The border of two slots may lie between two seconds, so that every period has
+ * equally many, whatever its length. */
+int64_t
+window_slot(int64_t now, int64_t period)
+{
+	int64_t slots = window_slots_before(period);
+
+	now = between(-TIME_MAX, now, TIME_MAX);
+	period = whole_period(period);
+	return seconds_slot(now, period) * slots +
+	    seconds_into_slot(now, period) * slots / period;
+}
+
+/* The first second of a slot. */
+static int64_t
+start_of(int64_t slot, int64_t period)
+{
+	int64_t slots = window_slots_before(period);
+	int64_t part = seconds_into_slot(slot, slots) * whole_period(period);
+
+	return seconds_slot(slot, slots) * whole_period(period) +
+	    (part + slots - 1) / slots;
 }
 
 int64_t
-window_id(int64_t now, int64_t period)
+window_life(int64_t period)
 {
-	return seconds_slot(now, clamp(period, 1));
+	int64_t slots = window_slots_before(period);
+
+	return whole_period(period) +
+	    (whole_period(period) + slots - 1) / slots + 1;
 }
 
-double
-window_estimate(const struct window_counts *counts, int64_t now, int64_t period)
+/* Seconds until so many units of others have ceased to count, the oldest
+ * first. */
+static int64_t
+seconds_until_gone(const struct window_counts *counts, int64_t units,
+    int64_t now, int64_t period)
 {
-	int64_t left;
+	int before = window_slots_before(period);
+	int i = WINDOW_SLOT_NOW + before;
+	int64_t slot = window_slot(now, period);
 
-	period = clamp(period, 1);
-	left = period - seconds_into_slot(now, period);
-	return (double)clamp(counts->current, 0) +
-	    (double)(clamp(counts->previous, 0) * left) / (double)period;
+	for (; i > 0; i--) {
+		units -= units_of(counts->slots[i]);
+		if (i == WINDOW_SLOT_NOW)
+			units += units_of(counts->units);
+		if (units <= 0)
+			break;
+	}
+	/* that in place i is this many older than the slot of now, and counts
+	 * until one has come that is `before` younger */
+	slot += WINDOW_SLOT_NOW - i + before + 1;
+	return start_of(slot, period) - between(-TIME_MAX, now, TIME_MAX);
 }
 
 bool
 window_admits(const struct window_terms *terms,
     const struct window_counts *counts, int64_t now, int64_t *wait_r)
 {
-	int64_t period = clamp(terms->period, 1);
-	int64_t limit = clamp(terms->limit, 0);
-	int64_t units = clamp(counts->units, 0);
-	int64_t current = clamp(counts->current, 0);
-	int64_t previous = clamp(counts->previous, 0);
-	int64_t left = period - seconds_into_slot(now, period);
+	int64_t limit = units_of(terms->limit), taken = 0;
 
+	for (int i = WINDOW_SLOT_NOW + window_slots_before(terms->period);
+	     i >= 0; i--)
+		taken += units_of(counts->slots[i]);
 	*wait_r = 0;
-	if (current <= limit && previous * left <= (limit - current) * period)
+	if (taken <= limit)
 		return true;
-	if (units > limit)
-		*wait_r = period;
-	else if (current <= limit)
-		*wait_r = seconds_to_fade(previous, limit - current, period) -
-		    (period - left);
-	else /* ours are given back; the rest becomes the window before */
-		*wait_r = left +
-		    seconds_to_fade(current - units, limit - units, period);
+	*wait_r = units_of(counts->units) > limit
+	    ? whole_period(terms->period)
+	    : seconds_until_gone(counts, taken - limit, now, terms->period);
 	return false;
 }

@@ -151,9 +151,7 @@ limits_learn(struct message *message, const struct store_query *query,
 
 		count->certainty = FACT_KNOWN;
 		message->taken_at[which[i]] = answer->now;
-		count->counts.units = query->takes[i].units;
-		count->counts.current = answer->counts[i].current;
-		count->counts.previous = answer->counts[i].previous;
+		count->counts = answer->counts[i];
 	}
 	settle_idle(message);
 }

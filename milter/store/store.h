@@ -20,6 +20,7 @@
 #include "policy/greylist.h"
 #include "policy/load.h"
 #include "policy/reputation.h"
+#include "policy/window.h"
 
 /* Only STORE_DOWN concerns everybody.  The other two are about this call, or this
  * client's record, alone. */
@@ -55,17 +56,12 @@ struct store_pair {
 
 /* One unit (or more) of one limit. */
 struct store_take {
-	uint32_t id;	    /* of the limit: names the counter */
+	uint32_t id;	    /* of the limit: names the counter; 27 bits */
 	const char *holder; /* whom it counts; NULL: the client's network */
 	bool of_host;	    /* with holder NULL: the client's host instead */
 	int64_t period;	    /* seconds */
 	int64_t units;	    /* added before reading; 0: read only */
 	int64_t at;	    /* of units to give back: when they were taken */
-};
-
-struct store_count {
-	int64_t current; /* of this window, own units included */
-	int64_t previous;
 };
 
 struct store_query {
@@ -86,7 +82,7 @@ struct store_answer {
 	int64_t last_used; /* when the identity last earned a longer life */
 	struct greylist_clock client[CLOCK_SPACES];
 	struct greylist_clock pairs[RECIPIENTS_MAX][CLOCK_SPACES];
-	struct store_count counts[STORE_TAKES_MAX];
+	struct window_counts counts[STORE_TAKES_MAX];
 };
 
 /* What to remember after a verdict.  Written without waiting; a write that is

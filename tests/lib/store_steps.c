@@ -95,7 +95,7 @@ earn(const struct store_client *client, double good, double bad, int64_t at)
 	ck_assert_int_eq(store_remember(store, &effects), STORE_OK);
 }
 
-struct store_count
+struct window_counts
 take(const struct store_client *client, const struct store_take *what)
 {
 	struct store_answer answer;

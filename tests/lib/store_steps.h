@@ -45,7 +45,7 @@ int remembered(const struct store_client *client, int from, int to);
 
 void
 earn(const struct store_client *client, double good, double bad, int64_t at);
-struct store_count
+struct window_counts
 take(const struct store_client *client, const struct store_take *what);
 
 /* Run the suite against the store that the arguments name. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/window.h"
+#include "base/seconds.h"
 
 #define COUNT_MIN 256
 #define SLICES	  64 /* calls in which all counters are looked at once */
@@ -13,9 +13,8 @@ struct counter {
 	struct counter *older; /* in the order of use */
 	struct counter *newer;
 	struct memory_counter_key key;
-	int64_t window; /* window_id() */
-	int64_t current;
-	int64_t previous;
+	int64_t newest_slot;	       /* window_slot() */
+	int32_t units[WINDOW_COUNTED]; /* of the slots up to that, in a ring */
 };
 
 struct memory_counters {
@@ -130,7 +129,7 @@ find(struct memory_counters *counters, const struct memory_counter_key *key)
 
 static struct counter *
 make(struct memory_counters *counters, const struct memory_counter_key *key,
-    int64_t window)
+    int64_t slot)
 {
 	struct counter **at = place_of(counters, key);
 	struct counter *counter;
@@ -141,7 +140,7 @@ make(struct memory_counters *counters, const struct memory_counter_key *key,
 	if (counter == NULL)
 		return NULL;
 	counter->key = *key;
-	counter->window = window;
+	counter->newest_slot = slot;
 	counter->next = *at;
 	*at = counter;
 	join_row(counters, counter);
@@ -149,45 +148,71 @@ make(struct memory_counters *counters, const struct memory_counter_key *key,
 	return counter;
 }
 
-/* A session that asked just before the window changed, and comes after one that
- * asked just after, counts in the new window: nobody gets a unit twice.  A
- * clock that went back further starts afresh. */
-static void
-advance(struct counter *counter, int64_t window)
+/* NULL: of a slot that has ceased to count, or has not come yet. */
+static int32_t *
+units_of(struct counter *counter, int64_t slot)
 {
-	int64_t ahead = window - counter->window;
+	int64_t age = counter->newest_slot - slot;
+
+	if (age < 0 || age >= WINDOW_COUNTED)
+		return NULL;
+	return &counter->units[seconds_into_slot(slot, WINDOW_COUNTED)];
+}
+
+/* A session that asked just before a slot began may come after one that asked
+ * just after.  A clock that went back further starts afresh. */
+static void
+advance(struct counter *counter, int64_t slot)
+{
+	int64_t ahead = slot - counter->newest_slot;
 
 	if (ahead == 0 || ahead == -1)
 		return;
-	counter->previous = ahead == 1 ? counter->current : 0;
-	counter->current = 0;
-	counter->window = window;
+	counter->newest_slot = slot;
+	if (ahead < 0 || ahead >= WINDOW_COUNTED)
+		memset(counter->units, 0, sizeof counter->units);
+	else
+		for (; ahead > 0; ahead--)
+			*units_of(counter, slot - ahead + 1) = 0;
+}
+
+static void
+read_units(struct counter *counter, int64_t slot, int64_t period,
+    struct window_counts *counts)
+{
+	int count = WINDOW_SLOT_NOW + window_slots_before(period) + 1;
+
+	for (int i = 0; i < count; i++) {
+		const int32_t *units =
+		    units_of(counter, slot + WINDOW_SLOT_NOW - i);
+
+		counts->slots[i] = units == NULL ? 0 : *units;
+	}
 }
 
 bool
 memory_counters_take(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units,
-    struct store_count *count_r)
+    struct window_counts *counts_r)
 {
-	int64_t window = window_id(now, key->period);
+	int64_t slot = window_slot(now, key->period);
 	struct counter *counter = find(counters, key);
+	int32_t *taken;
 
-	*count_r = (struct store_count){0};
+	*counts_r = (struct window_counts){.units = units};
 	if (counter == NULL && units == 0)
 		return true;
 	if (counter == NULL)
-		counter = make(counters, key, window);
+		counter = make(counters, key, slot);
 	if (counter == NULL)
 		return false;
 	leave_row(counters, counter);
 	join_row(counters, counter);
-	advance(counter, window);
-	if (units > 0 && units <= WINDOW_MAX - counter->current)
-		counter->current += units;
-	else if (units > 0)
-		counter->current = WINDOW_MAX;
-	count_r->current = counter->current;
-	count_r->previous = counter->previous;
+	advance(counter, slot);
+	taken = units_of(counter, slot);
+	*taken += (int32_t)(units < WINDOW_MAX - *taken ? units
+							: WINDOW_MAX - *taken);
+	read_units(counter, slot, key->period, counts_r);
 	return true;
 }
 
@@ -195,25 +220,20 @@ void
 memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units)
 {
-	int64_t window = window_id(now, key->period);
 	struct counter *counter = find(counters, key);
-	int64_t *count;
+	int32_t *taken = NULL;
 
-	if (counter == NULL)
-		return;
-	if (window == counter->window)
-		count = &counter->current;
-	else if (window == counter->window - 1)
-		count = &counter->previous;
-	else
-		return;
-	*count = *count > units ? *count - units : 0;
+	if (counter != NULL)
+		taken = units_of(counter, window_slot(now, key->period));
+	if (taken != NULL)
+		*taken = *taken > units ? (int32_t)(*taken - units) : 0;
 }
 
 static bool
 is_useless(const struct counter *counter, int64_t now)
 {
-	return window_id(now, counter->key.period) > counter->window + 1;
+	return window_slot(now, counter->key.period) >
+	    counter->newest_slot + WINDOW_SLOTS;
 }
 
 void

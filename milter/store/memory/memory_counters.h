@@ -1,7 +1,7 @@
 /* memory_counters -- the rate windows of the embedded store.
  *
- * One counter for each limit and holder: the units of the window of now and of
- * the one before (window.h).  Their number is bounded; when it is reached, the
+ * One counter for each limit and holder: the units of the slots that count
+ * (window.h).  Their number is bounded; when it is reached, the
  * counter that was used longest ago makes room.  Not locked: its owner does
  * that. */
 #ifndef MEMORY_COUNTERS_H
@@ -27,7 +27,7 @@ struct memory_counter_key {
 /* Add units (0: none) and read.  False: out of memory. */
 bool memory_counters_take(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units,
-    struct store_count *count_r);
+    struct window_counts *counts_r);
 
 /* Give units back that were taken at `now`. */
 void memory_counters_return(struct memory_counters *counters,

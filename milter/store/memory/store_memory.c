@@ -253,7 +253,7 @@ static void
 return_units(struct memory *memory, const struct store_effects *effects,
     const struct names *names)
 {
-	struct store_count count;
+	struct window_counts counts;
 
 	for (size_t i = 0; i < names->take_count; i++) {
 		int64_t units = effects->returned[i].units;
@@ -263,7 +263,7 @@ return_units(struct memory *memory, const struct store_effects *effects,
 			    &names->takes[i], effects->returned[i].at, units);
 		else if (units < 0)
 			memory_counters_take(memory->counters, &names->takes[i],
-			    effects->now, -units, &count);
+			    effects->now, -units, &counts);
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "store/redis/store_redis_keys.h"
 
 #include "base/decimal.h"
+#include "base/seconds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,12 +95,12 @@ keys_record(const struct store_redis_keys *keys, const char *tag,
 
 void
 keys_window(const struct store_redis_keys *keys, const char *tag,
-    const struct keys_window *window, char key_r[KEYS_KEY_SIZE])
+    int64_t period, int64_t slot, char key_r[KEYS_KEY_SIZE])
 {
 	char *at = stpcpy(put_record(keys, tag, key_r), ":r:");
 
-	at = stpcpy(put_number(at, window->period), ":");
-	(void)put_number(at, window->id);
+	at = stpcpy(put_number(at, period), ":");
+	(void)put_number(at, seconds_slot(slot, KEYS_SLOTS));
 }
 
 void
@@ -109,16 +110,18 @@ keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE])
 }
 
 /* Redis keeps a field that is a whole number of 32 bits (with its sign) in six
- * octets: that way a window with one counter takes the smallest allocation. */
+ * octets: that way a key with one counter takes the smallest allocation. */
 void
-keys_limit(uint32_t id, uint32_t host, char field_r[KEYS_FIELD_SIZE])
+keys_units(
+    const struct keys_limit *limit, int64_t slot, char field_r[KEYS_FIELD_SIZE])
 {
-	int64_t number =
-	    id <= INT32_MAX ? (int64_t)id : (int64_t)id - ((int64_t)1 << 32);
-	char *at = put_number(field_r, number);
+	int64_t number = (int64_t)limit->id * KEYS_SLOTS +
+	    seconds_into_slot(slot, KEYS_SLOTS);
+	char *at = put_number(
+	    field_r, number > INT32_MAX ? INT32_MAX - number : number);
 
-	if (host != KEYS_NO_HOST)
-		(void)put_host(at, host);
+	if (limit->host != KEYS_NO_HOST)
+		(void)put_host(at, limit->host);
 }
 
 void

@@ -40,20 +40,24 @@ bool keys_list(const struct store_redis_keys *keys, const char *name,
 void keys_record(const struct store_redis_keys *keys, const char *tag,
     char key_r[KEYS_KEY_SIZE]);
 
-/* "<prefix>{<tag>}:r:<period>:<window>": the units of one rate window. */
-struct keys_window {
-	int64_t period;
-	int64_t id; /* window_id() */
-};
+/* "<prefix>{<tag>}:r:<period>:<number>": the units of KEYS_SLOTS slots of a
+ * rate window (window.h), of which the first has a multiple of that as its
+ * number. */
+#define KEYS_SLOTS 32
 void keys_window(const struct store_redis_keys *keys, const char *tag,
-    const struct keys_window *window, char key_r[KEYS_KEY_SIZE]);
+    int64_t period, int64_t slot, char key_r[KEYS_KEY_SIZE]);
 
 /* The tag of a holder who is no network: "h:" and the name that hides it. */
 void keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE]);
 
-/* The member of a limit in a window: for all of the tag, or for one host. */
+/* Whose units in such a key: of a limit, for all of the tag or for one host. */
 #define KEYS_NO_HOST UINT32_MAX
-void keys_limit(uint32_t id, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
+struct keys_limit {
+	uint32_t id; /* 27 bits */
+	uint32_t host;
+};
+void keys_units(const struct keys_limit *limit, int64_t slot,
+    char field_r[KEYS_FIELD_SIZE]);
 
 /* The field of a sum: `which` is 'g' or 'b'; of the tag, or of one host. */
 void keys_sum(const struct store_redis_keys *keys, char which,

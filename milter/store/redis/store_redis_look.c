@@ -2,17 +2,30 @@
 
 #include <string.h>
 
+#include "base/seconds.h"
 #include "policy/decay.h"
 #include "policy/window.h"
-
-/* Redis's answer and our reckoning may differ by this much: then the latter is
- * the time of the answer, since windows and generations were chosen by it. */
-#define CLOCK_SLACK 2
 
 /* In which a sum is kept: that of now, and the one before. */
 #define GENERATIONS 2
 /* KEYS_SWEPT and KEYS_OTHERS come first in what is asked of a record. */
 #define SWEEP_FIELDS 2
+
+/* Slots that lie in one key, and so are read by one command. */
+struct slots {
+	int64_t last;
+	int64_t first; /* after the last: none */
+};
+
+/* What is read of a limit, and where the answers stand. */
+struct counting {
+	size_t stop;
+	size_t position; /* of the first command */
+	bool adds;
+	int64_t newest;	     /* slot that counts */
+	struct slots with;   /* that of now */
+	struct slots beside; /* in the key before, or after */
+};
 
 struct look_up {
 	struct redis_store *store;
@@ -26,8 +39,7 @@ struct look_up {
 	int generations; /* of sums that are asked for */
 	size_t network;	 /* stops */
 	size_t identity;
-	size_t takes[STORE_TAKES_MAX]; /* positions of the first command */
-	size_t take_stops[STORE_TAKES_MAX];
+	struct counting countings[STORE_TAKES_MAX];
 };
 
 static size_t
@@ -105,32 +117,70 @@ ask_record(struct look_up *look_up, size_t stop)
 	resp_add(commands, "HLEN", key);
 }
 
-/* One command for the window before, and one or more for that of now. */
+/* The slots that count lie in one key or in two. */
+static void
+part_slots(struct counting *counting, int64_t slot, int64_t period)
+{
+	int64_t begin = seconds_slot(slot, KEYS_SLOTS) * KEYS_SLOTS;
+	int64_t end = begin + KEYS_SLOTS - 1;
+	int64_t oldest = slot - window_slots_before(period);
+
+	counting->newest = slot + WINDOW_SLOT_NOW;
+	counting->with.first = oldest < begin ? begin : oldest;
+	counting->with.last = counting->newest > end ? end : counting->newest;
+	if (oldest < begin)
+		counting->beside = (struct slots){begin - 1, oldest};
+	else /* often none */
+		counting->beside = (struct slots){counting->newest, end + 1};
+}
+
+static void
+ask_slots(struct look_up *look_up, const struct limit_place *place,
+    int64_t period, const struct slots *slots)
+{
+	struct resp_commands *commands =
+	    trip_commands(&look_up->trip, place->stop);
+	char key[KEYS_KEY_SIZE], field[KEYS_FIELD_SIZE];
+
+	if (slots->first > slots->last)
+		return;
+	keys_window(
+	    &look_up->store->keys, place->tag, period, slots->first, key);
+	resp_begin(commands, 3 + (size_t)(slots->last - slots->first));
+	resp_add_string(commands, "ZMSCORE");
+	resp_add_string(commands, key);
+	for (int64_t slot = slots->last; slot >= slots->first; slot--) {
+		keys_units(&place->limit, slot, field);
+		resp_add_string(commands, field);
+	}
+}
+
+/* What is added is read in the same moment, so that no two sessions see the
+ * same number; what others have in the key beside, after it, or two that add on
+ * either side of its border might both not see each other. */
 static bool
 ask_take(struct look_up *look_up, size_t i)
 {
 	const struct store_take *take = &look_up->query->takes[i];
-	struct keys_window window = {
-	    take->period, window_id(look_up->now, take->period)};
-	struct resp_commands *commands;
+	int64_t slot = window_slot(look_up->now, take->period);
+	struct counting *counting = &look_up->countings[i];
 	struct limit_place place;
-	char key[KEYS_KEY_SIZE];
 
 	if (!store_redis_place_take(&look_up->trip, &look_up->namer,
 		&look_up->query->client, take, &place))
 		return false;
-	commands = trip_commands(&look_up->trip, place.stop);
-	look_up->take_stops[i] = place.stop;
-	window.id--;
-	keys_window(&look_up->store->keys, place.tag, &window, key);
-	look_up->takes[i] = trip_position(&look_up->trip, place.stop);
-	resp_add(commands, "ZSCORE", key, place.field);
-	window.id++;
-	keys_window(&look_up->store->keys, place.tag, &window, key);
-	if (take->units > 0)
-		store_redis_add_units(commands, key, &place, take);
-	else
-		resp_add(commands, "ZSCORE", key, place.field);
+	part_slots(counting, slot, take->period);
+	counting->stop = place.stop;
+	counting->position = trip_position(&look_up->trip, place.stop);
+	counting->adds = take->units > 0;
+	if (counting->adds) {
+		trip_begin_whole(trip_commands(&look_up->trip, place.stop));
+		store_redis_add_units(&look_up->trip, &place, take, slot);
+	}
+	ask_slots(look_up, &place, take->period, &counting->with);
+	if (counting->adds)
+		trip_end_whole(trip_commands(&look_up->trip, place.stop));
+	ask_slots(look_up, &place, take->period, &counting->beside);
 	return true;
 }
 
@@ -278,19 +328,6 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	notice_sweep(look_up, stop, &reading);
 }
 
-/* What the window of now has: the answer to the last command of a take, which for
- * one that adds is the EXEC that begins with the new number. */
-static const struct resp_reply *
-current_of(const struct look_up *look_up, size_t i)
-{
-	size_t stop = look_up->take_stops[i], first = look_up->takes[i];
-
-	if (look_up->query->takes[i].units <= 0)
-		return trip_reply(&look_up->trip, stop, first + 1);
-	return resp_element(
-	    trip_reply(&look_up->trip, stop, first + ADD_UNITS_COMMANDS), 0);
-}
-
 /* 0 where there is none; one that has outgrown whole numbers is as full as can
  * be. */
 static int64_t
@@ -304,13 +341,32 @@ count_of(const struct resp_reply *reply)
 }
 
 static void
-read_take(const struct look_up *look_up, size_t i, struct store_count *count_r)
+read_slots(const struct resp_reply *reply, const struct counting *counting,
+    const struct slots *slots, struct window_counts *counts)
 {
-	const struct redis_trip *trip = &look_up->trip;
-	size_t stop = look_up->take_stops[i], position = look_up->takes[i];
+	bool is_list = resp_type(reply) == RESP_ARRAY;
 
-	count_r->previous = count_of(trip_reply(trip, stop, position));
-	count_r->current = count_of(current_of(look_up, i));
+	for (int64_t slot = slots->last; slot >= slots->first; slot--)
+		counts->slots[counting->newest - slot] = count_of(is_list
+			? resp_element(reply, (size_t)(slots->last - slot))
+			: reply);
+}
+
+/* One that adds has its reading as the last within MULTI and EXEC. */
+static void
+read_take(
+    const struct look_up *look_up, size_t i, struct window_counts *counts_r)
+{
+	const struct counting *counting = &look_up->countings[i];
+	size_t end = counting->position + (counting->adds ? 4 : 0);
+	const struct resp_reply *with =
+	    trip_reply(&look_up->trip, counting->stop, end);
+
+	counts_r->units = look_up->query->takes[i].units;
+	read_slots(counting->adds ? resp_element(with, 2) : with, counting,
+	    &counting->with, counts_r);
+	read_slots(trip_reply(&look_up->trip, counting->stop, end + 1),
+	    counting, &counting->beside, counts_r);
 }
 
 static bool

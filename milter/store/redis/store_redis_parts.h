@@ -14,6 +14,11 @@
 
 #define HOST_NAME_SIZE 256
 
+/* Redis's answer and our reckoning may differ by this many seconds: then the
+ * latter is the time of the answer, since slots and generations were chosen by
+ * it. */
+#define CLOCK_SLACK 2
+
 struct shared_list;
 
 struct redis_store {
@@ -44,11 +49,11 @@ bool
 store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r);
 
 /* Where the units of a limit are counted: the stop of a trip and its tag, and
- * the field in the windows of that tag. */
+ * whose they are there. */
 struct limit_place {
 	size_t stop;
 	const char *tag; /* as the trip has it */
-	char field[KEYS_FIELD_SIZE];
+	struct keys_limit limit;
 };
 
 /* False: out of memory. */
@@ -56,11 +61,11 @@ bool store_redis_place_take(struct redis_trip *trip,
     const struct triplet_namer *namer, const struct store_client *client,
     const struct store_take *take, struct limit_place *place_r);
 
-/* Add units in the window with this key, and see to its life: so many commands,
- * of which the last is answered by a list that begins with the new number. */
-#define ADD_UNITS_COMMANDS 4
-void store_redis_add_units(struct resp_commands *commands, const char *key,
-    const struct limit_place *place, const struct store_take *take);
+/* Add the units of a take to a slot, and see to the life of its key, in what is
+ * done as a whole: the caller begins and ends that. */
+void
+store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
+    const struct store_take *take, int64_t slot);
 
 /* Read the shared secret again, or keep it alive. */
 void store_redis_refresh_secret(struct redis_store *store);

@@ -30,8 +30,8 @@ store_redis_place_take(struct redis_trip *trip,
 		place_r->stop = trip_stop_for(trip, tag);
 	}
 	place_r->tag = trip->stops[place_r->stop].tag;
-	keys_limit(
-	    take->id, of_host ? client->host : KEYS_NO_HOST, place_r->field);
+	place_r->limit.id = take->id;
+	place_r->limit.host = of_host ? client->host : KEYS_NO_HOST;
 	return true;
 }
 
@@ -47,21 +47,23 @@ increment(struct resp_commands *commands, const char *key, const char *field,
 }
 
 void
-store_redis_add_units(struct resp_commands *commands, const char *key,
-    const struct limit_place *place, const struct store_take *take)
+store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
+    const struct store_take *take, int64_t slot)
 {
-	trip_begin_whole(commands);
+	struct resp_commands *commands = trip_commands(trip, place->stop);
+	char key[KEYS_KEY_SIZE], field[KEYS_FIELD_SIZE];
+
+	keys_window(trip->keys, place->tag, take->period, slot, key);
+	keys_units(&place->limit, slot, field);
 	resp_begin(commands, 4);
 	resp_add_string(commands, "ZINCRBY");
 	resp_add_string(commands, key);
 	resp_add_integer(commands, take->units);
-	resp_add_string(commands, place->field);
-	resp_begin(commands, 4);
+	resp_add_string(commands, field);
+	resp_begin(commands, 3);
 	resp_add_string(commands, "EXPIRE");
 	resp_add_string(commands, key);
-	resp_add_integer(commands, 2 * take->period);
-	resp_add_string(commands, "NX");
-	trip_end_whole(commands);
+	resp_add_integer(commands, window_life(take->period) + CLOCK_SLACK);
 }
 
 static void
@@ -283,47 +285,50 @@ add_records(struct writing *writing)
 		add_record(writing, client->pool, pool);
 }
 
-/* Where the window or the count is gone, there is nothing to give back to: XX
+/* Where the key or the count is gone, there is nothing to give back to: XX
  * makes neither anew, so that no life has to be seen to. */
 static void
-give_back(struct resp_commands *commands, const char *key,
-    const struct limit_place *place, int64_t units)
+give_back(struct redis_trip *trip, const struct limit_place *place,
+    const struct store_take *take)
 {
+	struct resp_commands *commands = trip_commands(trip, place->stop);
+	int64_t slot = window_slot(take->at, take->period);
+	char key[KEYS_KEY_SIZE], field[KEYS_FIELD_SIZE];
+
+	keys_window(trip->keys, place->tag, take->period, slot, key);
+	keys_units(&place->limit, slot, field);
 	resp_begin(commands, 6);
 	resp_add_string(commands, "ZADD");
 	resp_add_string(commands, key);
 	resp_add_string(commands, "XX");
 	resp_add_string(commands, "INCR");
-	resp_add_integer(commands, -units);
-	resp_add_string(commands, place->field);
+	resp_add_integer(commands, -take->units);
+	resp_add_string(commands, field);
 }
 
-/* What is given back goes to the window from which it was taken; what is added
+/* What is given back goes to the slot from which it was taken; what is added
  * without asking, to that of now. */
 static bool
 add_returned(struct writing *writing, const struct store_take *returned)
 {
-	int64_t now = returned->units < 0
-	    ? redis_clock_now(&writing->store->clock)
-	    : returned->at;
-	const struct keys_window window = {
-	    returned->period, window_id(now, returned->period)};
+	int64_t now = redis_clock_now(&writing->store->clock);
 	struct store_take added = *returned;
 	struct resp_commands *commands;
 	struct limit_place place;
-	char key[KEYS_KEY_SIZE];
 
 	if (!store_redis_place_take(&writing->trip, &writing->namer,
 		&writing->effects->client, returned, &place))
 		return false;
-	keys_window(&writing->store->keys, place.tag, &window, key);
-	commands = trip_commands(&writing->trip, place.stop);
 	if (returned->units > 0) {
-		give_back(commands, key, &place, returned->units);
+		give_back(&writing->trip, &place, returned);
 		return true;
 	}
 	added.units = -returned->units;
-	store_redis_add_units(commands, key, &place, &added);
+	commands = trip_commands(&writing->trip, place.stop);
+	trip_begin_whole(commands);
+	store_redis_add_units(
+	    &writing->trip, &place, &added, window_slot(now, added.period));
+	trip_end_whole(commands);
 	return true;
 }
 
