@@ -302,7 +302,7 @@ START_TEST(a_trial_goes_by_its_own_clock)
 	    .client_passed = {[CLOCK_OBSERVED] = trial_rows[_i].passed}};
 	struct effects effects;
 
-	effects_of_trial(&policy, &facts, &outcome, &effects);
+	effects_of_acceptance(&policy, &facts, &outcome, NOON, &effects);
 	ck_assert_msg(effects.pairs[0][CLOCK_OBSERVED] == trial_rows[_i].mark &&
 		effects.client[CLOCK_OBSERVED] == trial_rows[_i].mark,
 	    "%s: got %d", trial_rows[_i].when,

@@ -151,6 +151,61 @@ class Negotiation(unittest.TestCase):
             self.assertIn(old.mail(ALICE).kind, ("continue", "accept"))
 
 
+class Transaction(unittest.TestCase):
+    """It lives until the mail server ends it, whatever libmilter makes of it.
+
+    After our 451 libmilter drops the steps that it does not expect, but an
+    unknown command makes it expect them again.
+    """
+
+    def milter(self, policy):
+        milter = Daemon(policy).start()
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.stop)
+        return milter
+
+    def begin(self, milter, sender=ALICE, recipients=(BOB,)):
+        client = milter.client()
+        self.addCleanup(client.close)
+        client.begin("mail.sender.example", "198.51.100.7")
+        client.mail(sender)
+        for recipient in recipients:
+            client.rcpt(recipient)
+        return client
+
+    def test_a_deferral_is_given_again_and_logged_once(self):
+        milter = self.milter(
+            defer_all("451 4.7.1 No, %{reference}", "at = data"))
+        client = self.begin(milter)
+        first = client.data()
+        self.assertTrue(first.refuses)
+        client.unknown("HELP")
+        client.rcpt(CAROL)
+        self.assertEqual(client.data(), first)
+        client.unknown("HELP")
+        self.assertEqual(client.data(), first)
+        self.assertEqual(len(milter.decisions()), 1)
+
+    def test_a_new_recipient_of_a_settled_message_puts_it_off(self):
+        """Another filter may have deferred it at DATA after us."""
+        milter = self.milter(greylisting("1s"))
+        accepted(milter)
+        client = self.begin(milter)
+        self.assertFalse(client.data().refuses)
+        client.unknown("HELP")
+        client.rcpt(CAROL)
+        self.assertTrue(client.data().refuses)
+
+    def test_a_message_that_libmilter_broke_off_is_put_off(self):
+        milter = self.milter(greylisting("1s"))
+        accepted(milter)
+        client = self.begin(milter)
+        self.assertFalse(client.data().refuses)
+        client.rcpt(CAROL)  # libmilter takes it for an abort, and drops it
+        client.unknown("HELP")
+        self.assertTrue(client.data().refuses)
+
+
 class Replies(unittest.TestCase):
     def test_a_percent_sign_is_doubled(self):
         """Sendmail would make a permanent failure of a single one."""

@@ -217,8 +217,7 @@ conf_describe(const struct policy *policy, FILE *out)
 	describe_greylisting(settings, out);
 	(void)fprintf(out, "answers     ");
 	describe_stages(policy->stage_mask, out);
-	(void)fprintf(out, "%s\n",
-	    policy->wants_eom ? "; listens to the end of each message" : "");
+	(void)fprintf(out, "\n");
 	if (settings->observe)
 		(void)fprintf(out,
 		    "observe     true: nothing is deferred, only logged\n");

@@ -134,20 +134,6 @@ pass_client(const struct policy *policy, const struct facts *facts,
 		effects_r->worthy = true;
 }
 
-void
-effects_of_acceptance(const struct policy *policy, const struct facts *facts,
-    const struct outcome *outcome, int64_t last_used, struct effects *effects_r)
-{
-	effects_of_trial(policy, facts, outcome, effects_r);
-	for (size_t i = 0; i < facts->recipient_count; i++)
-		pass_pair(policy, facts, outcome, i, effects_r);
-	if (facts->clock_certainty != FACT_KNOWN)
-		return;
-	pass_client(policy, facts, outcome, effects_r);
-	if (facts->known && is_stale(last_used, facts->now))
-		effects_r->worthy = true;
-}
-
 /* The rule deferred nobody, so its clock starts with a message that it would
  * have `stopped`. */
 static enum clock_mark
@@ -159,15 +145,14 @@ trial_mark(const struct policy *policy, const struct greylist_clock *clock,
 	return stopped ? start_mark(policy, clock, now) : MARK_NONE;
 }
 
-void
-effects_of_trial(const struct policy *policy, const struct facts *facts,
+static void
+note_trial(const struct policy *policy, const struct facts *facts,
     const struct outcome *outcome, struct effects *effects_r)
 {
 	const enum clock_space space = CLOCK_OBSERVED;
 	bool stopped = outcome->observed != NULL &&
 	    outcome->observed->verdict != RULE_ACCEPT;
 
-	memset(effects_r, 0, sizeof *effects_r);
 	for (size_t i = 0; i < facts->recipient_count; i++) {
 		const struct recipient *recipient = &facts->recipients[i];
 
@@ -187,4 +172,19 @@ effects_of_trial(const struct policy *policy, const struct facts *facts,
 		effects_r->client[space] =
 		    trial_mark(policy, &facts->client_clock[space],
 			outcome->client_passed[space], stopped, facts->now);
+}
+
+void
+effects_of_acceptance(const struct policy *policy, const struct facts *facts,
+    const struct outcome *outcome, int64_t last_used, struct effects *effects_r)
+{
+	memset(effects_r, 0, sizeof *effects_r);
+	note_trial(policy, facts, outcome, effects_r);
+	for (size_t i = 0; i < facts->recipient_count; i++)
+		pass_pair(policy, facts, outcome, i, effects_r);
+	if (facts->clock_certainty != FACT_KNOWN)
+		return;
+	pass_client(policy, facts, outcome, effects_r);
+	if (facts->known && is_stale(last_used, facts->now))
+		effects_r->worthy = true;
 }

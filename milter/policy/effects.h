@@ -21,14 +21,10 @@ void effects_of_deferral(const struct policy *policy, const struct facts *facts,
 
 /* A pair that waited has passed, whichever rule then accepted it, and carries
  * the message's other pairs with it.  Passes are renewed once a day, and so is
- * the record of the identity, which was last renewed at `last_used`. */
+ * the record of the identity, which was last renewed at `last_used`.  What rules
+ * on trial make of the message is part of it. */
 void effects_of_acceptance(const struct policy *policy,
     const struct facts *facts, const struct outcome *outcome, int64_t last_used,
     struct effects *effects_r);
-
-/* What rules on trial make of a message that was accepted in spite of them: a
- * part of the above, and all there is for those that wait for its end. */
-void effects_of_trial(const struct policy *policy, const struct facts *facts,
-    const struct outcome *outcome, struct effects *effects_r);
 
 #endif

@@ -290,8 +290,6 @@ plan_wants(struct policy *policy)
 		plan_rule_wants(policy, &policy->rules[i]);
 	if (policy->wants_refused)
 		policy->wants_rcpt = true;
-	policy->wants_eom = reads_marks || points[REPUTATION_ACCEPTED] > 0 ||
-	    policy->observes_eom || (policy->stage_mask >> STAGE_EOM & 1U) != 0;
 }
 
 static void

@@ -58,7 +58,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 
 	message_end(shared, message);
 	message->begun = true;
-	message->accepted = false;
+	message->complete = false;
 	message->exempt = false;
 	message->pairs_asked = 0;
 	facts->now = now;
@@ -247,7 +247,7 @@ add_effects(struct telling *telling, const struct effects *effects)
 }
 
 /* Everything that is known of a message only when it is over: what it earned,
- * and the units of limits that it gives back because it was not accepted. */
+ * and the units of limits that it gives back because it came to nothing. */
 static void
 add_rest(struct telling *telling, struct message *message)
 {
@@ -260,7 +260,7 @@ add_rest(struct telling *telling, struct message *message)
 	memset(&message->earned, 0, sizeof message->earned);
 	stored->returned = telling->returned;
 	stored->returned_count =
-	    limits_return(message, !message->accepted, telling->returned);
+	    limits_return(message, !message->complete, telling->returned);
 }
 
 /* `effects` of a verdict, or NULL; what is left of the message when it is over. */
@@ -286,38 +286,32 @@ hand_over(struct shared *shared, struct message *message,
 }
 
 void
-message_settle(struct shared *shared, struct message *message, size_t recipient,
-    const struct outcome *outcome)
+message_deferred(
+    struct shared *shared, struct message *message, size_t recipient)
 {
-	bool is_over = false;
 	struct effects effects;
 
-	if (outcome->verdict == VERDICT_DEFER) {
-		is_over = recipient == MESSAGE_WHOLE;
-		effects_of_deferral(
-		    message->policy, &message->facts, recipient, &effects);
-	} else {
-		effects_of_acceptance(message->policy, &message->facts, outcome,
-		    message->last_used, &effects);
-		message->accepted = true;
-	}
+	effects_of_deferral(
+	    message->policy, &message->facts, recipient, &effects);
 	if (effects.hammered && !message->hammered) {
 		message->hammered = true;
 		message_event(message, REPUTATION_HAMMERING);
 	}
-	if (effects.passes > 0)
-		message_event(message, REPUTATION_GREYLIST_PASSED);
-	hand_over(shared, message, &effects, is_over);
+	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
 void
-message_settle_trial(struct shared *shared, struct message *message,
+message_completed(struct shared *shared, struct message *message,
     const struct outcome *outcome)
 {
 	struct effects effects;
 
-	effects_of_trial(message->policy, &message->facts, outcome, &effects);
-	hand_over(shared, message, &effects, false);
+	message->complete = true;
+	effects_of_acceptance(message->policy, &message->facts, outcome,
+	    message->last_used, &effects);
+	if (effects.passes > 0)
+		message_event(message, REPUTATION_GREYLIST_PASSED);
+	hand_over(shared, message, &effects, true);
 }
 
 void

@@ -33,8 +33,8 @@ struct message {
 	int64_t refused; /* recipients that the MTA refused, not yet counted */
 	bool hammered;	 /* counted, once a session */
 	bool begun;
-	bool accepted;
-	bool exempt; /* nothing is learned of this message's client */
+	bool complete; /* it was accepted, and reached its end */
+	bool exempt;   /* nothing is learned of this message's client */
 };
 
 /* Begin a message: forget the last one, keep what is known of the client and
@@ -47,15 +47,14 @@ void message_begin(struct shared *shared, struct message *message, int64_t now);
 struct outcome message_judge(struct shared *shared, struct message *message,
     size_t recipient, enum stage stage);
 
-/* Remember a verdict that was given: on one recipient that was deferred at
- * RCPT (its index), or on the whole message.  If that was deferred, what
- * message_end would hand over goes along. */
-void message_settle(struct shared *shared, struct message *message,
-    size_t recipient, const struct outcome *outcome);
+/* Remember a deferral: of one recipient at RCPT (its index), or of the whole
+ * message, which is over then. */
+void message_deferred(
+    struct shared *shared, struct message *message, size_t recipient);
 
-/* Remember what rules on trial would have done with a message that was settled
- * before they could speak. */
-void message_settle_trial(struct shared *shared, struct message *message,
+/* An accepted message reached its end, so that it has earned what `outcome`
+ * says, and keeps the units that it took. */
+void message_completed(struct shared *shared, struct message *message,
     const struct outcome *outcome);
 
 /* Nothing is learned of a client that a rule accepts for who it is. */
@@ -67,8 +66,8 @@ void message_event(struct message *message, enum reputation_event event);
 /* Count a recipient that the MTA refused, as an event and for limits. */
 void message_refused(struct message *message);
 
-/* The message ended, accepted or not: hand over what it earned, give back what
- * it held.  Does nothing when none was begun. */
+/* The message is over: hand over what the client did meanwhile and, unless it
+ * was completed, give back what it held.  Does nothing when none was begun. */
 void message_end(struct shared *shared, struct message *message);
 
 /* Count a connection that never came to ask the store. */

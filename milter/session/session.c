@@ -10,6 +10,7 @@ session_open(struct shared *shared, int64_t now)
 {
 	struct session *session = calloc(1, sizeof *session);
 	struct session_origin nowhere = {.hostname = NULL};
+	struct session_envelope nobody = {.sender = NULL};
 
 	if (session == NULL)
 		return NULL;
@@ -18,7 +19,7 @@ session_open(struct shared *shared, int64_t now)
 	session->opened = now;
 	session->message.facts.helo = session->helo;
 	session->message.facts.helo_certainty = FACT_UNKNOWN;
-	session->message.facts.sender = session->sender.text;
+	session_set_sender(session, &nobody);
 	session_draw_token(session->id);
 	session_identify(session, &nowhere);
 	/* Nobody has connected yet, so there is nobody to remember. */
@@ -60,7 +61,6 @@ void
 session_connect(
     struct session *session, const struct session_origin *origin, int64_t now)
 {
-	session->opened = now;
 	session->message.facts.now = now;
 	session_identify(session, origin);
 }
@@ -88,27 +88,82 @@ session_queue_id(struct session *session, const char *queue_id)
 	strncat(session->queue_id, queue_id, sizeof session->queue_id - 1);
 }
 
+/* ---- What stands of a message */
+
 static bool
 can_answer(const struct session *session, enum stage stage)
 {
-	return (session->message.policy->stage_mask >> stage & 1U) != 0;
+	return stage == STAGE_EOM ||
+	    (session->message.policy->stage_mask >> stage & 1U) != 0;
 }
 
-/* An accepted message goes on to its end when a rule on trial waits for it, or
- * when somebody learns from it.  Of an exempt client, whose record nobody asked
- * for, nothing is learned. */
+/* The same answer as before, without asking anybody again. */
+static enum action
+answer_again(struct session *session, enum stage stage, struct reply *reply_r)
+{
+	if (!can_answer(session, stage))
+		return ACTION_CONTINUE;
+	if (session->standing == STANDS_LOST) {
+		session_fill_lost(session, stage);
+		session->standing = STANDS_DEFERRED;
+	}
+	*reply_r = session->reply;
+	return ACTION_DEFER;
+}
+
+static bool
+stands_against(const struct session *session)
+{
+	return session->standing == STANDS_DEFERRED ||
+	    session->standing == STANDS_LOST;
+}
+
+/* The MTA goes on with a message of which we no longer know all. */
+static void
+lose_message(struct session *session)
+{
+	if (session->message.begun)
+		session->standing = STANDS_LOST;
+	end_message(session);
+}
+
+/* ---- Verdicts */
+
+/* A message of which something was asked goes on to its end, where it is
+ * settled, and one that a rule on trial waits for.  Any other is let go, unless
+ * it might still get recipients that nobody judged. */
 static enum action
 accept_message(
     struct session *session, const struct outcome *outcome, enum stage stage)
 {
-	const struct message *message = &session->message;
-	bool learns = message->policy->wants_eom &&
-	    message->facts.record_certainty == FACT_KNOWN;
+	bool final = stage == STAGE_MAIL ||
+	    (stage != STAGE_EOM && outcome->rule != NULL &&
+		outcome->rule->of_client);
 
-	if (stage == STAGE_EOM || learns || outcome->trial_waits)
+	session->standing = STANDS_ACCEPTED;
+	session->accepted = *outcome;
+	session->accepted_at = stage;
+	if (!final || outcome->trial_waits ||
+	    session->message.facts.record_certainty == FACT_KNOWN)
 		return ACTION_CONTINUE;
+	session->standing = STANDS_NOTHING;
 	end_message(session);
 	return ACTION_ACCEPT;
+}
+
+static enum action
+defer(struct session *session, const struct outcome *outcome, size_t recipient,
+    enum stage stage, struct reply *reply_r)
+{
+	session_fill_reply(session, outcome, recipient, reply_r);
+	session_log(session, outcome, recipient, stage);
+	message_deferred(session->shared, &session->message, recipient);
+	if (recipient == MESSAGE_WHOLE) {
+		session->standing = STANDS_DEFERRED;
+		session->reply = *reply_r;
+		end_message(session);
+	}
+	return ACTION_DEFER;
 }
 
 static enum action
@@ -120,12 +175,8 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	    message_judge(session->shared, message, recipient, stage);
 
 	session_log_observed(session, &outcome, recipient, stage);
-	if (outcome.verdict == VERDICT_DEFER) {
-		session_fill_reply(session, &outcome, recipient, reply_r);
-		session_log(session, &outcome, recipient, stage);
-		message_settle(session->shared, message, recipient, &outcome);
-		return ACTION_DEFER;
-	}
+	if (outcome.verdict == VERDICT_DEFER)
+		return defer(session, &outcome, recipient, stage, reply_r);
 	/* One recipient that may pass settles nothing yet, and at the end of a
 	 * message there is nothing left to wait for.  What passes at MAIL is
 	 * judged again at DATA for the sake of rules on trial. */
@@ -135,23 +186,21 @@ answer(struct session *session, size_t recipient, enum stage stage,
 		return ACTION_CONTINUE;
 	if (message->policy->settings.log_accepted)
 		session_log(session, &outcome, recipient, stage);
-	message_settle(session->shared, message, recipient, &outcome);
 	return accept_message(session, &outcome, stage);
 }
 
 static enum action
 answer_whole(struct session *session, enum stage stage, struct reply *reply_r)
 {
-	enum action action;
-
-	if (!session->message.begun || session->message.accepted ||
-	    (!can_answer(session, stage) && stage != STAGE_EOM))
+	if (stands_against(session))
+		return answer_again(session, stage, reply_r);
+	if (!session->message.begun || session->standing == STANDS_ACCEPTED ||
+	    !can_answer(session, stage))
 		return ACTION_CONTINUE;
-	action = answer(session, MESSAGE_WHOLE, stage, reply_r);
-	if (action == ACTION_DEFER)
-		end_message(session);
-	return action;
+	return answer(session, MESSAGE_WHOLE, stage, reply_r);
 }
+
+/* ---- Steps of a message */
 
 static void
 set_elapsed(struct session *session, int64_t now)
@@ -183,6 +232,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	struct facts *facts = &session->message.facts;
 
 	end_message(session);
+	session->standing = STANDS_NOTHING;
 	session_set_sender(session, envelope);
 	message_begin(session->shared, &session->message, now);
 	set_elapsed(session, now);
@@ -202,7 +252,13 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 	struct message *message = &session->message;
 	enum action action;
 
-	if (!message->begun || message->accepted)
+	/* Nobody has judged that one. */
+	if (session->standing == STANDS_ACCEPTED &&
+	    session->accepted_at != STAGE_MAIL)
+		lose_message(session);
+	if (stands_against(session))
+		return answer_again(session, STAGE_RCPT, reply_r);
+	if (!message->begun || session->standing == STANDS_ACCEPTED)
 		return ACTION_CONTINUE;
 	set_elapsed(session, now);
 	if (!session_add_recipient(session, recipient) ||
@@ -222,27 +278,37 @@ session_data(struct session *session, int64_t now, struct reply *reply_r)
 	return answer_whole(session, STAGE_DATA, reply_r);
 }
 
+/* Of a client whose record nobody asked for, nothing is learned. */
 static void
 learn_from_message(struct session *session)
 {
 	const struct settings *settings = &session->message.policy->settings;
 
+	if (session->message.facts.record_certainty != FACT_KNOWN &&
+	    session->accepted_at != STAGE_EOM)
+		return;
 	if (session_header_matches(session, settings->reputation.spam_headers))
 		message_event(&session->message, REPUTATION_SPAM);
 	else if (session_header_matches(
 		     session, settings->reputation.ham_headers))
 		message_event(&session->message, REPUTATION_HAM);
+	message_event(&session->message, REPUTATION_ACCEPTED);
 }
 
-/* Rules on trial that wait for the end of a message see it here. */
+/* Rules on trial that wait for the end of an accepted message see it here. */
 static void
 observe_accepted(struct session *session)
 {
+	struct outcome *accepted = &session->accepted;
 	struct outcome outcome = message_judge(
 	    session->shared, &session->message, MESSAGE_WHOLE, STAGE_EOM);
 
 	session_log_observed(session, &outcome, MESSAGE_WHOLE, STAGE_EOM);
-	message_settle_trial(session->shared, &session->message, &outcome);
+	accepted->observed = outcome.observed;
+	accepted->triplet_passed[CLOCK_OBSERVED] =
+	    outcome.triplet_passed[CLOCK_OBSERVED];
+	accepted->client_passed[CLOCK_OBSERVED] =
+	    outcome.client_passed[CLOCK_OBSERVED];
 }
 
 enum action
@@ -251,28 +317,25 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	struct message *message = &session->message;
 	enum action action;
 
-	if (!message->begun)
-		return ACTION_CONTINUE;
 	set_elapsed(session, now);
 	message->facts.complete = true;
-	if (!message->accepted) {
-		action = answer_whole(session, STAGE_EOM, reply_r);
-		if (action == ACTION_DEFER)
-			return action;
-	} else if (message->policy->observes_eom) {
+	if (session->standing == STANDS_ACCEPTED &&
+	    message->policy->observes_eom)
 		observe_accepted(session);
-	}
+	action = answer_whole(session, STAGE_EOM, reply_r);
 	/* A deferred message is learned from when it comes again and passes. */
-	if (message->begun) {
+	if (action == ACTION_CONTINUE && message->begun) {
 		learn_from_message(session);
-		message_event(message, REPUTATION_ACCEPTED);
+		message_completed(session->shared, message, &session->accepted);
+		session->standing = STANDS_NOTHING;
 		end_message(session);
 	}
-	return ACTION_CONTINUE;
+	return action;
 }
 
 void
 session_abort(struct session *session)
 {
-	end_message(session);
+	if (!stands_against(session))
+		lose_message(session);
 }

@@ -3,7 +3,11 @@
  * Collects facts, asks for a verdict at each step, and logs each
  * decision once.  Knows nothing of libmilter: filter.c and the tests call it
  * alike.  A session is used by one thread at a time, not always the same one.
- * Steps may come in any order, or not at all; `now` is Unix seconds. */
+ * Steps may come in any order, or not at all; `now` is Unix seconds.
+ *
+ * A deferral of the whole message stands until the next MAIL: whatever the
+ * client says in between, the message gets that same reply again.  Until then
+ * mail servers keep the transaction, and a client may say DATA once more. */
 #ifndef SESSION_H
 #define SESSION_H
 
@@ -66,6 +70,8 @@ session_header(struct session *session, const char *name, const char *value);
 void session_body(struct session *session, size_t octets);
 enum action
 session_eom(struct session *session, int64_t now, struct reply *reply_r);
+/* The message was broken off: it earned nothing.  Should the MTA go on with it
+ * all the same, without another MAIL, it is deferred. */
 void session_abort(struct session *session);
 
 /* The MTA's queue id, as soon as a step shows it; for the log. */

@@ -147,6 +147,23 @@ session_log(struct session *session, const struct outcome *outcome,
 }
 
 void
+session_fill_lost(struct session *session, enum stage stage)
+{
+	static const struct reply lost = {.code = "451",
+	    .xcode = "4.3.0",
+	    .line_count = 1,
+	    .lines = {"Temporary local problem - please try later."}};
+	char detail[FIELD_SIZE];
+
+	session->reply = lost;
+	session_draw_token(session->reference);
+	(void)snprintf(detail, sizeof detail,
+	    "rule=\"\" response=out-of-order code=%s wait=0 reference=%s",
+	    lost.code, session->reference);
+	log_message(session, "defer", detail, MESSAGE_WHOLE, stage);
+}
+
+void
 session_log_observed(struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage)
 {

@@ -21,6 +21,7 @@ session_forget_message(struct session *session)
 		free((char *)session->headers[i].value);
 	}
 	facts->header_count = 0;
+	facts->recipients_seen = 0;
 	session->queue_id[0] = '\0';
 	session->reference[0] = '\0';
 	session->observed = NULL;
@@ -172,7 +173,7 @@ session_header(struct session *session, const char *name, const char *value)
 	struct facts *facts = &session->message.facts;
 	struct header *header;
 
-	if (name == NULL || value == NULL)
+	if (name == NULL || value == NULL || !session->message.begun)
 		return;
 	facts->size += (int64_t)(strlen(name) + strlen(value) + 4);
 	if (!is_wanted(session->message.policy, name))

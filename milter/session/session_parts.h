@@ -14,6 +14,14 @@
 #define NAME_SIZE	    256
 #define TOKEN_SIZE	    9 /* a reference or session id, and its NUL */
 
+/* What stands of a message until the next MAIL. */
+enum standing {
+	STANDS_NOTHING,
+	STANDS_ACCEPTED, /* `accepted` tells how; it may still be broken off */
+	STANDS_DEFERRED, /* `reply` was given, and is given again */
+	STANDS_LOST	 /* broken off, or changed when it was settled */
+};
+
 struct session {
 	struct shared *shared;
 	struct message message;
@@ -34,6 +42,10 @@ struct session {
 	char queue_id[NAME_SIZE];
 	char reference[TOKEN_SIZE];
 	const struct rule *observed; /* already logged for this message */
+	enum standing standing;
+	enum stage accepted_at;
+	struct outcome accepted;
+	struct reply reply;
 };
 
 /* session_client.c: who the client is. */
@@ -55,6 +67,8 @@ session_header_matches(const struct session *session, char *const *patterns);
 /* session_answer.c: what the client and the log are told. */
 void session_fill_reply(struct session *session, const struct outcome *outcome,
     size_t recipient, struct reply *reply_r);
+/* What a message is told that stands as lost, and the line about it. */
+void session_fill_lost(struct session *session, enum stage stage);
 void session_log(struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage);
 void session_log_observed(struct session *session,
