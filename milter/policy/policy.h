@@ -88,7 +88,7 @@ struct policy {
 	bool wants_body;
 	bool wants_unknown; /* unknown commands */
 	bool wants_refused; /* recipients that the MTA itself refused */
-	bool observes_eom; /* a rule on trial waits for the end */
+	bool observes_eom;  /* a rule on trial waits for the end */
 	/* When the last rule can speak, those on trial included: not before then
 	 * is it known that no rule holds. */
 	enum stage last_stage;

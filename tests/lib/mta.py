@@ -270,6 +270,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Sendmail(Mta):
     name = "sm.test.example"
+    timeouts = "C:10s;S:10s;R:10s;E:1m"  # of its milters
 
     def prepare(self):
         os.mkdir(self.path("queue"), 0o700)
@@ -330,7 +331,7 @@ R{ANYBODY_BUT}$*\t$#error $@ 5.1.1 $: "550 User unknown"
     def _filters(self):
         return "".join(
             f"INPUT_MAIL_FILTER(`filter{number}', `S={milter}, "
-            "F=T, T=C:10s;S:10s;R:10s;E:1m')dnl\n"
+            f"F=T, T={self.timeouts}')dnl\n"
             for number, milter in enumerate(self.milters))
 
     def command(self, *mode):
