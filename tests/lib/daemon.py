@@ -128,6 +128,16 @@ class Daemon:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def log(self):
+        """All lines so far.  A thread writes them, so what has just happened is
+        there when nothing more comes."""
+        lines = None
+        while lines is None or len(lines) != len(self._lines()):
+            lines = self._lines()
+            if self.process and self.process.poll() is None:
+                time.sleep(0.03)
+        return lines
+
+    def _lines(self):
         with open(self.log_file, errors="replace") as file:
             return file.read().splitlines()
 
