@@ -1,6 +1,8 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/check_main.h"
+#include "lib/table.h"
 #include "mail/mailaddr.h"
 
 static const struct {
@@ -17,8 +19,19 @@ static const struct {
     {"bob2 is not bob", "bob2@example.org", "bob2@example.org"},
     {"three digits are part of a name", "bob123@example.org",
 	"bob123@example.org"},
-    {"four digits are a serial number", "bob1234@example.org",
-	"bob#@example.org"},
+    {"a year behind a name is a person's", "bob1984@example.org",
+	"bob1984@example.org"},
+    {"so is a date", "bea19850102@example.org", "bea19850102@example.org"},
+    {"so is a number behind a dot", "bob.1984@example.org",
+	"bob.1984@example.org"},
+    {"six digits apart are a serial number", "order-123456@example.org",
+	"order-#@example.org"},
+    {"a program's number is a serial number", "bounce1234@example.org",
+	"bounce#@example.org"},
+    {"so is one of few digits", "bounces-12@example.org",
+	"bounces-#@example.org"},
+    {"a name that starts like a program's word is a person's",
+	"newsome1984@example.org", "newsome1984@example.org"},
     {"a word of few digits is part of a name", "sales-2@example.org",
 	"sales-2@example.org"},
     {"a domain's digits stay", "bob@host12345.example.org",
@@ -34,7 +47,7 @@ static const struct {
 
     {"a tag is dropped", "bob+news@example.org", "bob@example.org"},
     {"all tags are dropped", "bob+a+b@example.org", "bob@example.org"},
-    {"a + at the start is no tag", "+4912@example.org", "+#@example.org"},
+    {"a + at the start is no tag", "+4912@example.org", "+4912@example.org"},
     {"a + at the end is an empty tag", "bob+@example.org", "bob@example.org"},
 
     {"serial numbers are masked", "bounce-12345678-99@example.org",
@@ -65,23 +78,28 @@ static const struct {
 	"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeeexyz@example.org"},
     {"a scrambled word is masked", "m-x7k2p9q4w8z1@example.org",
 	"m-#@example.org"},
-    {"a long name with a year keeps its name",
-	"christophermiller1984@example.org", "christophermiller#@example.org"},
+    {"a long name with a year stays", "christophermiller1984@example.org",
+	"christophermiller1984@example.org"},
+    {"capitals do not scramble a name",
+	"TheWeeklyLetterOfBobAndEve@example.org",
+	"TheWeeklyLetterOfBobAndEve@example.org"},
+    {"mixed case and a digit do", "m-aBcDeFgHiJk5LmN@example.org",
+	"m-#@example.org"},
     {"a long name with a short number stays", "christophermiller84@example.org",
 	"christophermiller84@example.org"},
     {"octets above 127 stay",
 	"b\xc3\xb6"
-	"b1234@example.org",
+	"b-123456@example.org",
 	"b\xc3\xb6"
-	"b#@example.org"},
+	"b-#@example.org"},
 
     {"ezmlm's message number and recipient are dropped",
 	"list-return-123-bob=example.org@lists.example",
 	"list-return@lists.example"},
     {"so is ezmlm's warning", "list-return-@lists.example-@[]",
 	"list-return@[]"},
-    {"a name that only starts with return stays", "-return-1@lists.example",
-	"-return-1@lists.example"},
+    {"without a list before it return is a word", "-return-1@lists.example",
+	"-return-#@lists.example"},
     {"Mailman's recipient is dropped",
 	"list-bounces+bob=example.org@lists.example",
 	"list-bounces@lists.example"},
@@ -102,26 +120,67 @@ static const struct {
 
     {"Amazon SES is a constant",
 	"0100018c7e9f1a2b-3c4d5e6f-7a8b-9c0d-1e2f-3a4b5c6d7e8f-000000@"
-	"amazonses.com",
-	"#-#-#@amazonses.com"},
-    {"Mailchimp keeps its cluster",
-	"bounce-mc.us1_123.456-bob=example.org@mail1.mcsv.example",
-	"bounce-mc.us1_#.#@mail1.mcsv.example"},
-    {"Mailchimp with long numbers gives the same",
-	"bounce-mc.us1_12345678.1234567-bob=example.org@mail1.mcsv.example",
-	"bounce-mc.us1_#.#@mail1.mcsv.example"},
-    {"SendGrid keeps the word",
+	"eu-west-1.amazonses.com",
+	"#@eu-west-1.amazonses.com"},
+    {"a domain that only ends so is none", "bob@notamazonses.com",
+	"bob@notamazonses.com"},
+    {"it stays apart in a sender's own domain",
+	"0100018c7e9f1a2b-3c4d5e6f-7a8b-9c0d-1e2f-3a4b5c6d7e8f-000000@"
+	"mail.shop.example",
+	"#-#-#@mail.shop.example"},
+    {"Mailchimp keeps the list",
+	"bounce-mc.us1_12345678.123-bob=example.org@mail1.mcsv.example",
+	"bounce-mc.us1_12345678@mail1.mcsv.example"},
+    {"whatever the campaign",
+	"bounce-mc.us1_12345678.1234567-eve=example.org@mail1.mcsv.example",
+	"bounce-mc.us1_12345678@mail1.mcsv.example"},
+    {"SendGrid keeps its customer",
 	"bounces+123-abcd-bob=example.org@em.shop.example",
-	"bounces@em.shop.example"},
+	"bounces+123@em.shop.example"},
     {"Google Groups keeps the group",
 	"group+bncBCX7LRXHQ4PBB6XJ7ZWQMGQEKAAAAAA@googlegroups.example",
 	"group@googlegroups.example"},
     {"Google Calendar is a constant",
 	"3sKw1ZBQ8KBg0abcdef7gh.2ijkl@calendar-server.bounces.example",
 	"#.2ijkl@calendar-server.bounces.example"},
-    {"Yahoo Groups keeps the word",
+    {"Yahoo Groups keeps the list",
 	"sentto-1234567-890-1234567890-bob=example.org@returns.example",
-	"sentto-#-#-#@returns.example"},
+	"sentto-1234567@returns.example"},
+    {"ExactTarget keeps its customer",
+	"bounce-648_HTML-126963812-4522-7327404-650445@bounce.example",
+	"bounce-7327404@bounce.example"},
+    {"ExactTarget's other form is the same",
+	"bounce-9_TEXT-126963-45-7327404-1@bounce.example",
+	"bounce-7327404@bounce.example"},
+    {"Silverpop is one sender in its domain",
+	"v-loebil_bgedmglacb_cgfdlgfn_cgfdlgfn_a@bounce.example",
+	"v@bounce.example"},
+    {"Constant Contact keeps its customer",
+	"AbCdE0pQrStUv==_1101234567890_xBcDeF9kL==@in.example",
+	"1101234567890@in.example"},
+    {"LISTSERV's recipient is dropped",
+	"owner-news*bob**example.org@listserv.example",
+	"owner-news@listserv.example"},
+    {"Sympa keeps the list", "bounce+bob==a==example.org==staff@lists.example",
+	"bounce==staff@lists.example"},
+    {"SmartList keeps the list",
+	"bounce-debian-devel=jean-luc=example.org@lists.example",
+	"bounce-debian-devel@lists.example"},
+    {"a counter before a tag with the recipient is dropped",
+	"list-7+bob=example.org@lists.example", "list-#@lists.example"},
+    {"a counter without a recipient is part of a name",
+	"build-7+x@lists.example", "build-7@lists.example"},
+    {"a recipient's own hyphen does not hide the counter",
+	"news-12-jean-luc=example.org@lists.example", "news-#@lists.example"},
+    {"nor the word bounces at the end",
+	"dev-bounces-jean-luc=example.org@lists.example",
+	"dev-bounces@lists.example"},
+    {"two people behind a gateway stay two",
+	"jean-luc=corp.example@gateway.example",
+	"jean-luc=corp.example@gateway.example"},
+    {"Salesforce keeps the person",
+	"bob=corp.example__2eqk7hmx1l9s8xyz@a1.bnc.example",
+	"bob=corp.example__#@a1.bnc.example"},
     {"SparkPost's signature is dropped",
 	"msprvs1=18421Su_tTs5b=bounces-12345-67@bounces.example",
 	"bounces-#-#@bounces.example"},
@@ -148,6 +207,12 @@ static const struct {
 	"bob@example.org"},
     {"half of Barracuda's signature stays", "btv1==bob@example.org",
 	"btv1==bob@example.org"},
+    {"BATV without its name is dropped", "0409f2fbbb=bob@example.org",
+	"bob@example.org"},
+    {"BATV behind the user is dropped", "prvs=bob/0409f2fbbb@example.org",
+	"bob@example.org"},
+    {"behind an = as well", "prvs=bob=0409f2fbbb@example.org",
+	"bob@example.org"},
     {"a tag within BATV is dropped too", "prvs=1234abcd56=bob+news@example.org",
 	"bob@example.org"},
 
@@ -169,6 +234,16 @@ static const struct {
     {"SRS0 under BATV is normalised",
 	"prvs=1234abcd56=SRS0=HHHH=TT=orig.example=bob@fwd.example",
 	"SRS0=orig.example=bob@fwd.example"},
+    {"SRS0 with + throughout is the same",
+	"SRS0+dd00f2f123ee515c5e23+1562+orig.example+bob@fwd.example",
+	"SRS0=orig.example=bob@fwd.example"},
+    {"with - throughout as well", "SRS0-HHHH-TT-orig.example-bob@fwd.example",
+	"SRS0=orig.example=bob@fwd.example"},
+    {"the user's own = does not count",
+	"SRS0+dd00+1562+orig.example+bob=a=b=c@fwd.example",
+	"SRS0=orig.example=bob=a=b=c@fwd.example"},
+    {"nor does the hash's own +", "SRS0=+Y+m=HS=orig.example=bob@fwd.example",
+	"SRS0=orig.example=bob@fwd.example"},
     {"broken SRS0 is a name like others", "SRS0=HHHH=TT@fwd.example",
 	"SRS0=HHHH=TT@fwd.example"},
     {"SRS0 alone is a name like others", "srs0@fwd.example",
@@ -181,6 +256,9 @@ static const struct {
 	"SRS1=first.example=orig.example=bob@second.example"},
     {"SRS1 of a forwarder that chose + is the same",
 	"SRS1=GGGG=first.example=+HHHH=TT=orig.example=bob@second.example",
+	"SRS1=first.example=orig.example=bob@second.example"},
+    {"SRS1 with + throughout is the same",
+	"SRS1+GGGG+first.example++HHHH+TT+orig.example+bob@second.example",
 	"SRS1=first.example=orig.example=bob@second.example"},
     {"SRS1 of something unknown keeps it",
 	"SRS1=GGGG=first.example==bob@second.example",
@@ -205,7 +283,72 @@ START_TEST(test_normalise)
 }
 END_TEST
 
+/* One sender of the table of real ones. */
+struct sender {
+	char group[128];
+	char normal[MAILADDR_SIZE];
+};
+
+struct senders {
+	struct sender all[256];
+	size_t count;
+};
+
+static void
+take_sender(const char *fields[TABLE_FIELDS], void *context)
+{
+	struct senders *senders = context;
+	struct sender *sender = &senders->all[senders->count++];
+	struct mailaddr addr;
+	struct mailaddr normal;
+
+	ck_assert_uint_le(senders->count, COUNT(senders->all));
+	mailaddr_parse(fields[1], &addr);
+	mailaddr_normalise_sender(&addr, &normal);
+	(void)snprintf(sender->group, sizeof sender->group, "%s", fields[0]);
+	(void)snprintf(
+	    sender->normal, sizeof sender->normal, "%s", normal.text);
+}
+
+/* Whether the group of row `at` has an earlier row with another result; prints
+ * that, and any other group's row with the same result is an error. */
+static bool
+is_unmerged(const struct senders *senders, size_t at)
+{
+	const struct sender *one = &senders->all[at];
+
+	for (size_t i = 0; i < at; i++) {
+		const struct sender *other = &senders->all[i];
+		bool same_group = strcmp(one->group, other->group) == 0;
+		bool same_normal = strcmp(one->normal, other->normal) == 0;
+
+		ck_assert_msg(same_group || !same_normal,
+		    "%s and %s are both %s", other->group, one->group,
+		    one->normal);
+		if (same_group && !same_normal) {
+			printf("unmerged: %s: %s, %s\n", one->group,
+			    other->normal, one->normal);
+			return true;
+		}
+	}
+	return false;
+}
+
+START_TEST(senders_that_were_seen)
+{
+	static struct senders senders;
+	int unmerged = 0;
+
+	table_read("names/senders.tsv", take_sender, &senders);
+	ck_assert_uint_gt(senders.count, 0);
+	for (size_t i = 0; i < senders.count; i++)
+		unmerged += is_unmerged(&senders, i);
+	ck_assert_int_le(unmerged, 2);
+}
+END_TEST
+
 CHECK_MAIN("mailaddr_sender", tcase)
 {
+	tcase_add_test(tcase, senders_that_were_seen);
 	tcase_add_loop_test(tcase, test_normalise, 0, COUNT(rows));
 }

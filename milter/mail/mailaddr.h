@@ -42,22 +42,27 @@ const char *mailaddr_domain(const struct mailaddr *addr);
 /* Keep of a sender what is the same from one try, and one message, to the next.
  * Meant for hashing, not for show.  What is dropped:
  *
- * - the signature of BATV (prvs=, msprvs1=, btv1==);
- * - hash and time of SRS0, SRS1 and Microsoft's +SRS; the forwarder, the
- *   original domain and user stay;
+ * - the signature of BATV (prvs=, msprvs1=, btv1==, or bare);
+ * - hash and time of SRS0, SRS1 and Microsoft's +SRS, whatever stands between
+ *   their fields; the forwarder, the original domain and user stay;
  * - a tag behind '+';
  * - the recipient that VERP puts at the end (-user=example.org) and all that
  *   follows "-return-";
- * - serial numbers, which become '#': words of 4 or more digits, runs of 4 or
- *   more digits in a word, UUIDs, hexadecimal words of 8 or more with at least
- *   2 digits, and words of 12 or more that change between letters and digits
- *   at least 3 times.  Beside any such word, or a VERP recipient, shorter words
- *   of digits are serial numbers as well.
+ * - what services add of which the form is known (SendGrid, Mailchimp, Yahoo
+ *   Groups, ExactTarget, Silverpop, Constant Contact, LISTSERV, Sympa); their
+ *   customer's number, or the list, stays;
+ * - local parts that are one random text, as Amazon SES has them;
+ * - serial numbers, which become '#': words of 6 or more digits, UUIDs,
+ *   hexadecimal words of 8 or more with at least 2 digits among the letters,
+ *   and words of 12 or more that change between letters and digits often.
+ *   Beside any such word, a VERP recipient, or a word such as bounce, return or
+ *   newsletter, fewer digits are a serial number as well.
  *
- * So bob2@ is not bob@.  A local part of up to 15 digits and nothing else is a
- * person's (telephone) number and stays, a quoted one stays as it is, and so
- * does the case of the local part: no mail server is known to vary it.
- * `normal_r` must not be `addr` itself. */
+ * Two people never become one: bob2@ is not bob@, anna1984@ is not anna1985@,
+ * and a local part of up to 15 digits and nothing else is a person's
+ * (telephone) number.  A quoted local part stays as it is, and so does the case
+ * of any: no mail server is known to vary it.  `normal_r` must not be `addr`
+ * itself. */
 void mailaddr_normalise_sender(
     const struct mailaddr *addr, struct mailaddr *normal_r);
 
