@@ -54,7 +54,7 @@ START_TEST(commands_are_found_again_one_by_one)
 		resp_add(&commands, "PING");
 		resp_add(&commands, "ECHO", "*1\r\n$4\r\nPING\r\n");
 	}
-	name = resp_command_name(&commands, 1999, &length);
+	name = resp_command_word(&commands, 1999, 0, &length);
 	ck_assert_uint_eq(length, 4);
 	ck_assert_mem_eq(name, "ECHO", 4);
 	bytes = resp_command_at(&commands, 1999, &length);
@@ -62,7 +62,11 @@ START_TEST(commands_are_found_again_one_by_one)
 	assert_bytes(
 	    &picked, "*2\r\n$4\r\nECHO\r\n$14\r\n*1\r\n$4\r\nPING\r\n\r\n");
 	ck_assert_ptr_null(resp_command_at(&commands, 2000, &length));
-	ck_assert_ptr_null(resp_command_name(&commands, 2000, &length));
+	ck_assert_ptr_null(resp_command_word(&commands, 2000, 0, &length));
+	name = resp_command_word(&commands, 1, 1, &length);
+	ck_assert_uint_eq(length, 14);
+	ck_assert_mem_eq(name, "*1\r\n$4\r\n", 8);
+	ck_assert_ptr_null(resp_command_word(&commands, 1, 2, &length));
 	resp_free(&commands);
 	resp_free(&picked);
 }

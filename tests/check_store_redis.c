@@ -250,6 +250,73 @@ START_TEST(a_key_that_is_too_short_is_not_used)
 }
 END_TEST
 
+/* Both may notice, or the one that lost it may restart first. */
+START_TEST(servers_agree_again_when_redis_lost_the_key)
+{
+	struct store_terms terms = keeper_terms();
+	struct store *other;
+	bool restarts = _i == 1;
+
+	open_both();
+	other = keeper_open(&terms);
+	tell_redis("UNLINK", "key", NULL, NULL);
+	if (restarts) {
+		store_close(&other);
+		other = keeper_open(&terms);
+	}
+	store_tidy(store, now);
+	store_tidy(other, now);
+	mark(&stranger, MARK_FIRST, now - 60);
+	look_up(&stranger);
+	store_close(&store);
+	store = other;
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now - 60);
+	ck_assert_ptr_nonnull(strstr(
+	    keeper_said(), restarts ? "was replaced" : "is there again"));
+	close_both();
+}
+END_TEST
+
+START_TEST(another_secret_is_noticed)
+{
+	const char *why = "hashes with another secret";
+	char mark_of_mx9[64];
+
+	open_both();
+	for (int i = 0; i < 300 && strstr(keeper_said(), why) == NULL; i++) {
+		snprintf(mark_of_mx9, sizeof mark_of_mx9, "%lld:mx9\r",
+		    (long long)time(NULL));
+		tell_redis("HSET", "secrets", "AAAAAAAA", mark_of_mx9);
+		store_tidy(store, now);
+		nanosleep(&(struct timespec){0, 50000000}, NULL);
+	}
+	ck_assert_ptr_nonnull(strstr(keeper_said(), why));
+	ck_assert_ptr_nonnull(strstr(keeper_said(), "mx9?"));
+	close_both();
+}
+END_TEST
+
+START_TEST(what_was_first_seen_in_the_future_begins_now)
+{
+	char clock[32];
+
+	open_both();
+	mark(&stranger, MARK_FIRST, now);
+	look_up(&stranger);
+	snprintf(clock, sizeof clock, "%lld",
+	    (long long)(now + 6 * HOUR - INT64_C(1704067200)));
+	tell_redis("HSET", "{192.0.2.0/24}", "AAAAAAAA", clock);
+	tell_redis("HSET", "{192.0.2.0/24}", "s", clock);
+	look_up(&stranger);
+	store_tidy(store, now);
+	look_up(&stranger);
+	ck_assert_int_eq(
+	    tell_redis("HEXISTS", "{192.0.2.0/24}", "AAAAAAAA", NULL), 0);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	close_both();
+}
+END_TEST
+
 /* ---- Lists */
 
 START_TEST(a_shared_list_is_read_when_it_changes)
@@ -448,16 +515,90 @@ END_TEST
 
 /* ---- Faults */
 
-START_TEST(a_key_of_the_wrong_kind_is_down_not_wrong)
+/* A key of ours that another program made: {key, command, word, word}. */
+static const struct {
+	const char *when, *key, *command, *first, *second;
+	enum store_result result;
+} foreign_rows[] = {
+    {"the record is a string", "{192.0.2.0/24}", "SETEX", "600", "foreign",
+	STORE_UNREADABLE},
+    {"it is a list", "{192.0.2.0/24}", "RPUSH", "a", "b", STORE_UNREADABLE},
+    {"a field of it is no number", "{192.0.2.0/24}", "HSET", "p", "many",
+	STORE_OK},
+};
+
+START_TEST(what_is_no_record_concerns_its_client_alone)
 {
 	struct store_answer answer;
-	struct store_query query = {.client = stranger};
+	struct store_query query = {.now = now, .client = stranger};
 
 	open_both();
-	tell_redis("SETEX", "{192.0.2.0/24}", "600", "foreign");
-	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_DOWN);
+	tell_redis(foreign_rows[_i].command, foreign_rows[_i].key,
+	    foreign_rows[_i].first, foreign_rows[_i].second);
+	ck_assert_msg(
+	    store_look_up(store, &query, &answer) == foreign_rows[_i].result,
+	    "%s", foreign_rows[_i].when);
+	ck_assert(store_is_up(store));
 	query.client = elsewhere;
 	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_OK);
+	/* it is removed, and begins anew */
+	mark(&stranger, MARK_FIRST, now);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	close_both();
+}
+END_TEST
+
+START_TEST(a_window_of_another_kind_begins_anew)
+{
+	const struct store_take unit = {1, NULL, false, HOUR, 1, 0};
+	struct store_query query = {
+	    .now = now, .client = stranger, .takes = &unit, .take_count = 1};
+	struct store_answer answer;
+	char name[64];
+
+	open_both();
+	mark(&stranger, MARK_FIRST, now);
+	snprintf(name, sizeof name, "{192.0.2.0/24}:r:3600:%lld",
+	    (long long)(now / HOUR));
+	tell_redis("SETEX", name, "600", "foreign");
+	ck_assert_int_eq(
+	    store_look_up(store, &query, &answer), STORE_UNREADABLE);
+	ck_assert_ptr_nonnull(strstr(keeper_said(), ":r:3600:"));
+	ck_assert_int_eq(store_look_up(store, &query, &answer), STORE_OK);
+	ck_assert_int_eq(answer.counts[0].current, 1);
+	/* the record beside it is as it was */
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	close_both();
+}
+END_TEST
+
+static const char *const shared_keys[] = {
+    "load", "reports", "list:friends", "lists", "secrets"};
+
+START_TEST(a_shared_key_of_another_kind_stops_nothing_else)
+{
+	struct load_report own = {.load = 0.5}, report;
+	struct list *list;
+	int64_t there;
+	size_t count;
+
+	open_both();
+	tell_redis("SETEX", shared_keys[_i], "600", "foreign");
+	for (int i = 0; i < 3; i++) {
+		(void)store_exchange_load(
+		    store, &own, &report, 1, &there, &count);
+		(void)store_read_list(store, "friends", &list);
+		list_free(&list);
+		(void)store_take_reports(store, now, add_number, NULL);
+		store_tidy(store, now);
+	}
+	mark(&stranger, MARK_FIRST, now);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	ck_assert(store_is_up(store));
+	ck_assert_int_eq(
+	    store_exchange_load(store, &own, &report, 1, &there, &count),
+	    STORE_OK);
+	ck_assert_int_eq((int)count, 1);
 	close_both();
 }
 END_TEST
@@ -536,7 +677,16 @@ store_redis_suite(void)
 	    all, new_sums_of_hosts_refuse_attempts_only_until_a_sweep);
 	tcase_add_test(all, sums_of_another_half_life_are_swept);
 	tcase_add_test(all, two_servers_count_an_abandoned_attempt_once);
-	tcase_add_test(all, a_key_of_the_wrong_kind_is_down_not_wrong);
+	tcase_add_loop_test(all, what_is_no_record_concerns_its_client_alone, 0,
+	    COUNT(foreign_rows));
+	tcase_add_test(all, a_window_of_another_kind_begins_anew);
+	tcase_add_loop_test(all,
+	    a_shared_key_of_another_kind_stops_nothing_else, 0,
+	    COUNT(shared_keys));
+	tcase_add_loop_test(
+	    all, servers_agree_again_when_redis_lost_the_key, 0, 2);
+	tcase_add_test(all, another_secret_is_noticed);
+	tcase_add_test(all, what_was_first_seen_in_the_future_begins_now);
 	tcase_add_test(all, nobody_there_is_down);
 	tcase_add_loop_test(all, prefixes, 0, COUNT(prefix_rows));
 	suite_add_tcase(suite, all);

@@ -111,6 +111,12 @@ tidy(struct store *store, int64_t now)
 }
 
 static void
+stop(struct store *store)
+{
+	store_stop(((struct keeper *)store)->inner);
+}
+
+static void
 close_keeper(struct store *store)
 {
 	struct keeper *keeper = (struct keeper *)store;
@@ -126,7 +132,7 @@ close_keeper(struct store *store)
 }
 
 static const struct store_ops ops = {look_up, remember, exchange_load,
-    read_list, take_reports, is_up, tidy, close_keeper};
+    read_list, take_reports, is_up, tidy, stop, close_keeper};
 
 struct keeper *
 keeper_open(struct store *inner)

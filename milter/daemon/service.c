@@ -184,6 +184,8 @@ service_close(struct service **service)
 	(void)alarm(CLOSE_SECONDS); /* an end is promised, whatever hangs */
 	if (mine->listening)
 		endpoint_remove(&mine->spec);
+	if (mine->shared != NULL)
+		shared_stop(mine->shared);
 	quiet = filter_drain(DRAIN_MS);
 	let_answers_out();
 	quiet = ticker_stop(&mine->ticker, DRAIN_MS) && quiet;

@@ -11,7 +11,7 @@ static void
 name_of(const struct redis_call *call, size_t index, char *name_r, size_t size)
 {
 	size_t length = 0;
-	const char *name = resp_command_name(call->commands, index, &length);
+	const char *name = resp_command_word(call->commands, index, 0, &length);
 
 	(void)snprintf(name_r, size, "%.*s", (int)length, name ? name : "");
 }

@@ -181,15 +181,15 @@ resp_command_at(
 }
 
 const char *
-resp_command_name(
-    const struct resp_commands *commands, size_t index, size_t *length_r)
+resp_command_word(const struct resp_commands *commands, size_t index,
+    size_t word, size_t *length_r)
 {
 	const char *at = resp_command_at(commands, index, length_r);
 
-	if (at == NULL)
+	if (at == NULL || word >= read_head(&at))
 		return NULL;
-	(void)read_head(&at);
-	*length_r = read_head(&at);
+	for (*length_r = read_head(&at); word-- > 0; *length_r = read_head(&at))
+		at += *length_r + 2;
 	return at;
 }
 

@@ -46,10 +46,10 @@ const char *resp_command_at(
 void resp_add_encoded(
     struct resp_commands *commands, const char *bytes, size_t length);
 
-/* The first word (the name) of the command with this index, without end
- * marker, or NULL. */
-const char *resp_command_name(
-    const struct resp_commands *commands, size_t index, size_t *length_r);
+/* A word of the command with this index (0 is its name), without end marker, or
+ * NULL if there is none. */
+const char *resp_command_word(const struct resp_commands *commands,
+    size_t index, size_t word, size_t *length_r);
 
 /* Make room for so many bytes, so that adding them cannot fail.  False: no
  * memory, nothing changed. */

@@ -93,6 +93,12 @@ shared_publish(struct shared *shared, struct policy *policy)
 }
 
 void
+shared_stop(struct shared *shared)
+{
+	store_stop(shared->store);
+}
+
+void
 shared_session_began(struct shared *shared)
 {
 	atomic_fetch_add(&shared->sessions, 1);

@@ -23,6 +23,9 @@ void shared_publish(struct shared *shared, struct policy *policy);
  * the store. */
 void shared_tick(struct shared *shared, int64_t now);
 
+/* The end is near: a tick that is under way ends soon. */
+void shared_stop(struct shared *shared);
+
 /* Sessions open at this moment, for the load and for a clean stop. */
 void shared_session_began(struct shared *shared);
 void shared_session_ended(struct shared *shared);

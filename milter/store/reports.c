@@ -9,16 +9,22 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/seconds.h"
 #include "policy/identity.h"
 
 #define SAY_EVERY INT64_C(60) /* seconds, at least, between complaints */
 #define LINES_MAX 10000	      /* of the file, in one round */
+#define BYTES_MAX (4 << 20)   /* the same: lines may have no end */
 
 struct reports {
 	unsigned long long malformed;
+	unsigned long long lost;
 	int64_t said_at;
 	bool file_failed;
-	FILE *file; /* that is being read; NULL: none */
+	FILE *file;		/* that is being read; NULL: none */
+	char line[REPORT_SIZE]; /* of the file, as far as it was read */
+	size_t length;		/* sizeof line: it is longer, and skipped */
+	bool is_whole;		/* and only waits for the store */
 };
 
 /* What one round needs. */
@@ -40,52 +46,84 @@ reports_close(struct reports **reports)
 {
 	if (*reports == NULL)
 		return;
-	if ((*reports)->file != NULL)
+	if ((*reports)->file != NULL) {
+		log_warning("reports of a file that was not read to its end "
+			    "are lost");
 		fclose((*reports)->file);
+	}
 	free(*reports);
 	*reports = NULL;
 }
 
-static void
-take_one(void *arg, const char *text)
+/* False: the store does not take it now. */
+static bool
+take_one(const struct round *round, const char *text)
 {
-	struct round *round = arg;
 	char network[IDENTITY_NETWORK_SIZE];
 	struct report report;
 	struct store_effects effects = {.now = round->now};
 
 	if (!report_parse(text, &round->policy->weights, &report)) {
 		round->reports->malformed++;
-		return;
+		return true;
 	}
 	identity_network(&round->policy->settings, &report.client, network);
 	effects.client.network = network;
 	effects.client.host = netaddr_host_bucket(&report.client);
 	effects.good = report.points.good;
 	effects.bad = report.points.bad;
-	if (effects.good > 0 || effects.bad > 0)
-		(void)store_remember(round->store, &effects);
+	return (effects.good <= 0 && effects.bad <= 0) ||
+	    store_remember(round->store, &effects) == STORE_OK;
 }
 
-/* True while more may follow.  A NUL octet would hide what comes after it, so it
- * becomes one that no report can have. */
-static bool
-take_line(struct round *round, FILE *file)
+/* What was taken out of the store cannot be put back. */
+static void
+take_or_lose(void *arg, const char *text)
 {
-	char line[REPORT_SIZE];
-	size_t length = 0;
-	int c;
+	const struct round *round = arg;
 
-	while ((c = getc(file)) != '\n' && c != EOF)
-		if (length < sizeof line)
-			line[length++] = c == '\0' ? '\x7f' : (char)c;
-	if (length == sizeof line) {
-		round->reports->malformed++;
-	} else if (length > 0 && line[0] != '#') {
-		line[length] = '\0';
-		take_one(round, line);
+	if (!take_one(round, text))
+		round->reports->lost++;
+}
+
+/* Read on to the end of the line; false: it is not reached within `*left` bytes,
+ * or it is that of the file, which is closed.  A NUL octet would hide what comes
+ * after it, so it becomes one that no report can have. */
+static bool
+read_line(struct reports *reports, size_t *left)
+{
+	int c = '\0';
+
+	for (; *left > 0; --*left) {
+		c = getc(reports->file);
+		if (c == '\n' || c == EOF)
+			break;
+		if (reports->length < sizeof reports->line)
+			reports->line[reports->length++] =
+			    c == '\0' ? '\x7f' : (char)c;
 	}
-	return c != EOF;
+	if (c == EOF) {
+		fclose(reports->file);
+		reports->file = NULL;
+	}
+	return c == '\n' || c == EOF;
+}
+
+/* False: the store does not take it now, and the line waits. */
+static bool
+take_line(const struct round *round)
+{
+	struct reports *reports = round->reports;
+
+	if (reports->length == sizeof reports->line) {
+		reports->malformed++;
+	} else if (reports->length > 0 && reports->line[0] != '#') {
+		reports->line[reports->length] = '\0';
+		if (!take_one(round, reports->line))
+			return false;
+	}
+	reports->length = 0;
+	return true;
 }
 
 /* The file is moved aside and removed first: programs that append then make a
@@ -118,31 +156,41 @@ take_over(struct reports *reports, const char *path)
 	return file;
 }
 
-/* What is too much for one round goes on in the next. */
+/* What is too much for one round, or what the store does not take, goes on in the
+ * next. */
 static void
-take_file(struct round *round, const char *path)
+take_file(const struct round *round, const char *path)
 {
 	struct reports *reports = round->reports;
+	size_t left = BYTES_MAX;
 
-	if (reports->file == NULL)
-		reports->file = take_over(reports, path);
-	if (reports->file == NULL)
+	if (!store_is_up(round->store))
 		return;
-	for (int i = 0; i < LINES_MAX; i++)
-		if (!take_line(round, reports->file)) {
-			fclose(reports->file);
-			reports->file = NULL;
+	if (reports->file == NULL && !reports->is_whole)
+		reports->file = take_over(reports, path);
+	for (int i = 0; i < LINES_MAX; i++) {
+		if (!reports->is_whole &&
+		    (reports->file == NULL || !read_line(reports, &left)))
 			return;
-		}
+		reports->is_whole = !take_line(round);
+		if (reports->is_whole)
+			return;
+	}
 }
 
 static void
 complain(struct reports *reports, int64_t now)
 {
-	if (reports->malformed == 0 || now - reports->said_at < SAY_EVERY)
+	if ((reports->malformed == 0 && reports->lost == 0) ||
+	    seconds_apart(now, reports->said_at) < SAY_EVERY)
 		return;
-	log_warning("%llu malformed report(s) dropped", reports->malformed);
-	reports->malformed = 0;
+	if (reports->malformed > 0)
+		log_warning(
+		    "%llu malformed report(s) dropped", reports->malformed);
+	if (reports->lost > 0)
+		log_warning(
+		    "%llu report(s) lost: the store went away", reports->lost);
+	reports->malformed = reports->lost = 0;
 	reports->said_at = now;
 }
 
@@ -152,7 +200,7 @@ reports_take(struct reports *reports, const struct policy *policy,
 {
 	struct round round = {reports, policy, store, now};
 
-	(void)store_take_reports(store, now, take_one, &round);
+	(void)store_take_reports(store, now, take_or_lose, &round);
 	if (policy->settings.reputation.reports_file[0] != '\0')
 		take_file(&round, policy->settings.reputation.reports_file);
 	complain(reports, now);

@@ -47,6 +47,12 @@ store_tidy(struct store *store, int64_t now)
 }
 
 void
+store_stop(struct store *store)
+{
+	store->ops->stop(store);
+}
+
+void
 store_close(struct store **store)
 {
 	if (*store == NULL)

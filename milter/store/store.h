@@ -146,6 +146,7 @@ struct store_ops {
 	    void (*each)(void *arg, const char *text), void *arg);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
+	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
 };
 
@@ -189,6 +190,9 @@ bool store_is_up(const struct store *store);
 
 /* Called once a second in the background: expiry, pruning, saving. */
 void store_tidy(struct store *store, int64_t now);
+
+/* The end is near: what takes long in the background ends soon. */
+void store_stop(struct store *store);
 
 void store_close(struct store **store);
 

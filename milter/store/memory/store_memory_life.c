@@ -159,6 +159,13 @@ tidy(struct store *store, int64_t now)
 	save(memory);
 }
 
+/* Nothing takes long here. */
+static void
+stop(struct store *store)
+{
+	(void)store;
+}
+
 static void
 free_memory(struct memory *memory)
 {
@@ -247,6 +254,7 @@ static const struct store_ops operations = {
     .take_reports = take_reports,
     .is_up = is_up,
     .tidy = tidy,
+    .stop = stop,
     .close = close_memory,
 };
 

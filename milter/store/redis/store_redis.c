@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/secret.h"
 
@@ -31,7 +32,6 @@ tell_fault(void *arg, bool up, const char *where, const char *why)
 {
 	struct redis_store *store = arg;
 
-	atomic_store(&store->was_away, true);
 	if (up)
 		store_redis_say(
 		    store, false, "Redis at %s is well again", where);
@@ -46,7 +46,13 @@ tell_secret(const struct redis_store *store, enum secret_news news)
 {
 	switch (news) {
 	case SECRET_SAME:
+	case SECRET_LATE:
 	case SECRET_DOWN:
+		return;
+	case SECRET_RESTORED:
+		store_redis_say(store, true,
+		    "the key for hashing was lost in Redis: ours is there "
+		    "again");
 		return;
 	case SECRET_MADE:
 	case SECRET_FOUND:
@@ -69,42 +75,99 @@ tell_secret(const struct redis_store *store, enum secret_news news)
 	}
 }
 
-void
-store_redis_refresh_secret(struct redis_store *store)
+static enum secret_news
+refresh_secret(struct redis_store *store, bool renews, int64_t due_ms)
 {
 	char name[KEYS_KEY_SIZE];
+	const struct secret_place place = {store->redis, name, due_ms, renews};
+	enum secret_news news;
 
 	keys_shared(&store->keys, "key", name);
-	tell_secret(
-	    store, redis_secret_refresh(&store->secret, store->redis, name));
+	news = redis_secret_refresh(&store->secret, &place);
+	tell_secret(store, news);
+	return news;
+}
+
+static void
+tell_clock(
+    const struct redis_store *store, enum clock_news news, int64_t change)
+{
+	switch (news) {
+	case CLOCK_GOOD:
+	case CLOCK_STILL:
+		return;
+	case CLOCK_APART:
+		store_redis_say(store, true,
+		    "Redis's clock is %lld seconds ahead of this server's, "
+		    "and all times go by it",
+		    (long long)change);
+		return;
+	case CLOCK_NONSENSE:
+		store_redis_say(
+		    store, true, "Redis does not tell its time when asked");
+		return;
+	case CLOCK_LEAPT:
+		store_redis_say(store, true,
+		    "Redis's clock jumped by %lld seconds: this is not "
+		    "followed, unless it lasts for ten minutes",
+		    (long long)change);
+		return;
+	case CLOCK_FOLLOWED:
+		store_redis_say(store, true,
+		    "Redis's clock jumped by %lld seconds, and is followed",
+		    (long long)change);
+		return;
+	}
+}
+
+void
+store_redis_learn_time(
+    struct redis_store *store, const struct resp_reply *reply, int64_t asked)
+{
+	const struct clock_moment moment = {
+	    asked, redis_clock_steady(), (int64_t)time(NULL)};
+	int64_t change;
+	enum clock_news news =
+	    redis_clock_learn(&store->clock, reply, &moment, &change);
+
+	tell_clock(store, news, change);
 }
 
 /* Any key will do to ask a server for its time. */
-static bool
-learn_clock(struct redis_store *store)
+static enum store_result
+learn_clock(struct redis_store *store, int64_t due_ms)
 {
 	char name[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = name};
-	int64_t asked = redis_clock_steady(), now;
-	bool learned;
+	int64_t asked = redis_clock_steady();
+	enum redis_answer answer;
 
 	keys_shared(&store->keys, "load", name);
 	resp_add(&request.commands, "TIME");
-	learned = redis_ask(store->redis, &request, 1, 0) == REDIS_ANSWERED &&
-	    redis_clock_learn(&store->clock, request.replies[0], asked, &now);
+	answer = redis_ask(store->redis, &request, 1, due_ms);
+	if (answer == REDIS_ANSWERED)
+		store_redis_learn_time(store, request.replies[0], asked);
 	redis_request_free(&request);
-	return learned;
+	if (redis_clock_is_known(&store->clock))
+		return STORE_OK;
+	return answer == REDIS_LATE ? STORE_LATE : STORE_DOWN;
 }
 
-bool
-store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r)
+enum store_result
+store_redis_prepare(
+    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms)
 {
-	if (!redis_clock_is_known(&store->clock) && !learn_clock(store))
-		return false;
+	enum store_result result = STORE_OK;
+	enum secret_news news;
+
+	if (!redis_clock_is_known(&store->clock))
+		result = learn_clock(store, due_ms);
+	if (result != STORE_OK || redis_secret_read(&store->secret, namer_r))
+		return result;
+	news = refresh_secret(store, true, due_ms);
 	if (redis_secret_read(&store->secret, namer_r))
-		return true;
-	store_redis_refresh_secret(store);
-	return redis_secret_read(&store->secret, namer_r);
+		return STORE_OK;
+	return news == SECRET_LATE ? STORE_LATE : STORE_DOWN;
 }
 
 /* ---- Life */
@@ -121,16 +184,25 @@ tidy(struct store *store, int64_t now)
 	struct redis_store *self = (struct redis_store *)store;
 	struct triplet_namer namer;
 	int64_t steady = redis_clock_steady();
+	bool renews =
+	    self->renewed_at == 0 || steady - self->renewed_at >= RENEW_EVERY;
 
 	(void)now;
-	if (!redis_is_up(self->redis) || !store_redis_prepare(self, &namer))
+	if (!redis_is_up(self->redis) ||
+	    store_redis_prepare(self, &namer, 0) != STORE_OK)
 		return;
-	if (atomic_exchange(&self->was_away, false) ||
-	    steady - self->renewed_at >= RENEW_EVERY) {
+	/* Each time, because Redis may have lost it, and another server may
+	 * have put its own there since. */
+	if (refresh_secret(self, renews, 0) != SECRET_DOWN && renews)
 		self->renewed_at = steady;
-		store_redis_refresh_secret(self);
-	}
+	store_redis_compare_secrets(self);
 	store_redis_sweep(self);
+}
+
+static void
+stop(struct store *store)
+{
+	atomic_store(&((struct redis_store *)store)->is_stopping, true);
 }
 
 static void
@@ -142,6 +214,7 @@ close_redis(struct store *store)
 	store_redis_free_lists(self);
 	redis_secret_clear(&self->secret);
 	sweep_clear(&self->sweeps);
+	redis_clock_clear(&self->clock);
 	free(self);
 }
 
@@ -153,6 +226,7 @@ static const struct store_ops operations = {
     .take_reports = store_redis_take_reports,
     .is_up = is_up,
     .tidy = tidy,
+    .stop = stop,
     .close = close_redis,
 };
 
@@ -249,6 +323,7 @@ fill_in(struct redis_store *store, const struct store_redis_config *config)
 	store->report = config->report;
 	store->report_arg = config->report_arg;
 	sweep_init(&store->sweeps);
+	redis_clock_init(&store->clock);
 	return redis_secret_init(&store->secret, config->key);
 }
 

@@ -1,14 +1,16 @@
 #include "store/redis/store_redis_parts.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/seconds.h"
+#include "redis/redis_error.h"
 
 #define LOAD_LIFE	"3600"
 #define LOAD_FORGOTTEN	INT64_C(3600)
 #define REPORTS_AT_ONCE "100"
 #define REPORT_ROUNDS	10
-#define REPORTS_WAIT_MS 2000 /* what was taken and not heard of is lost */
+#define REPORTS_WAIT_MS 1000 /* what was taken and not heard of is lost */
 
 /* ---- Load */
 
@@ -75,33 +77,58 @@ read_reports(const struct resp_reply *hosts, int64_t now,
 	return count;
 }
 
+/* Without the reports of others their load is unknown, and the time is not. */
+static enum store_result
+read_exchange(struct redis_store *store, const struct redis_request *request,
+    struct load_report *reports_r, size_t size, size_t *count_r)
+{
+	size_t last = request->commands.count - 1;
+	const struct resp_reply *hosts = request->replies[last - 1];
+
+	for (size_t i = 0; i < last; i++)
+		if (redis_reply_error(request->replies[i]) != NULL) {
+			store_redis_heal(store, request);
+			return STORE_UNREADABLE;
+		}
+	*count_r = read_reports(
+	    hosts, redis_clock_now(&store->clock), reports_r, size);
+	forget_hosts(store, request->key, hosts);
+	return STORE_OK;
+}
+
 enum store_result
 store_redis_exchange_load(struct store *store, const struct load_report *own,
     struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	enum store_result result = STORE_DOWN;
 	struct triplet_namer namer;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
-	size_t hosts;
+	enum store_result result = store_redis_prepare(self, &namer, 0);
 	int64_t asked;
 
-	if (!store_redis_prepare(self, &namer))
-		return STORE_DOWN;
+	*count_r = 0;
+	if (result != STORE_OK)
+		return result;
 	keys_shared(&self->keys, "load", key);
 	add_publication(&request.commands, key, self, own);
-	hosts = request.commands.count;
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
 	asked = redis_clock_steady();
-	if (redis_ask(self->redis, &request, 1, 0) == REDIS_ANSWERED &&
-	    redis_clock_learn(
-		&self->clock, request.replies[hosts + 1], asked, now_r)) {
-		*count_r = read_reports(
-		    request.replies[hosts], *now_r, reports_r, size);
-		forget_hosts(self, key, request.replies[hosts]);
-		result = STORE_OK;
+	switch (redis_ask(self->redis, &request, 1, 0)) {
+	case REDIS_ANSWERED:
+		store_redis_learn_time(
+		    self, request.replies[request.commands.count - 1], asked);
+		*now_r = redis_clock_now(&self->clock);
+		result =
+		    read_exchange(self, &request, reports_r, size, count_r);
+		break;
+	case REDIS_LATE:
+		result = STORE_LATE;
+		break;
+	case REDIS_AWAY:
+		result = STORE_DOWN;
+		break;
 	}
 	redis_request_free(&request);
 	return result;
@@ -109,28 +136,37 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 
 /* ---- Reports */
 
-static bool
+/* Those that are too long to be read are gone, too, and count as one. */
+static enum store_result
 take_some(struct redis_store *store, void (*each)(void *arg, const char *text),
     void *arg, size_t *count_r)
 {
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
-	bool asked;
+	const struct resp_reply *reply;
+	enum redis_answer answer;
 
 	keys_shared(&store->keys, "reports", key);
 	resp_add(&request.commands, "LPOP", key, REPORTS_AT_ONCE);
-	asked = redis_ask(store->redis, &request, 1,
-		    redis_due(store->redis, REPORTS_WAIT_MS)) == REDIS_ANSWERED;
-	*count_r = asked ? resp_count(request.replies[0]) : 0;
+	answer = redis_ask(store->redis, &request, 1,
+	    redis_due(store->redis, REPORTS_WAIT_MS));
+	reply = answer == REDIS_ANSWERED ? request.replies[0] : NULL;
+	*count_r = resp_count(reply);
 	for (size_t i = 0; i < *count_r; i++) {
-		const char *text =
-		    resp_string(resp_element(request.replies[0], i), NULL);
+		const char *text = resp_string(resp_element(reply, i), NULL);
 
 		if (text != NULL)
 			each(arg, text);
 	}
+	if (resp_error(reply) != NULL &&
+	    strncmp(resp_error(reply), "TOOLONG ", 8) == 0) {
+		each(arg, "");
+		*count_r = 1;
+	} else if (resp_error(reply) != NULL) {
+		store_redis_heal(store, &request);
+	}
 	redis_request_free(&request);
-	return asked;
+	return answer == REDIS_ANSWERED ? STORE_OK : STORE_DOWN;
 }
 
 enum store_result
@@ -139,14 +175,15 @@ store_redis_take_reports(struct store *store, int64_t now,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct triplet_namer namer;
+	enum store_result result;
 	size_t count = 1;
 
 	(void)now;
 	/* What could not be remembered yet is not to be taken out. */
-	if (!store_redis_prepare(self, &namer))
-		return STORE_DOWN;
-	for (int i = 0; i < REPORT_ROUNDS && count > 0; i++)
-		if (!take_some(self, each, arg, &count))
-			return STORE_DOWN;
-	return STORE_OK;
+	result = store_redis_prepare(self, &namer, 0);
+	for (int i = 0; i < REPORT_ROUNDS && count > 0 && result == STORE_OK &&
+	     !atomic_load(&self->is_stopping);
+	     i++)
+		result = take_some(self, each, arg, &count);
+	return result;
 }

@@ -8,7 +8,13 @@
 
 #define LIST_EVERY   INT64_C(60000000) /* microseconds */
 #define LIST_PAGE    "1000"
-#define LIST_WAIT_MS 2000
+#define LIST_WAIT_MS 1000
+
+/* What one reading may take: a set is made by anybody who may write to Redis, and
+ * a broken server may go on for ever. */
+#define LIST_MEMBERS_MAX 1000000
+#define LIST_BYTES_MAX	 (64 << 20)
+#define LIST_TIME_MAX	 INT64_C(3000000) /* microseconds */
 
 /* What tells cheaply whether a list has changed. */
 struct list_state {
@@ -19,14 +25,25 @@ struct list_state {
 /* A shared list as it was when it was last read. */
 struct shared_list {
 	struct shared_list *next;
-	int64_t read_at; /* of the steady clock; 0: never */
+	int64_t read_at; /* of the steady clock, also in vain; 0: never */
 	struct list_state state;
+	bool is_told; /* that it cannot be read, or not as a whole */
 	char name[];
+};
+
+/* How a reading ended. */
+enum reading_end {
+	READING_WHOLE,
+	READING_CUT,	 /* there is more than we take */
+	READING_ENDLESS, /* it takes too long */
+	READING_LOST	 /* Redis did not tell, or we are to stop */
 };
 
 /* What one reading found. */
 struct reading {
 	struct list *list;
+	size_t members; /* as often as they came */
+	size_t bytes;
 	size_t bad;
 	char example[64]; /* of what is no entry */
 };
@@ -61,39 +78,64 @@ find_list(struct redis_store *store, const char *name)
 	return shared;
 }
 
+static enum store_result
+result_of(enum redis_answer answer)
+{
+	switch (answer) {
+	case REDIS_ANSWERED:
+		return STORE_OK;
+	case REDIS_LATE:
+		return STORE_LATE;
+	case REDIS_AWAY:
+		break;
+	}
+	return STORE_DOWN;
+}
+
 /* The number of members and the version, as they are now. */
-static bool
+static enum store_result
 ask_state(struct redis_store *store, const char *set, const char *name,
     struct list_state *state_r)
 {
 	char versions[KEYS_KEY_SIZE];
 	struct redis_request requests[2] = {{.key = set}, {.key = versions}};
+	enum store_result result;
 	const char *version;
-	bool asked;
 
 	keys_shared(&store->keys, "lists", versions);
 	resp_add(&requests[0].commands, "SCARD", set);
 	resp_add(&requests[1].commands, "HGET", versions, name);
-	asked = redis_ask(store->redis, requests, 2, 0) == REDIS_ANSWERED &&
-	    resp_integer(requests[0].replies[0], &state_r->members);
-	if (asked) {
+	result = result_of(redis_ask(store->redis, requests, 2, 0));
+	if (result == STORE_OK) {
 		version = resp_string(requests[1].replies[0], NULL);
 		snprintf(state_r->version, sizeof state_r->version, "%s",
 		    version == NULL ? "" : version);
+		if (!resp_integer(requests[0].replies[0], &state_r->members))
+			result = STORE_UNREADABLE;
 	}
 	redis_request_free(&requests[0]);
 	redis_request_free(&requests[1]);
-	return asked;
+	return result;
+}
+
+static bool
+is_full(const struct reading *reading)
+{
+	return reading->members >= LIST_MEMBERS_MAX ||
+	    reading->bytes >= LIST_BYTES_MAX;
 }
 
 static void
 add_members(struct reading *reading, const struct resp_reply *members)
 {
-	for (size_t i = 0; i < resp_count(members); i++) {
+	for (size_t i = 0; i < resp_count(members) && !is_full(reading); i++) {
+		size_t length = 0;
 		const char *member =
-		    resp_string(resp_element(members, i), NULL);
+		    resp_string(resp_element(members, i), &length);
 		const char *why;
 
+		reading->members++;
+		reading->bytes += length;
 		if (member == NULL || list_add(reading->list, member, &why))
 			continue;
 		if (reading->bad++ == 0)
@@ -122,22 +164,38 @@ read_page(struct redis_store *store, const char *set, struct reading *reading,
 	return next != NULL;
 }
 
-static struct list *
+static enum reading_end
+read_pages(struct redis_store *store, const char *set, struct reading *reading)
+{
+	int64_t began = redis_clock_steady();
+	char cursor[32] = "0";
+
+	do {
+		if (atomic_load(&store->is_stopping) ||
+		    !read_page(store, set, reading, cursor, sizeof cursor))
+			return READING_LOST;
+		if (strcmp(cursor, "0") == 0)
+			return READING_WHOLE;
+		if (is_full(reading))
+			return READING_CUT;
+	} while (redis_clock_steady() - began < LIST_TIME_MAX);
+	return READING_ENDLESS;
+}
+
+/* `reading->list` is NULL unless there is one to use. */
+static enum reading_end
 read_members(
     struct redis_store *store, const char *set, struct reading *reading)
 {
-	char cursor[32] = "0";
-	bool whole;
+	enum reading_end end = READING_LOST;
 
 	reading->list = list_new();
-	whole = reading->list != NULL;
-	do
-		whole = whole &&
-		    read_page(store, set, reading, cursor, sizeof cursor);
-	while (whole && strcmp(cursor, "0") != 0);
-	if (!whole || !list_seal(reading->list))
+	if (reading->list != NULL)
+		end = read_pages(store, set, reading);
+	if (end == READING_LOST || end == READING_ENDLESS ||
+	    !list_seal(reading->list))
 		list_free(&reading->list);
-	return reading->list;
+	return end;
 }
 
 static void
@@ -153,6 +211,60 @@ complain(const struct redis_store *store, const char *name,
 	    name, reading->bad, example);
 }
 
+/* Once, until it is as it should be. */
+static void
+tell_end(const struct redis_store *store, struct shared_list *shared,
+    enum reading_end end)
+{
+	bool was_told = shared->is_told;
+
+	shared->is_told = end != READING_WHOLE;
+	if (was_told || end == READING_WHOLE)
+		return;
+	if (end == READING_CUT)
+		store_redis_say(store, true,
+		    "shared list %s is cut: no more than %d entries and %d "
+		    "MB are taken",
+		    shared->name, LIST_MEMBERS_MAX, LIST_BYTES_MAX >> 20);
+	else
+		store_redis_say(store, true,
+		    "shared list %s cannot be read%s: the last one serves on",
+		    shared->name,
+		    end == READING_ENDLESS ? " within 3 seconds" : "");
+}
+
+static bool
+is_due(const struct shared_list *shared, const struct list_state *state,
+    int64_t now)
+{
+	return shared->read_at == 0 || now - shared->read_at >= LIST_EVERY ||
+	    state->members != shared->state.members ||
+	    strcmp(state->version, shared->state.version) != 0;
+}
+
+static enum store_result
+read_changed(struct redis_store *store, struct shared_list *shared,
+    const char *set, const struct list_state *state, struct list **list_r)
+{
+	bool is_new = shared->read_at == 0 ||
+	    memcmp(state, &shared->state, sizeof *state) != 0;
+	struct reading reading = {0};
+	enum reading_end end = read_members(store, set, &reading);
+
+	shared->read_at = redis_clock_steady();
+	shared->state = *state;
+	*list_r = reading.list;
+	if (atomic_load(&store->is_stopping))
+		return STORE_DOWN;
+	if (end != READING_LOST || redis_is_up(store->redis))
+		tell_end(store, shared, end);
+	if (reading.list == NULL)
+		return STORE_UNREADABLE;
+	if (is_new && reading.bad > 0)
+		complain(store, shared->name, &reading);
+	return STORE_OK;
+}
+
 /* Whoever changes members but neither their number nor the version is noticed
  * within a minute. */
 enum store_result
@@ -162,26 +274,17 @@ store_redis_read_list(
 	struct redis_store *self = (struct redis_store *)store;
 	struct shared_list *shared = find_list(self, name);
 	struct list_state state = {0};
-	struct reading reading = {0};
-	int64_t now = redis_clock_steady();
 	char set[KEYS_KEY_SIZE];
-	bool changed;
+	enum store_result result;
 
 	*list_r = NULL;
 	if (shared == NULL || !keys_list(&self->keys, name, set) ||
-	    !ask_state(self, set, name, &state))
+	    atomic_load(&self->is_stopping))
 		return STORE_DOWN;
-	changed = shared->read_at == 0 ||
-	    state.members != shared->state.members ||
-	    strcmp(state.version, shared->state.version) != 0;
-	if (!changed && now - shared->read_at < LIST_EVERY)
-		return STORE_OK;
-	*list_r = read_members(self, set, &reading);
-	if (*list_r == NULL)
-		return STORE_DOWN;
-	if (changed && reading.bad > 0)
-		complain(self, name, &reading);
-	shared->read_at = now;
-	shared->state = state;
-	return STORE_OK;
+	result = ask_state(self, set, name, &state);
+	if (result == STORE_UNREADABLE)
+		tell_end(self, shared, READING_LOST);
+	if (result != STORE_OK || !is_due(shared, &state, redis_clock_steady()))
+		return result;
+	return read_changed(self, shared, set, &state, list_r);
 }

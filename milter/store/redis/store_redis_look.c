@@ -369,36 +369,30 @@ read_take(
 	    counting, &counting->beside, counts_r);
 }
 
-static bool
-read_time(struct look_up *look_up, int64_t *now_r)
+static int64_t
+read_time(struct look_up *look_up)
 {
 	int64_t told;
 
-	*now_r = look_up->now;
 	if (!look_up->asks_time)
-		return true;
-	if (!redis_clock_learn(&look_up->store->clock,
-		trip_reply(&look_up->trip, look_up->network, 0), look_up->asked,
-		&told))
-		return false;
-	if (told > look_up->now + CLOCK_SLACK ||
-	    told < look_up->now - CLOCK_SLACK)
-		*now_r = told;
-	return true;
+		return look_up->now;
+	store_redis_learn_time(look_up->store,
+	    trip_reply(&look_up->trip, look_up->network, 0), look_up->asked);
+	told = redis_clock_now(&look_up->store->clock);
+	return seconds_apart(told, look_up->now) > CLOCK_SLACK ? told
+							       : look_up->now;
 }
 
-static enum store_result
+static void
 read_answers(struct look_up *look_up, struct store_answer *answer_r)
 {
-	if (!read_time(look_up, &answer_r->now))
-		return STORE_DOWN;
+	answer_r->now = read_time(look_up);
 	read_record(
 	    look_up, look_up->network, look_up->asks_time ? 1 : 0, answer_r);
 	if (look_up->identity != look_up->network)
 		read_record(look_up, look_up->identity, 0, answer_r);
 	for (size_t i = 0; i < look_up->query->take_count; i++)
 		read_take(look_up, i, &answer_r->counts[i]);
-	return STORE_OK;
 }
 
 enum store_result
@@ -406,19 +400,29 @@ store_redis_look_up(struct store *store, const struct store_query *query,
     struct store_answer *answer_r)
 {
 	struct look_up look_up = {.store = (struct redis_store *)store};
-	enum store_result result = STORE_DOWN;
+	struct redis *redis = look_up.store->redis;
+	int64_t due_ms = redis_due(redis, 0); /* for all that it takes */
+	enum store_result result;
 
 	look_up.query = query;
 	memset(answer_r, 0, sizeof *answer_r);
 	if (query->pair_count > RECIPIENTS_MAX ||
-	    query->take_count > STORE_TAKES_MAX ||
-	    !store_redis_prepare(look_up.store, &look_up.namer))
-		return STORE_DOWN;
+	    query->take_count > STORE_TAKES_MAX)
+		return STORE_UNREADABLE;
+	result = store_redis_prepare(look_up.store, &look_up.namer, due_ms);
+	if (result != STORE_OK)
+		return result;
 	trip_init(&look_up.trip, &look_up.store->keys);
 	look_up.now = redis_clock_now(&look_up.store->clock);
 	look_up.asked = redis_clock_steady();
-	if (ask(&look_up) && trip_ask(&look_up.trip, look_up.store->redis))
-		result = read_answers(&look_up, answer_r);
+	result = ask(&look_up) ? trip_ask(&look_up.trip, redis, due_ms)
+			       : STORE_UNREADABLE;
+	if (result == STORE_OK)
+		read_answers(&look_up, answer_r);
+	else if (result == STORE_UNREADABLE)
+		for (size_t i = 0; i < look_up.trip.count; i++)
+			store_redis_heal(
+			    look_up.store, &look_up.trip.requests[i]);
 	trip_free(&look_up.trip);
 	return result;
 }

@@ -29,13 +29,16 @@ struct redis_store {
 	struct redis *redis;
 	struct redis_clock clock;
 	struct redis_secret secret;
-	atomic_bool was_away; /* Redis, which may have lost the secret */
+	atomic_llong healed_at; /* of the steady clock; 0: no key ever was */
 	struct sweep_queue sweeps;
+	atomic_bool is_stopping;
 	store_say *report;
 	void *report_arg;
 
 	/* only for the background thread */
-	int64_t renewed_at; /* the secret; of the steady clock, or 0 */
+	int64_t renewed_at;  /* the secret; of the steady clock, or 0 */
+	int64_t compared_at; /* the same, with those of other servers */
+	int apart;	     /* comparisons in which they differed */
 	struct shared_list *lists;
 };
 
@@ -44,9 +47,19 @@ void store_redis_say(const struct redis_store *store, bool bad,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Learn what no look-up can do without, the clock and the secret, if they are
- * not known yet; may wait for Redis once.  False: STORE_DOWN. */
-bool
-store_redis_prepare(struct redis_store *store, struct triplet_namer *namer_r);
+ * not known yet; may wait for Redis, until `due_ms` (redis_ask). */
+enum store_result store_redis_prepare(
+    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms);
+
+/* Take the answer to TIME that was asked for at `asked` (of the steady clock) and
+ * has just come. */
+void store_redis_learn_time(
+    struct redis_store *store, const struct resp_reply *reply, int64_t asked);
+
+/* What could not be read is of a kind that is not ours, under a name that is: it
+ * is told and removed, so that the record begins anew. */
+void store_redis_heal(
+    struct redis_store *store, const struct redis_request *request);
 
 /* Where the units of a limit are counted: the stop of a trip and its tag, and
  * whose they are there. */
@@ -67,8 +80,8 @@ void
 store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
     const struct store_take *take, int64_t slot);
 
-/* Read the shared secret again, or keep it alive. */
-void store_redis_refresh_secret(struct redis_store *store);
+/* Notice, and tell, if another server hashes with another secret. */
+void store_redis_compare_secrets(struct redis_store *store);
 
 /* The operations of struct store_ops. */
 enum store_result store_redis_look_up(struct store *store,

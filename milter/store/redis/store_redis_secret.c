@@ -5,7 +5,7 @@
 
 #include "base/secret.h"
 
-#define LIFE "34560000" /* 400 days; renewed each hour */
+#define LIFE "34560000" /* 400 days */
 
 bool
 redis_secret_init(struct redis_secret *secret, const unsigned char *key)
@@ -55,31 +55,31 @@ make_text(char text_r[SECRET_TEXT_SIZE])
 	return true;
 }
 
-/* The text in Redis, after its life was renewed.  False: Redis is down. */
-static bool
-fetch(struct redis *redis, const char *name, const char *offered,
+/* The text in Redis, after `offered` was put there if there was none. */
+static enum redis_answer
+fetch(const struct secret_place *place, const char *offered,
     char text_r[SECRET_TEXT_SIZE])
 {
-	struct redis_request request = {.key = name};
-	const struct resp_reply *reply;
+	struct redis_request request = {.key = place->name};
+	enum redis_answer answer;
 	const char *text;
-	bool asked;
 
 	if (offered != NULL)
-		resp_add(
-		    &request.commands, "SET", name, offered, "EX", LIFE, "NX");
-	resp_add(&request.commands, "EXPIRE", name, LIFE);
-	resp_add(&request.commands, "GET", name);
-	asked = redis_ask(redis, &request, 1, 0) == REDIS_ANSWERED;
+		resp_add(&request.commands, "SET", place->name, offered, "EX",
+		    LIFE, "NX");
+	if (place->renews)
+		resp_add(&request.commands, "EXPIRE", place->name, LIFE);
+	resp_add(&request.commands, "GET", place->name);
+	answer = redis_ask(place->redis, &request, 1, place->due_ms);
 	text_r[0] = '\0';
-	if (asked) {
-		reply = request.replies[request.commands.count - 1];
-		text = resp_string(reply, NULL);
+	if (answer == REDIS_ANSWERED) {
+		text = resp_string(
+		    request.replies[request.commands.count - 1], NULL);
 		if (text != NULL)
 			snprintf(text_r, SECRET_TEXT_SIZE, "%s", text);
 	}
 	redis_request_free(&request);
-	return asked;
+	return answer;
 }
 
 static enum secret_news
@@ -104,9 +104,10 @@ adopt(struct redis_secret *secret, const char *text, bool made)
 		return refuse(secret);
 	pthread_mutex_lock(&secret->mutex);
 	secret->unfit = false;
-	if (secret->known)
-		news = strcmp(text, secret->text) == 0 ? SECRET_SAME
-						       : SECRET_CHANGED;
+	if (secret->known && strcmp(text, secret->text) != 0)
+		news = SECRET_CHANGED;
+	else if (secret->known)
+		news = made ? SECRET_RESTORED : SECRET_SAME;
 	secret->known = true;
 	memcpy(secret->key, key, TRIPLET_KEY);
 	snprintf(secret->text, sizeof secret->text, "%s", text);
@@ -115,29 +116,36 @@ adopt(struct redis_secret *secret, const char *text, bool made)
 	return news;
 }
 
+/* Ours, should it have been lost, or a new one; of several servers that offer
+ * theirs at once the first prevails. */
+static bool
+choose_offer(struct redis_secret *secret, char offered_r[SECRET_TEXT_SIZE])
+{
+	pthread_mutex_lock(&secret->mutex);
+	memcpy(offered_r, secret->text, SECRET_TEXT_SIZE);
+	pthread_mutex_unlock(&secret->mutex);
+	return offered_r[0] != '\0' || make_text(offered_r);
+}
+
 enum secret_news
 redis_secret_refresh(
-    struct redis_secret *secret, struct redis *redis, const char *name)
+    struct redis_secret *secret, const struct secret_place *place)
 {
 	char offered[SECRET_TEXT_SIZE] = "", text[SECRET_TEXT_SIZE] = "";
 	enum secret_news news = SECRET_DOWN;
+	enum redis_answer answer;
 
 	if (!secret->shared)
 		return SECRET_SAME;
-	if (!fetch(redis, name, NULL, text))
-		return SECRET_DOWN;
-	if (text[0] == '\0') {
-		/* Offer ours, should it have been lost, or a new one; of
-		 * several servers that do so at once the first prevails. */
-		pthread_mutex_lock(&secret->mutex);
-		memcpy(offered, secret->text, sizeof offered);
-		pthread_mutex_unlock(&secret->mutex);
-		if ((offered[0] != '\0' || make_text(offered)) &&
-		    fetch(redis, name, offered, text))
-			news = adopt(secret, text, strcmp(text, offered) == 0);
-	} else {
-		news = adopt(secret, text, false);
-	}
+	answer = fetch(place, NULL, text);
+	if (answer == REDIS_ANSWERED && text[0] == '\0' &&
+	    choose_offer(secret, offered))
+		answer = fetch(place, offered, text);
+	if (answer == REDIS_ANSWERED && (text[0] != '\0' || offered[0] != '\0'))
+		news = adopt(secret, text,
+		    offered[0] != '\0' && strcmp(text, offered) == 0);
+	else if (answer == REDIS_LATE)
+		news = SECRET_LATE;
 	secret_wipe(offered, sizeof offered);
 	secret_wipe(text, sizeof text);
 	return news;

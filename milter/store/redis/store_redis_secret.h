@@ -2,7 +2,8 @@
  * of the farm know it.
  *
  * It comes from the configuration, or else from Redis: the first server that
- * finds none there makes one. */
+ * finds none there makes one.  If Redis loses it, the first that notices puts its
+ * own there, and the others take that over. */
 #ifndef STORE_REDIS_SECRET_H
 #define STORE_REDIS_SECRET_H
 
@@ -35,17 +36,25 @@ bool
 redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r);
 
 enum secret_news {
-	SECRET_SAME,	/* as before */
-	SECRET_MADE,	/* it is known now, and was made by us */
-	SECRET_FOUND,	/* it is known now, and was there */
-	SECRET_CHANGED, /* another one was there, which is used from now on */
-	SECRET_UNFIT,	/* what stands in Redis is too short; told once */
+	SECRET_SAME,	 /* as before */
+	SECRET_MADE,	 /* it is known now, and was made by us */
+	SECRET_FOUND,	 /* it is known now, and was there */
+	SECRET_RESTORED, /* it was lost there, and ours is there again */
+	SECRET_CHANGED,	 /* another one was there, which is used from now on */
+	SECRET_UNFIT,	 /* what stands in Redis is too short; told once */
+	SECRET_LATE,
 	SECRET_DOWN
 };
 
-/* Read it from the Redis key `name` and have it live on there, or put it there.
- * Waits for Redis. */
+/* Read it from the Redis key `name`, or put it there; with `renews` it lives on
+ * there for another 400 days.  Waits for Redis until `due_ms` (redis_ask). */
+struct secret_place {
+	struct redis *redis;
+	const char *name;
+	int64_t due_ms;
+	bool renews;
+};
 enum secret_news redis_secret_refresh(
-    struct redis_secret *secret, struct redis *redis, const char *name);
+    struct redis_secret *secret, const struct secret_place *place);
 
 #endif

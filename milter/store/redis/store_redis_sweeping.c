@@ -39,8 +39,14 @@ static void
 sort_clock(struct sweeping *sweeping, const char *field, int64_t clock,
     enum clock_space space)
 {
-	switch (
-	    clock_worth(clock, space, &sweeping->store->terms, sweeping->now)) {
+	enum clock_worth worth =
+	    clock_worth(clock, space, &sweeping->store->terms, sweeping->now);
+
+	/* A first attempt from the future would begin anew with its retry. */
+	if (greylist_clock_decode(clock).first_seen >
+	    sweeping->now + GREYLIST_SLACK)
+		worth = CLOCK_FORGOTTEN;
+	switch (worth) {
 	case CLOCK_FORGOTTEN:
 		sweeping->drop[sweeping->dropped++] = field;
 		return;
@@ -195,9 +201,13 @@ sort_fields(struct sweeping *sweeping, const struct resp_reply *fields)
 		const char *field = resp_string(resp_element(fields, i), NULL);
 		int64_t value = 0;
 
-		(void)resp_integer(resp_element(fields, i + 1), &value);
-		if (field != NULL)
+		if (field == NULL)
+			continue;
+		/* All of ours are numbers; another could not be counted up. */
+		if (resp_integer(resp_element(fields, i + 1), &value))
 			sort_field(sweeping, field, value);
+		else
+			sweeping->drop[sweeping->dropped++] = field;
 	}
 }
 
@@ -258,6 +268,7 @@ store_redis_sweep(struct redis_store *store)
 	struct sweep_entry entry;
 
 	for (int i = 0; i < RECORDS_AT_ONCE && redis_is_up(store->redis) &&
+	     !atomic_load(&store->is_stopping) &&
 	     sweep_next(&store->sweeps, &entry);
 	     i++) {
 		sweep_record(store, &entry);

@@ -72,19 +72,26 @@ is_readable(const struct redis_request *request)
 	return true;
 }
 
-bool
-trip_ask(struct redis_trip *trip, struct redis *redis)
+enum store_result
+trip_ask(struct redis_trip *trip, struct redis *redis, int64_t due_ms)
 {
+	if (trip->failed)
+		return STORE_UNREADABLE;
 	for (size_t i = 0; i < trip->count; i++)
 		if (!redis_takes_writes(redis, trip->requests[i].key))
-			return false;
-	if (trip->failed ||
-	    redis_ask(redis, trip->requests, trip->count, 0) != REDIS_ANSWERED)
-		return false;
+			return STORE_DOWN;
+	switch (redis_ask(redis, trip->requests, trip->count, due_ms)) {
+	case REDIS_LATE:
+		return STORE_LATE;
+	case REDIS_AWAY:
+		return STORE_DOWN;
+	case REDIS_ANSWERED:
+		break;
+	}
 	for (size_t i = 0; i < trip->count; i++)
 		if (!is_readable(&trip->requests[i]))
-			return false;
-	return true;
+			return STORE_UNREADABLE;
+	return STORE_OK;
 }
 
 const struct resp_reply *

@@ -38,10 +38,11 @@ const char *trip_key(const struct redis_trip *trip, size_t stop);
 /* Commands added so far: the number that the next one will have. */
 size_t trip_position(const struct redis_trip *trip, size_t stop);
 
-/* Go there and wait for the answers; false: STORE_DOWN.  So it is where a server
- * answers but takes no writes: a first attempt that is not remembered would
- * have to wait for ever. */
-bool trip_ask(struct redis_trip *trip, struct redis *redis);
+/* Go there and wait for the answers, until `due_ms` (redis_ask).  STORE_DOWN also
+ * where a server answers but takes no writes: a first attempt that is not
+ * remembered would have to wait for ever. */
+enum store_result
+trip_ask(struct redis_trip *trip, struct redis *redis, int64_t due_ms);
 
 /* The answer to a command, NULL if there is none. */
 const struct resp_reply *

@@ -1,0 +1,81 @@
+/* Keys of ours that hold what is not ours. */
+#include "store/redis/store_redis_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "redis/redis_error.h"
+
+#define TELL_EVERY INT64_C(60000000) /* microseconds */
+
+/* One sort of fault could flood the log, with a key for each client. */
+static void
+tell(struct redis_store *store, const char *key, const char *error)
+{
+	char clean[REDIS_WORDS_SIZE], words[REDIS_WORDS_SIZE];
+	int64_t now = redis_clock_steady();
+	long long before = atomic_load(&store->healed_at);
+
+	if (before != 0 && now - before < TELL_EVERY)
+		return;
+	if (!atomic_compare_exchange_strong(&store->healed_at, &before, now))
+		return;
+	redis_error_clean(key, clean, sizeof clean);
+	redis_error_clean(error, words, sizeof words);
+	store_redis_say(store, true,
+	    "the key %s in Redis holds nothing of ours, and is removed: %s",
+	    clean, words);
+}
+
+/* The key of the command that was refused.  In a transaction that is told by EXEC,
+ * and all that stands before it is about the same key. */
+static bool
+find_key(const struct redis_request *request, size_t index,
+    char key_r[KEYS_KEY_SIZE])
+{
+	const struct resp_commands *commands = &request->commands;
+	bool whole = resp_count(request->replies[index]) > 0;
+	size_t length = 0;
+	const char *key;
+
+	if (whole && index == 0)
+		return false;
+	key =
+	    resp_command_word(commands, whole ? index - 1 : index, 1, &length);
+	if (key == NULL || length >= KEYS_KEY_SIZE)
+		return false;
+	memcpy(key_r, key, length);
+	key_r[length] = '\0';
+	return true;
+}
+
+/* Another type, or far longer than what is ours can be.  Other errors may come
+ * from anything between us and Redis. */
+static bool
+is_of_another_kind(const char *error)
+{
+	return error != NULL &&
+	    (strncmp(error, "WRONGTYPE ", 10) == 0 ||
+		strncmp(error, "TOOLONG ", 8) == 0);
+}
+
+void
+store_redis_heal(struct redis_store *store, const struct redis_request *request)
+{
+	char key[KEYS_KEY_SIZE] = "", last[KEYS_KEY_SIZE] = "";
+	struct redis_request removal = {.key = request->key};
+
+	for (size_t i = 0; i < request->commands.count; i++) {
+		const char *error = redis_reply_error(request->replies[i]);
+
+		if (!is_of_another_kind(error) || !find_key(request, i, key) ||
+		    strcmp(key, last) == 0)
+			continue;
+		tell(store, key, error);
+		resp_add(&removal.commands, "UNLINK", key);
+		strcpy(last, key);
+	}
+	if (removal.commands.count > 0)
+		(void)redis_tell(store->redis, &removal, 1);
+	redis_request_free(&removal);
+}
