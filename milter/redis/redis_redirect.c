@@ -52,7 +52,8 @@ static bool
 is_named(const struct redis_call *call, size_t index, const char *name)
 {
 	size_t length;
-	const char *found = resp_command_word(call->commands, index, 0, &length);
+	const char *found =
+	    resp_command_word(call->commands, index, 0, &length);
 
 	return found != NULL && length == strlen(name) &&
 	    memcmp(found, name, length) == 0;
