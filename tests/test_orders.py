@@ -154,6 +154,7 @@ class Orders:
         if os.geteuid() != 0:
             raise unittest.SkipTest("mail servers need root")
         auth = FailingAuth()
+        cls.addClassCleanup(auth.server_close)
         cls.addClassCleanup(auth.shutdown)
         cls.where = f"inet:{mta.free_port()}@127.0.0.1"
         # As documented; but a second is enough for a milter at hand.
