@@ -2,13 +2,15 @@
 
 All contenders run at once and are driven in turns, a short round each, so that
 whatever else the machine does meets all of them alike.  A ratio compares a
-contender with the null milter of the same round; what is printed is the median
-of the rounds.
+contender with a reference of the same round: the null milter, or the quiet one,
+which negotiates what milter-defer does and is the limit of libmilter.  What is
+printed is the median of the rounds; nothing is judged.
 """
 
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -28,12 +30,14 @@ MIXES = {
     "exempt": ["-c", "exempt"],
     "known": ["-c", "known"],
     "strangers": ["-c", "strangers"],
-    "retries": ["-c", "retries"],
     "fifty": ["-c", "strangers", "-r", "50"],
+    "retries": ["-c", "retries"],
 }
+USUAL = "exempt", "known", "strangers", "fifty"
 KNOWN_NETWORKS = 512  # as in traffic.h
 KNOWN_DELAY = 1  # seconds, as in contenders.POLICY
 REDIS_CPU_AT = (1, 64)  # sessions at once
+REDIS_SESSIONS = 2000  # in which Redis is measured
 
 
 class Load:
@@ -73,9 +77,25 @@ class Load:
         """One message from one stranger."""
         return self._run(contender, "-c", "strangers", "-N", 1)
 
+    def measure_redis(self, contender, concurrency):
+        """(CPU us of Redis, commands to it) for each session of strangers."""
+        before = self._commands()
+        result = self._run(contender, "-c", "strangers", "-n", concurrency,
+                           "-f", self._next, "-N", REDIS_SESSIONS)
+        self._next = max(self._next, result["next"])
+        return (result["cpu_us"][1],
+                (self._commands() - before) / result["sessions"])
+
+    def _commands(self):
+        with self._redis.client() as client:
+            stats = client.ask("INFO", "commandstats")
+        return sum(int(calls) for calls in
+                   re.findall(r"calls=(\d+)", stats))
+
     def learn(self, contender):
         """One message from each of the known networks, always the same."""
-        return self._run(contender, "-c", "learn", "-N", KNOWN_NETWORKS)
+        return self._run(contender, "-c", "learn", "-N", KNOWN_NETWORKS,
+                         "-u", "eom")
 
 
 def seed_known(load, contender):
@@ -114,16 +134,18 @@ def measure_mixes(load, milters, options):
 
 
 def measure_redis(load, milters, options):
-    """{contender: [Redis us per session at each of REDIS_CPU_AT]}"""
-    results = {}
-    for milter in milters:
-        if not milter.asks_redis:
-            continue
-        results[milter.name] = [statistics.median(
-            load.measure(milter, "strangers", concurrency, turn,
-                         options)["redis_us"]
-            for turn in range(options.rounds))
-            for concurrency in REDIS_CPU_AT]
+    """{contender: [(CPU us, commands) of a session at each of REDIS_CPU_AT]}"""
+    askers = [milter for milter in milters if milter.asks_redis]
+    results = {milter.name: [] for milter in askers}
+    for concurrency in REDIS_CPU_AT:
+        rounds = {milter.name: [] for milter in askers}
+        for turn in range(options.rounds):
+            for milter in in_turn(askers, turn):
+                rounds[milter.name].append(
+                    load.measure_redis(milter, concurrency))
+        for name, found in rounds.items():
+            results[name].append([statistics.median(column)
+                                  for column in zip(*found)])
     return results
 
 
@@ -138,9 +160,14 @@ def measure(options, directory):
     results = {}
     with contenders.Stage(options.programs, directory) as stage:
         milters = stage.null_milters()
-        if os.environ.get("MILTER_DEFER"):
-            milters += stage.milter_defer()
         load = Load(options.programs, stage.redis, options)
+        if os.environ.get("MILTER_DEFER"):
+            ours = stage.milter_defer()
+            if options.before:
+                ours += stage.milter_defer("before", options.before)
+            steps = int(load.greet(ours[0])["protocol"], 16)
+            milters = [milters[0], stage.quiet_milter(steps), *milters[1:],
+                       *ours]
         for milter in milters:
             if milter.remembers and "known" in options.mixes:
                 seed_known(load, milter)
@@ -174,16 +201,19 @@ def parse_arguments():
         prog="run.sh", description="Benchmark of milter-defer.")
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true",
-                        help="at most 1.5 minutes, less exact")
-    parser.add_argument("--mixes", type=words, default=list(MIXES),
-                        metavar="MIX,...", help=", ".join(MIXES))
+                        help="about a minute, less exact")
+    parser.add_argument("--mixes", type=words, default=USUAL,
+                        metavar="MIX,...", help=", ".join(MIXES)
+                        + " (all but retries)")
     parser.add_argument("--concurrency", type=numbers, metavar="N,...",
-                        help="sessions at once (10,50; quick: 10)")
+                        help="sessions at once (1,10,50; quick: 10)")
     parser.add_argument("--rounds", type=int, help="(9; quick: 5)")
     parser.add_argument("--seconds", type=float,
                         help="of each round (0.5; quick: 0.3)")
     parser.add_argument("--warmup", type=float, default=0.1,
                         help="seconds before each round (0.1)")
+    parser.add_argument("--before", metavar="BINARY",
+                        help="another milter-defer to measure beside ours")
     parser.add_argument("--until", default="data",
                         choices=["mail", "rcpt", "data", "eom"],
                         help="the step after which clients leave (data)")
@@ -199,7 +229,7 @@ def parse_arguments():
     options = parser.parse_args()
     if set(options.mixes) - set(MIXES):
         parser.error(f"--mixes: known are {', '.join(MIXES)}")
-    for name, normal, quick in (("concurrency", [10, 50], [10]),
+    for name, normal, quick in (("concurrency", [1, 10, 50], [10]),
                                 ("rounds", 9, 5), ("seconds", 0.5, 0.3),
                                 ("networks", 1000000, 100000)):
         if getattr(options, name) is None:

@@ -68,29 +68,37 @@ class Stage(contextlib.ExitStack):
         return server.start()
 
     def null_milters(self):
-        """The reference milters: without and with a Redis round trip."""
+        """Milters that do nothing: without and with a Redis round trip."""
         return [self._null_milter("null", "null_milter"),
                 self._null_milter("null + Redis", "null_redis_milter",
-                                  self._redis_path)]
+                                  self._redis_path, asks_redis=True)]
 
-    def _null_milter(self, name, program, *arguments):
-        path = os.path.join(self._directory, program + ".sock")
+    def quiet_milter(self, steps):
+        """One that does nothing and negotiates these SMFIP_ flags."""
+        return self._null_milter("quiet", "null_milter", hex(steps))
+
+    def _null_milter(self, name, program, *arguments, asks_redis=False):
+        path = os.path.join(self._directory, name.replace(" ", "") + ".sock")
         process = subprocess.Popen(
             [os.path.join(self._programs, program), f"unix:{path}",
              *arguments], stdin=subprocess.DEVNULL)
         self.callback(process.wait)
         self.callback(process.kill)  # an orderly stop takes 5 s
         daemon.wait_for(lambda: _answers(path), f"{program} listens")
-        return Contender(name, f"unix:{path}", process, bool(arguments))
+        return Contender(name, f"unix:{path}", process, asks_redis)
 
-    def milter_defer(self):
-        """milter-defer with the embedded store, and with Redis."""
-        servers = f'redis {{ servers = {{"unix:{self._redis_path}"}} }}\n'
-        return [self._milter_defer("defer", ""),
-                self._milter_defer("defer + Redis", servers)]
+    def milter_defer(self, name="defer", program=None):
+        """milter-defer with the embedded store, and with Redis; each name has
+        keys of its own there."""
+        servers = (f'redis {{ servers = {{"unix:{self._redis_path}"}}\n'
+                   f'    prefix = "{name}:" }}\n')
+        return [self._milter_defer(name, "", program),
+                self._milter_defer(f"{name} + Redis", servers, program)]
 
-    def _milter_defer(self, name, store):
+    def _milter_defer(self, name, store, program):
         server = daemon.Daemon(store + POLICY, head=HEAD)
+        if program:
+            server.program = program
         self.callback(server.remove)
         self.callback(server.kill)
         server.start()

@@ -3,6 +3,20 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+static unsigned long wanted_steps;
+
+static sfsistat
+on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps,
+    unsigned long unused2, unsigned long unused3, unsigned long *actions_r,
+    unsigned long *steps_r, unsigned long *unused2_r, unsigned long *unused3_r)
+{
+	(void)context, (void)actions, (void)unused2, (void)unused3;
+	*actions_r = 0;
+	*steps_r = wanted_steps & steps;
+	*unused2_r = *unused3_r = 0;
+	return SMFIS_CONTINUE;
+}
+
 static sfsistat
 on_connect(SMFICTX *context, char *host, _SOCK_ADDR *address)
 {
@@ -53,8 +67,8 @@ on_event(SMFICTX *context)
 }
 
 int
-null_filter_run(
-    const char *name, char *connection, sfsistat (*at_data)(SMFICTX *context))
+null_filter_run(const char *name, char *connection, unsigned long steps,
+    sfsistat (*at_data)(SMFICTX *context))
 {
 	struct smfiDesc description = {
 	    .xxfi_name = (char *)name, /* libmilter only reads it */
@@ -71,8 +85,10 @@ null_filter_run(
 	    .xxfi_close = on_event,
 	    .xxfi_unknown = on_unknown,
 	    .xxfi_data = at_data,
+	    .xxfi_negotiate = steps != 0 ? on_negotiate : NULL,
 	};
 
+	wanted_steps = steps;
 	if (smfi_setconn(connection) == MI_FAILURE ||
 	    smfi_register(description) == MI_FAILURE) {
 		fprintf(stderr, "%s: cannot serve %s\n", name, connection);

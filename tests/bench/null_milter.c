@@ -1,7 +1,9 @@
-/* null_milter -- the least that a libmilter filter can do: CONTINUE. */
+/* null_milter -- the least that a libmilter filter can do: CONTINUE, and with
+ * SMFIP_ flags only where they leave something to answer. */
 #include "null_filter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static sfsistat
 at_data(SMFICTX *context)
@@ -13,9 +15,14 @@ at_data(SMFICTX *context)
 int
 main(int argc, char **argv)
 {
-	if (argc != 2) {
-		fprintf(stderr, "usage: null_milter unix:/path\n");
+	unsigned long steps = 0;
+
+	if (argc != 2 && argc != 3) {
+		fprintf(
+		    stderr, "usage: null_milter unix:/path [SMFIP_FLAGS]\n");
 		return 2;
 	}
-	return null_filter_run("null_milter", argv[1], at_data);
+	if (argc == 3)
+		steps = strtoul(argv[2], NULL, 0);
+	return null_filter_run("null_milter", argv[1], steps, at_data);
 }

@@ -85,5 +85,5 @@ main(int argc, char **argv)
 	}
 	if (!pool_open(argv[2]))
 		return 1;
-	return null_filter_run("null_redis_milter", argv[1], at_data);
+	return null_filter_run("null_redis_milter", argv[1], 0, at_data);
 }

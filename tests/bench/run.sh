@@ -2,23 +2,27 @@
 # run.sh [OPTION...]: how fast is milter-defer, and how much does it remember?
 #
 # A load generator plays the mail server over the milter protocol and drives, in
-# turns, four milters:
+# turns, these milters:
 #
-#   null            libmilter, answers CONTINUE to everything: the yardstick
-#   null + Redis    the same with one Redis round trip a message, pool of 8
+#   null            libmilter, answers CONTINUE to everything
+#   quiet           the same with the flags that milter-defer negotiates, so that
+#                   the mail server waits where it waits for milter-defer: the
+#                   most that libmilter can do
+#   null + Redis    null with one Redis round trip a message (INCR), pool of 8
 #   defer           milter-defer with its embedded store
 #   defer + Redis   milter-defer with Redis
+#   before (+ Redis)  with --before BINARY: another milter-defer
 #
-# with five mixes of clients (all exempt, 90 % known, strangers, retries, fifty
-# recipients a message), and prints for each of them sessions per second, their
-# ratio to the null milter, how long the deciding answer took, and what a session
-# costs in CPU time of the milter and of Redis; then the memory that Redis takes
-# for one million client networks.
+# with mixes of clients (all exempt, 90 % known, strangers, fifty recipients a
+# message), and prints for each of them sessions per second, their ratio to null
+# and to quiet, how long the deciding answer took, and what a session costs in CPU
+# time of the milter and of Redis; then what Redis does for a decision, beside a
+# single INCR, and the memory that it takes for one million client networks.
 #
 # Only ratios and CPU per session are comparable between machines, and ratios
 # closer than 0.2 are not different.
 #
-#   --quick     at most 1.5 minutes instead of six, less exact
+#   --quick     about a minute instead of ten, less exact
 #   --help      all options: which mixes, how many sessions, how long ...
 #
 # The milter-defer of $MILTER_DEFER is measured, or that of the build directory
