@@ -43,6 +43,8 @@ class Daemon:
         self.head = head
         self.config = os.path.join(self.directory, "milter-defer.conf")
         self.log_file = os.path.join(self.directory, "log")
+        self.program = binary()
+        self.options = ["-f"]
         self.process = None
         self.expected = []
         self.prefix = []  # of the command that starts it
@@ -75,7 +77,8 @@ class Daemon:
         """Start, and wait until the milter socket accepts connections."""
         with open(self.log_file, "a") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, binary(), "-f", "-c", self.config],
+                [*self.prefix, self.program, *self.options, "-c",
+                 self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.environment})
         wait_for(self._answers, "the milter socket opens", self.log)
@@ -128,18 +131,27 @@ class Daemon:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def log(self):
-        """All lines so far.  A thread writes them, so what has just happened is
-        there when nothing more comes."""
-        lines = None
-        while lines is None or len(lines) != len(self._lines()):
-            lines = self._lines()
-            if self.process and self.process.poll() is None:
-                time.sleep(0.03)
-        return lines
-
-    def _lines(self):
+        """All lines so far.  A thread lets them gather for 10 ms and writes them:
+        what was said before a client had its answer is there once no thread has
+        anything to do after that."""
+        deadline = time.monotonic() + 1  # it may serve others without end
+        if self._runs() is not None:
+            time.sleep(0.02)
+        while self._runs() and time.monotonic() < deadline:
+            time.sleep(0.001)
         with open(self.log_file, errors="replace") as file:
             return file.read().splitlines()
+
+    def _runs(self):
+        """Does any of its threads want a CPU?  None: it has ended."""
+        if not self.process or self.process.poll() is not None:
+            return None
+        tasks = f"/proc/{self.process.pid}/task"
+        try:
+            return any(state_of(os.path.join(tasks, task)) == "R"
+                       for task in os.listdir(tasks))
+        except OSError:
+            return True  # a thread has ended meanwhile: look again
 
     def wait_log(self, pattern, start=0):
         """Wait for a line that matches, from line number `start` on."""
@@ -166,6 +178,12 @@ class Daemon:
     def descriptors(self):
         """How many file descriptors it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def state_of(task):
+    """The letter that ps shows of a thread: R for one that runs or could."""
+    with open(os.path.join(task, "stat")) as file:
+        return file.read().rpartition(")")[2].split()[0]
 
 
 def fields(line):

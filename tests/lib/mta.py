@@ -306,6 +306,8 @@ define(`confSERVICE_SWITCH_FILE', `{self.path("service.switch")}')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confDONT_BLAME_SENDMAIL', `TrustStickyBit')dnl
 define(`confTO_IDENT', `0')dnl
+define(`confQUEUE_LA', `10000')dnl
+define(`confREFUSE_LA', `10000')dnl
 define(`confDELIVERY_MODE', `queueonly')dnl
 define(`LUSER_RELAY', `local:nobody')dnl
 FEATURE(`no_default_msa')dnl

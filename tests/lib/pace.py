@@ -9,7 +9,7 @@ import functools
 import time
 
 WORK = 0.03  # seconds of CPU
-MOST = 4.0
+MOST = 10.0
 
 
 @functools.cache

@@ -14,6 +14,7 @@ from lib.pace import pace, sleep
 
 CALL_MS = 200
 SLACK_MS = 50
+UP_MS = 500  # until all links are up
 TIMES = "first_ok_ms", "last_ok_ms", "last_failed_ms", "gap_ms"
 
 
@@ -56,8 +57,13 @@ class LinkTest(unittest.TestCase):
         """Well from the first answer to the end."""
         self.assert_in_time(saw)
         self.assertGreater(saw["ok"], 0, saw)
-        self.assertLessEqual(saw["last_failed_ms"], saw["first_ok_ms"], saw)
+        self.assert_nothing_failed(saw)
         self.assertEqual(saw["reports"], [])
+
+    def assert_nothing_failed(self, saw):
+        """Since it was up; the links to several masters come up one by one."""
+        self.assertLessEqual(saw["last_failed_ms"],
+                             max(saw["first_ok_ms"], UP_MS), saw)
 
     def assert_healed(self, saw, words, where=None):
         """One fault with these words, and one end of it."""
@@ -72,9 +78,13 @@ class LinkTest(unittest.TestCase):
             self.assertEqual(up["where"], where)
 
     def two_reports(self, saw):
-        self.assertEqual([report["up"] for report in saw["reports"]],
+        """A fault and its end.  Where a thread that only sleeps wakes up late by
+        a good part of the deadline, so does a server, and more may follow."""
+        is_late = saw["worst_sleep_us"] / 1000 > saw["call_ms"] / 10
+        count = 2 if is_late else len(saw["reports"])
+        self.assertEqual([report["up"] for report in saw["reports"][:count]],
                          [False, True], saw["reports"])
-        return saw["reports"]
+        return saw["reports"][:2]
 
     def assert_never_up(self, saw, words):
         self.assert_in_time(saw)
