@@ -48,7 +48,7 @@ await_ticks(struct probe *probe, int count)
 START_TEST(it_ticks_at_once_and_again)
 {
 	struct probe probe = probe_new(false);
-	struct ticker *ticker = ticker_start(tick, &probe);
+	struct ticker *ticker = ticker_start("test", true, tick, &probe);
 
 	ck_assert_ptr_nonnull(ticker);
 	await_ticks(&probe, 2);
@@ -61,7 +61,7 @@ END_TEST
 START_TEST(a_tick_that_hangs_is_not_waited_for_for_ever)
 {
 	struct probe probe = probe_new(true);
-	struct ticker *ticker = ticker_start(tick, &probe);
+	struct ticker *ticker = ticker_start("test", true, tick, &probe);
 
 	await_ticks(&probe, 1);
 	ck_assert(!ticker_stop(&ticker, 1));
@@ -83,9 +83,30 @@ START_TEST(none_is_stopped_already)
 }
 END_TEST
 
+START_TEST(one_that_is_not_periodic_ticks_when_it_is_nudged)
+{
+	struct probe probe = probe_new(true);
+	struct ticker *ticker = ticker_start("test", false, tick, &probe);
+
+	ck_assert_ptr_nonnull(ticker);
+	ticker_nudge(ticker);
+	await_ticks(&probe, 1);
+	for (int i = 0; i < 1000; i++) /* waits for nothing */
+		ticker_nudge(ticker);
+	pthread_mutex_lock(&probe.mutex);
+	probe.held = false;
+	pthread_cond_broadcast(&probe.changed);
+	pthread_mutex_unlock(&probe.mutex);
+	await_ticks(&probe, 2);
+	ck_assert(ticker_stop(&ticker, 5000));
+	ck_assert_int_eq(probe.begun, 2);
+}
+END_TEST
+
 CHECK_MAIN("ticker", tests)
 {
 	tcase_add_test(tests, it_ticks_at_once_and_again);
 	tcase_add_test(tests, a_tick_that_hangs_is_not_waited_for_for_ever);
 	tcase_add_test(tests, none_is_stopped_already);
+	tcase_add_test(tests, one_that_is_not_periodic_ticks_when_it_is_nudged);
 }

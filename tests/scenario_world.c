@@ -169,6 +169,7 @@ world_reload(struct world *world, const char *text)
 {
 	shared_publish(world->shared, load_policy(world, text));
 	shared_tick(world->shared, world->now);
+	shared_tick_file(world->shared, world->now);
 }
 
 /* The program that publishes the figure does so all the time. */
@@ -194,6 +195,7 @@ tick(struct world *world)
 {
 	publish_figure(world);
 	shared_tick(world->shared, world->now);
+	shared_tick_file(world->shared, world->now);
 }
 
 void

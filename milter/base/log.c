@@ -2,7 +2,8 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -23,7 +25,6 @@
 #define STAMP_SIZE  32
 #define HEADER_SIZE 96	 /* "<22>" stamp "milter-defer[4711]: " */
 #define REACH_MS    1000 /* between two attempts to reach syslog */
-#define GATHER_MS   10	 /* a busy process wakes the writer so seldom */
 
 /* What stands before each line in the queue. */
 struct line {
@@ -38,21 +39,32 @@ struct queue {
 	char octets[QUEUE_SIZE];
 };
 
-/* Whoever says a line puts it into the queue and goes on.  One thread writes: it
+/* Whoever says a line writes it, if it is taken at once; else it goes into the
+ * queue, as all further ones while there is a queue.  One thread writes that: it
  * may wait for ever, for syslog or for who reads standard error, and then lines
  * are lost and nothing else. */
 static struct {
 	pthread_mutex_t mutex;
-	pthread_cond_t filled; /* both go by the steady clock */
-	pthread_cond_t written;
+	pthread_cond_t filled;
+	pthread_cond_t written; /* goes by the steady clock */
 	struct queue queues[2];
 	struct queue *filling;	 /* the other is being written */
 	unsigned long long lost; /* that had no room since it was full */
-	bool runs;  /* the thread: without it, lines are written at once */
-	bool waits; /* the thread: to be woken by the next line */
-	bool busy;  /* the thread: it writes */
-	bool flush; /* somebody waits for `written` */
-} writer = {.mutex = PTHREAD_MUTEX_INITIALIZER, .filling = &writer.queues[0]};
+	bool runs; /* the thread: without it, lines are waited for */
+	bool busy; /* the thread: it writes, and nobody else may */
+} writer = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+    .filled = PTHREAD_COND_INITIALIZER,
+    .filling = &writer.queues[0]};
+
+/* Where lines go.  Used by the thread while it is busy, else with the mutex. */
+static struct {
+	int error_fd; /* standard error, not blocking where that is possible */
+	bool error_blocks; /* it is not */
+	bool error_is_socket;
+	bool error_is_open;
+	int syslog_fd; /* -1: none */
+	bool syslog_is_stream;
+} outlet = {.error_fd = STDERR_FILENO, .syslog_fd = -1};
 
 static atomic_int log_target = LOG_TO_STDERR;
 static atomic_int log_facility = LOG_MAIL;
@@ -87,45 +99,64 @@ facility_by_name(const char *name, int *facility_r)
 	return false;
 }
 
-/* ---- Writing */
+/* ---- Writing.  Each is true when the line was taken, or never will be; with
+ * `wait` it always is, after however long. */
 
-/* One write for whole lines, so that those of other processes never stand in
- * between.  */
+/* A pipe that is shared with other processes, or a terminal, is opened once more:
+ * that it does not block is then our own affair. */
 static void
-write_out(const char *text, size_t len)
+open_stderr(void)
 {
-	while (len > 0) {
-		ssize_t done = write(STDERR_FILENO, text, len);
+	struct stat status;
+	int fd = -1;
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return; /* nobody is left to be told */
-		text += done;
-		len -= (size_t)done;
-	}
-}
-
-/* As many lines in one write as a pipe takes whole. */
-static void
-write_to_stderr(const struct line *line, const char *text)
-{
-	static char lines[PIPE_BUF];
-	static size_t used;
-
-	if (used > 0 &&
-	    (line == NULL || used + line->length + 1 > sizeof lines)) {
-		write_out(lines, used);
-		used = 0;
-	}
-	if (line == NULL)
+	if (outlet.error_is_open || fstat(STDERR_FILENO, &status) != 0)
 		return;
-	memcpy(lines + used, text, line->length);
-	used += line->length;
-	lines[used++] = '\n';
+	outlet.error_is_open = true;
+	outlet.error_is_socket = S_ISSOCK(status.st_mode);
+	if (S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode))
+		return; /* it takes flags with each line, or never blocks */
+	fd = open("/proc/self/fd/2",
+	    O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	outlet.error_blocks = fd < 0;
+	if (fd >= 0)
+		outlet.error_fd = fd;
 }
 
-/* Syslog's socket; -1 if there is none.  *is_stream_r: lines end with NUL. */
+static ssize_t
+put_to_stderr(const char *text, size_t len, bool wait)
+{
+	if (!outlet.error_is_socket)
+		return write(outlet.error_fd, text, len);
+	return send(outlet.error_fd, text, len,
+	    MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+}
+
+/* One write for a whole line, so that the lines of several processes never mix. */
+static bool
+write_to_stderr(const struct line *line, const char *text, bool wait)
+{
+	struct pollfd room = {.fd = outlet.error_fd, .events = POLLOUT};
+	char whole[LINE_SIZE + 1];
+	size_t len = line->length;
+	ssize_t done;
+
+	if (outlet.error_blocks && !wait)
+		return false;
+	memcpy(whole, text, len);
+	whole[len++] = '\n';
+	for (;;) {
+		done = put_to_stderr(whole, len, wait);
+		if (done >= 0 || (errno != EINTR && errno != EAGAIN))
+			return true; /* nobody else is left to be told */
+		if (errno == EAGAIN && !wait)
+			return false;
+		if (errno == EAGAIN)
+			(void)poll(&room, 1, -1);
+	}
+}
+
+/* Waits, if at all, for a syslog that takes streams. */
 static int
 reach_syslog(bool *is_stream_r)
 {
@@ -149,49 +180,52 @@ reach_syslog(bool *is_stream_r)
 	return -1;
 }
 
+/* False: errno says why not. */
 static bool
-send_all(int fd, const char *text, size_t len)
+send_once(const char *wire, size_t len, bool wait)
 {
-	while (len > 0) {
-		ssize_t done = send(fd, text, len, MSG_NOSIGNAL);
+	ssize_t done;
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0 && errno == EMSGSIZE)
-			return true; /* it never will be taken */
-		if (done < 0)
-			return false;
-		text += done;
-		len -= (size_t)done;
-	}
-	return true;
+	/* a stream's lines end with NUL, and may be taken by halves */
+	len += outlet.syslog_is_stream ? 1 : 0;
+	do {
+		done = send(outlet.syslog_fd, wire, len,
+		    MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+		if (done > 0) {
+			wire += done;
+			len -= (size_t)done;
+			wait = true;
+		}
+	} while (done > 0 ? len > 0 : errno == EINTR);
+	return done > 0 || errno == EMSGSIZE;
 }
 
-/* Waits for ever, but is never hot: syslog may be started anew, or be filled to
- * the brim. */
-static void
-send_to_syslog(const char *text, size_t len)
+/* Syslog may be started anew, or be filled to the brim; whoever waits for it does
+ * so without haste. */
+static bool
+send_to_syslog(const char *wire, size_t len, bool wait)
 {
-	static int fd = -1;
-	static bool is_stream;
-
-	for (int attempt = 0;; attempt++) {
+	for (int attempt = 0; wait || attempt == 0; attempt++) {
 		if (attempt > 1)
 			clock_sleep(REACH_MS);
-		if (fd < 0)
-			fd = reach_syslog(&is_stream);
-		if (fd < 0)
+		if (outlet.syslog_fd < 0 && wait)
+			outlet.syslog_fd =
+			    reach_syslog(&outlet.syslog_is_stream);
+		if (outlet.syslog_fd < 0)
 			continue;
-		if (send_all(fd, text, len + (is_stream ? 1 : 0)))
-			return;
-		(void)close(fd);
-		fd = -1;
+		if (send_once(wire, len, wait))
+			return true;
+		if (!wait && errno == EAGAIN)
+			break;
+		(void)close(outlet.syslog_fd);
+		outlet.syslog_fd = -1;
 	}
+	return false;
 }
 
 /* As RFC 3164, section 4.1, has it: in local time. */
-static void
-write_to_syslog(const struct line *line, const char *text)
+static bool
+write_to_syslog(const struct line *line, const char *text, bool wait)
 {
 	static char stamp[STAMP_SIZE];
 	static int64_t stamped = -1;
@@ -209,17 +243,15 @@ write_to_syslog(const struct line *line, const char *text)
 	len = snprintf(wire, sizeof wire, "<%d>%s milter-defer[%ld]: %.*s",
 	    line->priority | atomic_load(&log_facility), stamp, (long)getpid(),
 	    (int)line->length, text);
-	if (len > 0)
-		send_to_syslog(wire, (size_t)len);
+	return len <= 0 || send_to_syslog(wire, (size_t)len, wait);
 }
 
-static void
-write_line(const struct line *line, const char *text)
+static bool
+write_line(const struct line *line, const char *text, bool wait)
 {
-	if (atomic_load(&log_target) == LOG_TO_SYSLOG)
-		write_to_syslog(line, text);
-	else
-		write_to_stderr(line, text);
+	return atomic_load(&log_target) == LOG_TO_SYSLOG
+	    ? write_to_syslog(line, text, wait)
+	    : write_to_stderr(line, text, wait);
 }
 
 static void
@@ -229,7 +261,7 @@ write_queue(struct queue *queue)
 
 	for (size_t at = 0; at < queue->used; at += sizeof line + line.length) {
 		memcpy(&line, queue->octets + at, sizeof line);
-		write_line(&line, queue->octets + at + sizeof line);
+		(void)write_line(&line, queue->octets + at + sizeof line, true);
 	}
 	queue->used = 0;
 }
@@ -244,28 +276,7 @@ write_loss(unsigned long long lost)
 	line.length = (uint16_t)snprintf(text, sizeof text,
 	    "warning: the log took no lines for a while: %llu lines were lost",
 	    lost);
-	write_line(&line, text);
-}
-
-/* With the mutex held.  Lines are let gather for a moment, as waking a thread for
- * each would cost more than writing it; when none came meanwhile, the next one
- * wakes us. */
-static void
-await_lines(void)
-{
-	struct timespec due = clock_due(GATHER_MS);
-	int error = 0;
-
-	writer.busy = false;
-	(void)pthread_cond_broadcast(&writer.written);
-	while (error == 0 && !writer.flush)
-		error =
-		    pthread_cond_timedwait(&writer.filled, &writer.mutex, &due);
-	writer.waits = true;
-	while (writer.filling->used == 0)
-		(void)pthread_cond_wait(&writer.filled, &writer.mutex);
-	writer.waits = false;
-	writer.busy = true;
+	(void)write_line(&line, text, true);
 }
 
 static void *
@@ -276,7 +287,11 @@ run(void *unused)
 
 	for (;;) {
 		(void)pthread_mutex_lock(&writer.mutex);
-		await_lines();
+		writer.busy = false;
+		(void)pthread_cond_broadcast(&writer.written);
+		while (writer.filling->used == 0)
+			(void)pthread_cond_wait(&writer.filled, &writer.mutex);
+		writer.busy = true;
 		full = writer.filling;
 		writer.filling = full == &writer.queues[0] ? &writer.queues[1]
 							   : &writer.queues[0];
@@ -286,7 +301,6 @@ run(void *unused)
 		write_queue(full);
 		if (lost > 0)
 			write_loss(lost);
-		write_to_stderr(NULL, NULL);
 	}
 	return unused;
 }
@@ -308,8 +322,14 @@ put_in_queue(const struct line *line, const char *text)
 	queue->used += sizeof *line;
 	memcpy(queue->octets + queue->used, text, line->length);
 	queue->used += line->length;
-	if (writer.waits)
-		(void)pthread_cond_signal(&writer.filled);
+	(void)pthread_cond_signal(&writer.filled);
+}
+
+/* With the mutex held. */
+static bool
+is_written(void)
+{
+	return !writer.busy && writer.filling->used == 0;
 }
 
 /* A line is one line, and nothing for a terminal, whoever's text is in it. */
@@ -345,12 +365,8 @@ log_line(int priority, const char *prefix, const char *format, va_list args)
 	make_one_line(text, len);
 	line.length = (uint16_t)len;
 	(void)pthread_mutex_lock(&writer.mutex);
-	if (writer.runs) {
+	if (!is_written() || !write_line(&line, text, !writer.runs))
 		put_in_queue(&line, text);
-	} else {
-		write_to_stderr(&line, text);
-		write_to_stderr(NULL, NULL);
-	}
 	(void)pthread_mutex_unlock(&writer.mutex);
 	errno = saved;
 }
@@ -388,8 +404,7 @@ start_writer(void)
 {
 	if (writer.runs)
 		return true;
-	writer.runs = thread_condition(&writer.filled) &&
-	    thread_condition(&writer.written) &&
+	writer.runs = thread_condition(&writer.written) &&
 	    thread_start(NULL, "log", run, NULL);
 	return writer.runs;
 }
@@ -407,16 +422,11 @@ log_open(enum log_target target, const char *facility)
 	if (target == LOG_TO_NOBODY)
 		return true;
 	(void)pthread_mutex_lock(&writer.mutex);
+	if (target == LOG_TO_STDERR)
+		open_stderr();
 	runs = start_writer();
 	(void)pthread_mutex_unlock(&writer.mutex);
 	return runs;
-}
-
-/* With the mutex held. */
-static bool
-is_written(void)
-{
-	return !writer.runs || (!writer.busy && writer.filling->used == 0);
 }
 
 bool
@@ -427,14 +437,10 @@ log_flush(int64_t within_ms)
 	int error = 0;
 
 	(void)pthread_mutex_lock(&writer.mutex);
-	writer.flush = true;
-	if (writer.runs)
-		(void)pthread_cond_signal(&writer.filled);
 	while (!is_written() && error != ETIMEDOUT)
 		error = pthread_cond_timedwait(
 		    &writer.written, &writer.mutex, &due);
 	written = is_written();
-	writer.flush = false;
 	(void)pthread_mutex_unlock(&writer.mutex);
 	return written;
 }

@@ -1,8 +1,8 @@
 /* log -- lines for the postmaster, to syslog or to standard error.
  *
- * Whoever says a line never waits for who takes it: lines go through a bounded
- * queue to a thread of their own, in their order.  When the queue is full they are
- * lost, and how many is told when the log takes lines again.  Before log_open()
+ * Whoever says a line never waits for who takes it: while lines are not taken
+ * they go through a bounded queue to a thread of their own, in their order.  When
+ * that is full they are lost, and how many is told when the log takes lines again.  Before log_open()
  * they are written to standard error at once.  Control characters become blanks:
  * nobody's text can make two lines of one.
  *

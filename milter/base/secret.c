@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
+
+#include "base/file.h"
 
 /* NULL, or what is wrong with the line.  `secret_r` loses its line end. */
 static const char *
@@ -31,11 +34,15 @@ bool
 secret_read(const char *path, char secret_r[SECRET_SIZE], char *error_r,
     size_t error_size)
 {
-	FILE *file = fopen(path, "re");
+	struct stat status;
+	int fd = file_open(path, &status);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	const char *wrong;
 
 	if (file == NULL) {
-		snprintf(error_r, error_size, "%s: %s", path, strerror(errno));
+		snprintf(error_r, error_size, "%s: %s", path, file_why(errno));
+		if (fd >= 0)
+			close(fd);
 		return false;
 	}
 	setvbuf(file, NULL, _IONBF, 0); /* leave no copy behind */

@@ -14,22 +14,27 @@ struct ticker {
 	void (*tick)(void *arg, int64_t now);
 	void *arg;
 	pthread_t thread;
-	pthread_mutex_t mutex; /* guards `stop` and `ended` */
+	bool periodic;
+	pthread_mutex_t mutex; /* guards the rest */
 	pthread_cond_t changed;
+	bool nudged;
 	bool stop;
 	bool ended;
 };
 
-/* Wait with the mutex held until `*flag` or until the time is over. */
+/* Wait, with the mutex held, until it is time for a tick, or for none any more. */
 static void
-wait_for(struct ticker *ticker, const bool *flag, int64_t ms)
+await_tick(struct ticker *ticker)
 {
-	struct timespec due = clock_due(ms);
+	struct timespec due = clock_due(TICK_MS);
 	int error = 0;
 
-	while (!*flag && error != ETIMEDOUT)
-		error = pthread_cond_timedwait(
-		    &ticker->changed, &ticker->mutex, &due);
+	while (!ticker->stop && !ticker->nudged && error != ETIMEDOUT)
+		error = ticker->periodic
+		    ? pthread_cond_timedwait(
+			  &ticker->changed, &ticker->mutex, &due)
+		    : pthread_cond_wait(&ticker->changed, &ticker->mutex);
+	ticker->nudged = false;
 }
 
 static void *
@@ -38,11 +43,13 @@ run(void *arg)
 	struct ticker *ticker = arg;
 
 	pthread_mutex_lock(&ticker->mutex);
+	if (!ticker->periodic)
+		await_tick(ticker);
 	while (!ticker->stop) {
 		pthread_mutex_unlock(&ticker->mutex);
 		ticker->tick(ticker->arg, (int64_t)time(NULL));
 		pthread_mutex_lock(&ticker->mutex);
-		wait_for(ticker, &ticker->stop, TICK_MS);
+		await_tick(ticker);
 	}
 	ticker->ended = true;
 	pthread_cond_broadcast(&ticker->changed);
@@ -51,7 +58,8 @@ run(void *arg)
 }
 
 struct ticker *
-ticker_start(void (*tick)(void *arg, int64_t now), void *arg)
+ticker_start(const char *name, bool periodic,
+    void (*tick)(void *arg, int64_t now), void *arg)
 {
 	struct ticker *ticker = calloc(1, sizeof *ticker);
 
@@ -59,13 +67,14 @@ ticker_start(void (*tick)(void *arg, int64_t now), void *arg)
 		return NULL;
 	ticker->tick = tick;
 	ticker->arg = arg;
+	ticker->periodic = periodic;
 	(void)pthread_mutex_init(&ticker->mutex, NULL);
 	if (!thread_condition(&ticker->changed)) {
 		(void)pthread_mutex_destroy(&ticker->mutex);
 		free(ticker);
 		return NULL;
 	}
-	if (!thread_start(&ticker->thread, "ticker", run, ticker)) {
+	if (!thread_start(&ticker->thread, name, run, ticker)) {
 		(void)pthread_cond_destroy(&ticker->changed);
 		(void)pthread_mutex_destroy(&ticker->mutex);
 		free(ticker);
@@ -74,10 +83,21 @@ ticker_start(void (*tick)(void *arg, int64_t now), void *arg)
 	return ticker;
 }
 
+void
+ticker_nudge(struct ticker *ticker)
+{
+	pthread_mutex_lock(&ticker->mutex);
+	ticker->nudged = true;
+	pthread_cond_broadcast(&ticker->changed);
+	pthread_mutex_unlock(&ticker->mutex);
+}
+
 bool
 ticker_stop(struct ticker **ticker, int64_t within_ms)
 {
 	struct ticker *mine = *ticker;
+	struct timespec due = clock_due(within_ms);
+	int error = 0;
 	bool ended;
 
 	if (mine == NULL)
@@ -85,7 +105,9 @@ ticker_stop(struct ticker **ticker, int64_t within_ms)
 	pthread_mutex_lock(&mine->mutex);
 	mine->stop = true;
 	pthread_cond_broadcast(&mine->changed);
-	wait_for(mine, &mine->ended, within_ms);
+	while (!mine->ended && within_ms > 0 && error != ETIMEDOUT)
+		error =
+		    pthread_cond_timedwait(&mine->changed, &mine->mutex, &due);
 	ended = mine->ended;
 	pthread_mutex_unlock(&mine->mutex);
 	if (!ended)

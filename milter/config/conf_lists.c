@@ -1,6 +1,6 @@
 #include <errno.h>
-#include <string.h>
 
+#include "base/file.h"
 #include "config/conf.h"
 #include "mail/list_file.h"
 
@@ -25,7 +25,7 @@ conf_check_lists(const struct policy *policy, conf_say *say, void *arg)
 			continue;
 		if (list_file_load(report.path, report_line, &report, &list,
 			&identity) != LIST_FILE_LOADED)
-			conf_error(&report, 0, "%s", strerror(errno));
+			conf_error(&report, 0, "%s", file_why(errno));
 		list_free(&list);
 	}
 	return report.errors == 0;

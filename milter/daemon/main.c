@@ -21,9 +21,10 @@
 #include "daemon/process.h"
 #include "daemon/service.h"
 
-#define DEFAULT_FILE SYSCONFDIR "/milter-defer.conf"
-#define WHY_SIZE     512
-#define LOG_FLUSH_MS 200 /* at the end, for who reads the log */
+#define DEFAULT_FILE  SYSCONFDIR "/milter-defer.conf"
+#define WHY_SIZE      512
+#define START_SECONDS 1	  /* that are left to a start when it is to be ended */
+#define LOG_FLUSH_MS  200 /* at the end, for who reads the log */
 
 enum mode { MODE_SERVE, MODE_TEST, MODE_VERSION, MODE_HELP, MODE_USAGE };
 
@@ -52,6 +53,7 @@ static struct {
 	int pipe[2];
 	atomic_bool reload;
 	atomic_bool stop;
+	atomic_bool serving;
 	atomic_bool fault;
 } events;
 
@@ -154,9 +156,12 @@ wake(void)
 		errno = saved;
 }
 
+/* A start that hangs, at a file system, cannot look whether it is to be ended. */
 static void
 on_signal(int number)
 {
+	if (number != SIGHUP && !atomic_load(&events.serving))
+		(void)alarm(START_SECONDS);
 	atomic_store(number == SIGHUP ? &events.reload : &events.stop, true);
 	wake();
 }
@@ -209,7 +214,7 @@ await_event(void)
 /* ---- The order of things */
 
 static int
-run(struct service *service, const char *file)
+run(struct service *service)
 {
 	for (;;) {
 		await_event();
@@ -220,7 +225,7 @@ run(struct service *service, const char *file)
 			return EXIT_FAILURE;
 		}
 		if (atomic_exchange(&events.reload, false))
-			service_reload(service, file);
+			service_reload(service);
 	}
 }
 
@@ -252,14 +257,15 @@ serve(const struct options *options, struct policy *policy, int *ready)
 	}
 	log_info(
 	    "milter-defer " PACKAGE_VERSION " starts with %s", options->file);
-	service = service_open(policy, why, sizeof why);
+	service = service_open(policy, options->file, why, sizeof why);
 	if (service == NULL) {
 		complain(to_stderr, why);
 		return EXIT_FAILURE;
 	}
 	if (service_start(service, on_filter_end)) {
+		atomic_store(&events.serving, true);
 		process_ready(ready, to_stderr);
-		status = run(service, options->file);
+		status = run(service);
 	}
 	service_close(&service);
 	log_info("stopped");

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/aside.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/ticker.h"
 #include "config/conf.h"
@@ -18,17 +20,23 @@
 #include "session/filter.h"
 #include "session/shared.h"
 
-#define DRAIN_MS      2000 /* for callbacks and a tick; both have deadlines */
+#define STOP_MS	      1200 /* for all callbacks and ticks; they have deadlines */
+#define SAVE_MS	      5000 /* for saving, which is long if there is much */
 #define CLOSE_SECONDS 10   /* for all of the close */
+
+/* What runs in the background, each in a thread of its own, so that what one may
+ * hang at does not hold up another. */
+enum thread { TICK, FILE_REPORTS, SAVE, RELOAD, THREADS };
 
 struct service {
 	/* The policy of the start: its settings hold until a restart. */
 	struct policy *policy;
+	const char *file;
 	struct socket_spec spec;
 	int pid_file;
 	bool listening;
 	struct shared *shared;
-	struct ticker *ticker;
+	struct ticker *tickers[THREADS];
 };
 
 void
@@ -85,29 +93,95 @@ open_process(struct service *service, char *why_r, size_t size)
 }
 
 static void
-tick(void *arg, int64_t now)
+log_restart(void *arg, const char *name)
 {
-	shared_tick(arg, now);
+	(void)arg;
+	log_warning("the new value of %s takes effect at a restart", name);
+}
+
+static void
+reload(struct service *service)
+{
+	struct policy *policy = service_load(service->file);
+
+	if (policy == NULL) {
+		log_error("%s is not reloaded: the old policy stays in force",
+		    service->file);
+		return;
+	}
+	reload_compare(
+	    &service->policy->settings, &policy->settings, log_restart, NULL);
+	(void)log_open((enum log_target)policy->settings.log,
+	    policy->settings.log_facility);
+	log_info(
+	    "reloaded %s with %zu rules", service->file, policy->rule_count);
+	shared_publish(service->shared, policy);
+}
+
+static void
+tick(void *service, int64_t now)
+{
+	shared_tick(((struct service *)service)->shared, now);
+}
+
+static void
+tick_file_reports(void *service, int64_t now)
+{
+	shared_tick_file(((struct service *)service)->shared, now);
+}
+
+static void
+tick_save(void *service, int64_t now)
+{
+	(void)now;
+	(void)shared_save(((struct service *)service)->shared, false);
+}
+
+static void
+tick_reload(void *service, int64_t now)
+{
+	(void)now;
+	reload(service);
+}
+
+static const struct {
+	const char *name;
+	bool periodic;
+	void (*tick)(void *service, int64_t now);
+} thread_table[THREADS] = {
+    [TICK] = {"ticker", true, tick},
+    [FILE_REPORTS] = {"reports", true, tick_file_reports},
+    [SAVE] = {"save", true, tick_save},
+    [RELOAD] = {"reload", false, tick_reload},
+};
+
+static bool
+start_threads(struct service *service)
+{
+	for (int i = 0; i < THREADS; i++) {
+		service->tickers[i] = ticker_start(thread_table[i].name,
+		    thread_table[i].periodic, thread_table[i].tick, service);
+		if (service->tickers[i] == NULL)
+			return false;
+	}
+	return true;
 }
 
 static bool
-open_gate(struct service *service, char *why_r, size_t size)
+open_shared(struct service *service, char *why_r, size_t size)
 {
 	struct store *store = open_store(
 	    &service->policy->settings, (int64_t)time(NULL), why_r, size);
 
 	if (store == NULL)
 		return false;
-	(void)snprintf(why_r, size, "out of memory");
+	(void)snprintf(why_r, size, "out of memory or threads");
 	service->shared = shared_open(policy_hold(service->policy), store);
-	if (service->shared == NULL)
-		return false;
-	service->ticker = ticker_start(tick, service->shared);
-	return service->ticker != NULL;
+	return service->shared != NULL && start_threads(service);
 }
 
 struct service *
-service_open(struct policy *policy, char *why_r, size_t size)
+service_open(struct policy *policy, const char *file, char *why_r, size_t size)
 {
 	struct service *service = calloc(1, sizeof *service);
 	const char *why;
@@ -118,11 +192,12 @@ service_open(struct policy *policy, char *why_r, size_t size)
 		return NULL;
 	}
 	service->policy = policy;
+	service->file = file;
 	service->pid_file = -1;
 	if (!socket_spec_parse(policy->settings.socket, &service->spec, &why))
 		(void)snprintf(why_r, size, "%s", why);
 	else if (open_process(service, why_r, size) &&
-	    open_gate(service, why_r, size))
+	    open_shared(service, why_r, size))
 		return service;
 	service_close(&service);
 	return NULL;
@@ -140,29 +215,10 @@ service_start(struct service *service, void (*ended)(void))
 	return true;
 }
 
-static void
-log_restart(void *arg, const char *name)
-{
-	(void)arg;
-	log_warning("the new value of %s takes effect at a restart", name);
-}
-
 void
-service_reload(struct service *service, const char *file)
+service_reload(struct service *service)
 {
-	struct policy *policy = service_load(file);
-
-	if (policy == NULL) {
-		log_error(
-		    "%s is not reloaded: the old policy stays in force", file);
-		return;
-	}
-	reload_compare(
-	    &service->policy->settings, &policy->settings, log_restart, NULL);
-	(void)log_open((enum log_target)policy->settings.log,
-	    policy->settings.log_facility);
-	log_info("reloaded %s with %zu rules", file, policy->rule_count);
-	shared_publish(service->shared, policy);
+	ticker_nudge(service->tickers[RELOAD]);
 }
 
 /* libmilter writes an answer after its callback has returned, and does not tell
@@ -170,15 +226,66 @@ service_reload(struct service *service, const char *file)
 static void
 let_answers_out(void)
 {
-	struct timespec moment = {.tv_nsec = 50 * 1000000L};
+	clock_sleep(50);
+}
 
-	(void)nanosleep(&moment, NULL);
+static int64_t
+left_ms(int64_t due_us)
+{
+	return (due_us - clock_steady_us()) / 1000;
+}
+
+/* Tell all, wait for all.  False: some hang. */
+static bool
+stop_threads(struct service *service, int64_t due_us)
+{
+	bool ended = true;
+
+	for (int i = 0; i < THREADS; i++)
+		(void)ticker_stop(&service->tickers[i], 0);
+	for (int i = 0; i < THREADS; i++) {
+		if (ticker_stop(&service->tickers[i], left_ms(due_us)))
+			continue;
+		ended = false;
+		log_warning("the thread %s hangs, and is left behind",
+		    thread_table[i].name);
+	}
+	return ended;
+}
+
+static void
+save(void *data)
+{
+	struct service *const *service = data;
+
+	(void)shared_save((*service)->shared, true);
+}
+
+/* Whatever else hangs.  A save that is under way is waited for, as it may be
+ * long. */
+static bool
+save_for_the_last_time(struct service *service)
+{
+	int64_t due_us = clock_steady_us() + SAVE_MS * 1000;
+	struct aside *aside = aside_open("save", sizeof service, save, NULL);
+	bool saved;
+
+	if (aside == NULL)
+		return false;
+	*(struct service **)aside_data(aside) = service;
+	saved = ticker_stop(&service->tickers[SAVE], SAVE_MS) &&
+	    aside_start(aside) && aside_wait(aside, left_ms(due_us));
+	if (!saved)
+		log_error("what was learned since it was last saved is lost");
+	aside_close(&aside);
+	return saved;
 }
 
 void
 service_close(struct service **service)
 {
 	struct service *mine = *service;
+	int64_t due_us = clock_steady_us() + STOP_MS * 1000;
 	bool quiet;
 
 	(void)alarm(CLOSE_SECONDS); /* an end is promised, whatever hangs */
@@ -186,15 +293,15 @@ service_close(struct service **service)
 		endpoint_remove(&mine->spec);
 	if (mine->shared != NULL)
 		shared_stop(mine->shared);
-	quiet = filter_drain(DRAIN_MS);
+	quiet = filter_drain(left_ms(due_us));
 	let_answers_out();
-	quiet = ticker_stop(&mine->ticker, DRAIN_MS) && quiet;
-	if (quiet)
-		shared_close(&mine->shared);
-	else
-		log_error("something hangs: what was learned since it was last "
-			  "saved is lost");
+	quiet = stop_threads(mine, due_us) && quiet;
+	if (mine->shared != NULL)
+		quiet = save_for_the_last_time(mine) && quiet;
 	pid_file_drop(mine->policy->settings.pid_file, &mine->pid_file);
+	if (!quiet)
+		return; /* somebody still uses all this; the process ends */
+	shared_close(&mine->shared);
 	policy_release(&mine->policy);
 	free(mine);
 	*service = NULL;

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/seconds.h"
 #include "load/queue_count.h"
 #include "policy/load.h"
@@ -18,22 +19,36 @@
 #define TEXT_SIZE	512 /* a pressure file has about 120 bytes */
 #define QUEUE_BUDGET_MS 100
 #define QUEUE_FILES_MAX 1e9
+#define WAIT_MS		300  /* in one sample, for what is taken aside */
+#define HANGS_MS	3000 /* until a measure that is late is a fault */
 
 /* Everything that a measure may depend on. */
 struct probe {
-	const struct load_sources *sources;
-	const char *path; /* what to read; "" for a source without a file */
+	char path[PATH_MAX]; /* what to read; "" for a source without a file */
+	double capacity;
+	const char *proc_dir;
+	int64_t figure_max_age;
 	int64_t sessions;
 	int64_t now;
-	int64_t clock_us;		/* monotonic, of this sample */
+	int64_t clock_us;		/* steady, of this sample */
 	struct load_pressure *pressure; /* what this source keeps */
 };
 
 struct source {
 	const char *name;
+	const char *setting; /* that says where it is; NULL: none does */
 	/* 0 and *measure_r, or the fault */
 	int (*measure)(const struct probe *probe, double *measure_r);
-	bool inverse; /* the less, the busier */
+	bool inverse;  /* the less, the busier */
+	bool may_hang; /* its file system is not the kernel's own */
+};
+
+/* A measure that is taken aside. */
+struct job {
+	const struct source *source;
+	struct probe probe;
+	int fault;
+	double measure;
 };
 
 /* Closes `fd` in any case. */
@@ -52,28 +67,21 @@ read_fd(int fd, char text_r[TEXT_SIZE], size_t *len_r)
 	return error;
 }
 
-/* O_NONBLOCK: a FIFO by that name must not hold us up. */
-static int
-open_to_read(const char *path)
-{
-	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-}
-
 static int
 read_file(const char *path, char text_r[TEXT_SIZE], size_t *len_r)
 {
-	int fd = open_to_read(path);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? errno : read_fd(fd, text_r, len_r);
 }
 
-static const char *
+static bool
 proc_path(const char *root, const char *file, char path_r[PATH_MAX])
 {
 	int len = snprintf(
 	    path_r, PATH_MAX, "%s/%s", root != NULL ? root : "/proc", file);
 
-	return len > 0 && len < PATH_MAX ? path_r : NULL;
+	return len > 0 && len < PATH_MAX;
 }
 
 /* Loads are those of the whole machine, so they are divided by the CPUs of the
@@ -147,7 +155,7 @@ guess_cpu_pressure(const struct probe *probe, double *measure_r)
 	size_t len = 0;
 	int64_t runnable;
 
-	if (proc_path(probe->sources->proc_dir, "loadavg", path) == NULL ||
+	if (!proc_path(probe->proc_dir, "loadavg", path) ||
 	    read_file(path, text, &len) != 0 ||
 	    !load_pressure_parse_runnable(text, len, &runnable))
 		return;
@@ -178,8 +186,7 @@ measure_sessions(const struct probe *probe, double *measure_r)
 static int
 measure_queue(const struct probe *probe, double *measure_r)
 {
-	double capacity = probe->sources->capacity[LOAD_QUEUE];
-	int64_t limit = (int64_t)ceil(fmin(capacity, QUEUE_FILES_MAX));
+	int64_t limit = (int64_t)ceil(fmin(probe->capacity, QUEUE_FILES_MAX));
 	int64_t count;
 	int error = queue_count(probe->path, limit, QUEUE_BUDGET_MS, &count);
 
@@ -222,33 +229,19 @@ measure_inodes(const struct probe *probe, double *measure_r)
 
 /* A file from the future is as little kept up to date as an old one. */
 static int
-check_figure_file(const struct probe *probe, int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return errno;
-	if (!S_ISREG(st.st_mode))
-		return LOAD_FAULT_NONSENSE;
-	if (seconds_apart(probe->now, (int64_t)st.st_mtime) >
-	    probe->sources->figure_max_age)
-		return LOAD_FAULT_OLD;
-	return 0;
-}
-
-static int
 measure_figure(const struct probe *probe, double *measure_r)
 {
 	char text[TEXT_SIZE];
+	struct stat status;
 	size_t len = 0;
-	int error, fd = open_to_read(probe->path);
+	int error, fd = file_open(probe->path, &status);
 
 	if (fd < 0)
 		return errno;
-	error = check_figure_file(probe, fd);
-	if (error != 0) {
+	if (seconds_apart(probe->now, (int64_t)status.st_mtime) >
+	    probe->figure_max_age) {
 		close(fd);
-		return error;
+		return LOAD_FAULT_OLD;
 	}
 	error = read_fd(fd, text, &len);
 	if (error != 0)
@@ -260,21 +253,29 @@ measure_figure(const struct probe *probe, double *measure_r)
 }
 
 static const struct source table[LOAD_SOURCE_COUNT] = {
-    [LOAD_CPU] = {"cpu", measure_cpu, false},
-    [LOAD_CPU_PRESSURE] = {"cpu_pressure", measure_cpu_pressure, false},
-    [LOAD_IO_PRESSURE] = {"io_pressure", measure_pressure, false},
-    [LOAD_MEMORY_PRESSURE] = {"memory_pressure", measure_pressure, false},
-    [LOAD_SESSIONS] = {"sessions", measure_sessions, false},
-    [LOAD_QUEUE] = {"queue", measure_queue, false},
-    [LOAD_SPACE] = {"space", measure_space, true},
-    [LOAD_INODES] = {"inodes", measure_inodes, true},
-    [LOAD_FIGURE] = {"figure", measure_figure, false},
+    [LOAD_CPU] = {"cpu", NULL, measure_cpu, false, false},
+    [LOAD_CPU_PRESSURE] = {"cpu_pressure", NULL, measure_cpu_pressure, false,
+	false},
+    [LOAD_IO_PRESSURE] = {"io_pressure", NULL, measure_pressure, false, false},
+    [LOAD_MEMORY_PRESSURE] = {"memory_pressure", NULL, measure_pressure, false,
+	false},
+    [LOAD_SESSIONS] = {"sessions", NULL, measure_sessions, false, false},
+    [LOAD_QUEUE] = {"queue", "queue_directory", measure_queue, false, true},
+    [LOAD_SPACE] = {"space", "disk_directory", measure_space, true, true},
+    [LOAD_INODES] = {"inodes", "disk_directory", measure_inodes, true, true},
+    [LOAD_FIGURE] = {"figure", "figure_file", measure_figure, false, true},
 };
 
 const char *
 load_source_name(enum load_source source)
 {
 	return source < LOAD_SOURCE_COUNT ? table[source].name : "none";
+}
+
+const char *
+load_source_setting(enum load_source source)
+{
+	return source < LOAD_SOURCE_COUNT ? table[source].setting : NULL;
 }
 
 /* strerror is safe among threads in any glibc that has its TLS buffer (2.32);
@@ -289,16 +290,37 @@ load_fault_text(int fault)
 		return "the file is too old";
 	case LOAD_FAULT_NONSENSE:
 		return "it does not hold a load";
+	case LOAD_FAULT_HANGS:
+		return "the file system does not answer";
 	default:
-		return strerror(fault);
+		return file_why(fault);
 	}
 }
 
-/* NULL: the source is off. */
+/* What the admin named for a source; NULL: nothing, so it is off. */
 static const char *
+named_path(const struct load_sources *sources, enum load_source source)
+{
+	switch (source) {
+	case LOAD_QUEUE:
+		return sources->queue_dir;
+	case LOAD_SPACE:
+	case LOAD_INODES:
+		return sources->space_dir;
+	case LOAD_FIGURE:
+		return sources->figure_file;
+	default:
+		return "";
+	}
+}
+
+/* False: the source is off. */
+static bool
 source_path(const struct load_sources *sources, enum load_source source,
     char path_r[PATH_MAX])
 {
+	const char *path = named_path(sources, source);
+
 	switch (source) {
 	case LOAD_CPU:
 		return proc_path(sources->proc_dir, "loadavg", path_r);
@@ -308,71 +330,142 @@ source_path(const struct load_sources *sources, enum load_source source,
 		return proc_path(sources->proc_dir, "pressure/io", path_r);
 	case LOAD_MEMORY_PRESSURE:
 		return proc_path(sources->proc_dir, "pressure/memory", path_r);
-	case LOAD_QUEUE:
-		return sources->queue_dir;
-	case LOAD_SPACE:
-	case LOAD_INODES:
-		return sources->space_dir;
-	case LOAD_FIGURE:
-		return sources->figure_file;
-	case LOAD_SESSIONS:
-	case LOAD_SOURCE_COUNT:
-		break;
+	default:
+		return path != NULL &&
+		    snprintf(path_r, PATH_MAX, "%s", path) < PATH_MAX;
 	}
-	return "";
 }
 
-/* The load by one source; 0 if it is off or at fault. */
-static double
-load_by(struct probe *probe, enum load_source source, int *fault_r)
+static void
+do_job(void *data)
 {
-	double capacity = probe->sources->capacity[source];
-	char path[PATH_MAX];
-	double measure = 0, load;
+	struct job *job = data;
 
-	*fault_r = 0;
-	if (!(capacity > 0))
-		return 0;
-	probe->path = source_path(probe->sources, source, path);
-	if (probe->path == NULL)
-		return 0;
-	*fault_r = table[source].measure(probe, &measure);
-	if (*fault_r != 0)
-		return 0;
-	load = table[source].inverse ? capacity / measure : measure / capacity;
+	job->measure = 0;
+	job->fault = job->source->measure(&job->probe, &job->measure);
+}
+
+/* Begin a measure that may hang.  While one does there is none more, unless the
+ * admin names another place meanwhile. */
+static void
+start_aside(struct load_slow *slow, const struct source *source,
+    const struct probe *probe)
+{
+	struct job *job;
+
+	if (strcmp(slow->path, probe->path) != 0)
+		aside_close(&slow->aside);
+	if (slow->aside == NULL)
+		slow->aside = aside_open("load", sizeof *job, do_job, NULL);
+	job = slow->aside == NULL ? NULL : aside_data(slow->aside);
+	if (job == NULL)
+		return;
+	memcpy(slow->path, probe->path, sizeof slow->path);
+	job->source = source;
+	job->probe = *probe;
+	job->fault = EAGAIN; /* if there is no thread */
+	(void)aside_start(slow->aside);
+}
+
+/* True: 0 and *measure_r, or the fault.  False: it is late, and what was measured
+ * before still stands. */
+static bool
+end_aside(
+    struct load_slow *slow, int64_t due_us, int *fault_r, double *measure_r)
+{
+	int64_t left_ms = (due_us - clock_steady_us()) / 1000;
+	const struct job *job;
+
+	*fault_r = ENOMEM;
+	if (slow->aside == NULL)
+		return true;
+	*fault_r = LOAD_FAULT_HANGS;
+	if (!aside_wait(slow->aside, left_ms))
+		return aside_age(slow->aside) >= HANGS_MS;
+	job = aside_data(slow->aside);
+	*fault_r = job->fault;
+	*measure_r = job->measure;
+	return true;
+}
+
+/* ---- All sources */
+
+/* False: the source is off. */
+static bool
+make_probe(const struct load_sources *sources, enum load_source source,
+    struct probe *probe)
+{
+	probe->capacity = sources->capacity[source];
+	probe->proc_dir = sources->proc_dir;
+	probe->figure_max_age = sources->figure_max_age;
+	return probe->capacity > 0 && source_path(sources, source, probe->path);
+}
+
+static double
+load_of(const struct source *source, double capacity, double measure)
+{
+	double load = source->inverse ? capacity / measure : measure / capacity;
+
 	return fmin(load, LOAD_MAX);
 }
 
-static int64_t
-monotonic_us(void)
+static void
+take(struct load_sample *sample, enum load_source i, const struct probe *probe,
+    int64_t due_us)
 {
-	struct timespec now;
+	double measure = 0;
+	int fault = 0;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	if (!table[i].may_hang)
+		fault = table[i].measure(probe, &measure);
+	else if (!end_aside(&sample->slow[i], due_us, &fault, &measure))
+		return;
+	sample->fault_changed[i] = fault != sample->faults[i];
+	sample->faults[i] = fault;
+	sample->loads[i] =
+	    fault == 0 ? load_of(&table[i], probe->capacity, measure) : 0;
+}
+
+static void
+take_off(struct load_sample *sample, enum load_source i)
+{
+	sample->fault_changed[i] = sample->faults[i] != 0;
+	sample->faults[i] = 0;
+	sample->loads[i] = 0;
 }
 
 void
 load_sample_take(const struct load_sources *sources, int64_t sessions,
     int64_t now, struct load_sample *sample)
 {
-	struct probe probe = {.sources = sources,
-	    .path = "",
-	    .sessions = sessions,
-	    .now = now,
-	    .clock_us = monotonic_us()};
-	int fault;
+	struct probe probe = {
+	    .sessions = sessions, .now = now, .clock_us = clock_steady_us()};
+	int64_t due_us = probe.clock_us + WAIT_MS * 1000;
 
+	for (int i = 0; i < LOAD_SOURCE_COUNT; i++)
+		if (table[i].may_hang &&
+		    make_probe(sources, (enum load_source)i, &probe))
+			start_aside(&sample->slow[i], &table[i], &probe);
 	sample->load = 0;
 	sample->source = LOAD_SOURCE_NONE;
 	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
 		probe.pressure = &sample->pressures[i];
-		sample->loads[i] = load_by(&probe, (enum load_source)i, &fault);
-		sample->fault_changed[i] = fault != sample->faults[i];
-		sample->faults[i] = fault;
+		sample->fault_changed[i] = false;
+		if (make_probe(sources, (enum load_source)i, &probe))
+			take(sample, (enum load_source)i, &probe, due_us);
+		else
+			take_off(sample, (enum load_source)i);
 		if (sample->loads[i] > sample->load) {
 			sample->load = sample->loads[i];
 			sample->source = (enum load_source)i;
 		}
 	}
+}
+
+void
+load_sample_clear(struct load_sample *sample)
+{
+	for (int i = 0; i < LOAD_SOURCE_COUNT; i++)
+		aside_close(&sample->slow[i].aside);
+	memset(sample, 0, sizeof *sample);
 }

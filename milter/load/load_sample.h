@@ -4,10 +4,12 @@
 #ifndef LOAD_SAMPLE_H
 #define LOAD_SAMPLE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/aside.h"
 #include "load/load_pressure.h"
 
 enum load_source {
@@ -46,8 +48,15 @@ struct load_sources {
 
 /* Why a source is ignored: 0 it is not, > 0 an errno value, or one of these. */
 enum load_fault {
-	LOAD_FAULT_OLD = -1,	 /* the figure file is not kept up to date */
-	LOAD_FAULT_NONSENSE = -2 /* it does not hold what it should */
+	LOAD_FAULT_OLD = -1,	  /* the figure file is not kept up to date */
+	LOAD_FAULT_NONSENSE = -2, /* it does not hold what it should */
+	LOAD_FAULT_HANGS = -3	  /* its file system does not answer */
+};
+
+/* A measure that may hang, and where it is taken. */
+struct load_slow {
+	struct aside *aside;
+	char path[PATH_MAX];
 };
 
 struct load_sample {
@@ -57,10 +66,14 @@ struct load_sample {
 	int faults[LOAD_SOURCE_COUNT];
 	bool fault_changed[LOAD_SOURCE_COUNT]; /* since the sample before */
 	struct load_pressure pressures[LOAD_SOURCE_COUNT]; /* for the next */
+	struct load_slow slow[LOAD_SOURCE_COUNT];
 };
 
 /* The name of a source as in config and log; "none" for LOAD_SOURCE_NONE. */
 const char *load_source_name(enum load_source source);
+
+/* The setting of the section `load` that says where to look; NULL: none does. */
+const char *load_source_setting(enum load_source source);
 
 /* Words for a fault, also for 0; to be used before this thread asks again. */
 const char *load_fault_text(int fault);
@@ -71,8 +84,12 @@ const char *load_fault_text(int fault);
  * *sample holds the sample before (all zero at first) and gets the new one.  A
  * source that cannot be read is ignored, never an error: log the faults whose
  * fault_changed is set, and each is logged once when it starts and once when
- * it heals. */
+ * it heals.  A file system that hangs costs a fraction of a second each time and
+ * one thread a source, and nothing of the other sources. */
 void load_sample_take(const struct load_sources *sources, int64_t sessions,
     int64_t now, struct load_sample *sample);
+
+/* Give back what it holds. */
+void load_sample_clear(struct load_sample *sample);
 
 #endif

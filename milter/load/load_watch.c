@@ -1,6 +1,8 @@
 #include "load/load_watch.h"
 
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 
 #define HOSTS_MAX   1000
 #define LATCHES_MAX (2 * THRESHOLDS_MAX)
+#define SOURCE_SIZE (PATH_MAX + 64)
 
 /* A latch outlives the policy that asked for it, so that a reload under load
  * does not open the gates. */
@@ -47,6 +50,7 @@ load_watch_close(struct load_watch **busy)
 	if (*busy == NULL)
 		return;
 	pthread_mutex_destroy(&(*busy)->mutex);
+	load_sample_clear(&(*busy)->sample);
 	free(*busy);
 	*busy = NULL;
 }
@@ -77,18 +81,35 @@ fill_sources(const struct settings *settings, struct load_sources *sources_r)
 	sources_r->figure_max_age = settings->load.figure_age;
 }
 
+/* "queue (queue_directory = /var/spool/postfix/active)", as far as it has one. */
+static void
+name_source(const struct load_sample *sample, enum load_source source,
+    char name_r[SOURCE_SIZE])
+{
+	const char *setting = load_source_setting(source);
+
+	if (setting == NULL)
+		(void)snprintf(
+		    name_r, SOURCE_SIZE, "%s", load_source_name(source));
+	else
+		(void)snprintf(name_r, SOURCE_SIZE, "%s (%s = %s)",
+		    load_source_name(source), setting,
+		    sample->slow[source].path);
+}
+
 static void
 report_faults(const struct load_sample *sample)
 {
+	char name[SOURCE_SIZE];
+
 	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
 		if (!sample->fault_changed[i])
 			continue;
+		name_source(sample, (enum load_source)i, name);
 		if (sample->faults[i] == 0)
-			log_info("load source %s: can be read again",
-			    load_source_name((enum load_source)i));
+			log_info("load source %s: can be read again", name);
 		else
-			log_warning("load source %s is ignored: %s",
-			    load_source_name((enum load_source)i),
+			log_warning("load source %s is ignored: %s", name,
 			    load_fault_text(sample->faults[i]));
 	}
 }

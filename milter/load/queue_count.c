@@ -7,28 +7,20 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define DEPTH_MAX	4
 #define NAMES_PER_CLOCK 64 /* reading the clock for each name would cost */
 
 struct walk {
 	int64_t limit;
-	int64_t deadline_ms;
+	int64_t deadline_us;
 	int64_t count;
 	int64_t names;
 	bool over; /* limit or deadline reached */
 };
-
-static int64_t
-monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* Some file systems leave the type to stat.  A name that has vanished is of
  * unknown type and counts for nothing. */
@@ -55,7 +47,7 @@ walk_entry(struct walk *walk, int fd, const struct dirent *entry, int depth)
 	int error;
 
 	if (++walk->names % NAMES_PER_CLOCK == 0 &&
-	    monotonic_ms() >= walk->deadline_ms)
+	    clock_steady_us() >= walk->deadline_us)
 		walk->over = true;
 	if (entry->d_name[0] == '.')
 		return 0;
@@ -116,7 +108,7 @@ queue_count(const char *dir, int64_t limit, int64_t budget_ms, int64_t *count_r)
 	*count_r = 0;
 	if (limit < 1)
 		return 0;
-	walk.deadline_ms = monotonic_ms() + budget_ms;
+	walk.deadline_us = clock_steady_us() + budget_ms * 1000;
 	error = walk_dir(&walk, AT_FDCWD, dir, 0);
 	if (error == 0)
 		*count_r = walk.count;

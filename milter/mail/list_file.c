@@ -1,11 +1,12 @@
 #include "mail/list_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 enum { LINE_SIZE = 1024 };
 
@@ -132,29 +133,22 @@ read_list(FILE *file, const char *path, list_file_complain *complain,
 	return list_seal(list) ? LIST_FILE_LOADED : LIST_FILE_NO_MEMORY;
 }
 
-/* Not blocking, so that a FIFO put in the file's place holds nobody up. */
 static FILE *
 open_regular(const char *path, struct list_file_identity *identity_r)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
-	FILE *file = NULL;
-	int error;
+	int fd = file_open(path, &st);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	int error = errno;
 
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0) {
+	if (file != NULL) {
 		*identity_r = identity_of(&st);
-		errno = EINVAL;
-		if (S_ISREG(st.st_mode))
-			file = fdopen(fd, "r");
+		return file;
 	}
-	if (file == NULL) {
-		error = errno;
+	if (fd >= 0)
 		close(fd);
-		errno = error;
-	}
-	return file;
+	errno = error;
+	return NULL;
 }
 
 enum list_file_answer

@@ -4,10 +4,16 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mail/hostname.h"
 #include "session/shared_parts.h"
 #include "store/reports.h"
+
+/* How long list files are waited for. */
+#define START_WAIT_MS  2000
+#define RELOAD_WAIT_MS 10000
+#define TICK_WAIT_MS   200
 
 static bool
 open_parts(struct shared *shared)
@@ -20,9 +26,11 @@ open_parts(struct shared *shared)
 	shared->lists = lists_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->reports = reports_open();
+	shared->file_reports = reports_open();
 	shared->psl = psl_latest(NULL);
 	return shared->load_watch != NULL && shared->lists != NULL &&
-	    shared->known_cache != NULL && shared->reports != NULL;
+	    shared->known_cache != NULL && shared->reports != NULL &&
+	    shared->file_reports != NULL;
 }
 
 struct shared *
@@ -44,7 +52,7 @@ shared_open(struct policy *policy, struct store *store)
 	}
 	/* Files are read at once; what the store shares comes with the first
 	 * tick, so that a start never waits for the network. */
-	lists_refresh(shared->lists, policy, NULL);
+	lists_refresh(shared->lists, policy, NULL, START_WAIT_MS);
 	return shared;
 }
 
@@ -60,6 +68,7 @@ shared_close(struct shared **shared)
 	lists_close(&mine->lists);
 	known_cache_free(&mine->known_cache);
 	reports_close(&mine->reports);
+	reports_close(&mine->file_reports);
 	psl_free(mine->psl);
 	policy_release(&mine->policy);
 	pthread_mutex_destroy(&mine->mutex);
@@ -84,7 +93,7 @@ shared_publish(struct shared *shared, struct policy *policy)
 	struct policy *old;
 
 	/* Before anybody needs them: an unknown list makes no rule hold. */
-	lists_refresh(shared->lists, policy, NULL);
+	lists_refresh(shared->lists, policy, NULL, RELOAD_WAIT_MS);
 	pthread_mutex_lock(&shared->mutex);
 	old = shared->policy;
 	shared->policy = policy;
@@ -117,10 +126,25 @@ shared_tick(struct shared *shared, int64_t now)
 
 	load_watch_step(shared->load_watch, policy, shared->store,
 	    (int64_t)atomic_load(&shared->sessions), now);
-	lists_refresh(shared->lists, policy, shared->store);
+	lists_refresh(shared->lists, policy, shared->store, TICK_WAIT_MS);
 	reports_take(shared->reports, policy, shared->store, now);
 	store_tidy(shared->store, now);
 	policy_release(&policy);
+}
+
+void
+shared_tick_file(struct shared *shared, int64_t now)
+{
+	struct policy *policy = shared_policy(shared);
+
+	reports_take_file(shared->file_reports, policy, shared->store, now);
+	policy_release(&policy);
+}
+
+bool
+shared_save(struct shared *shared, bool last)
+{
+	return store_save(shared->store, clock_steady_us() / 1000000, last);
 }
 
 bool

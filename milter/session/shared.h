@@ -20,8 +20,14 @@ void shared_publish(struct shared *shared, struct policy *policy);
 
 /* What is to be done once a second in one background thread: sample and
  * exchange load, re-read lists, take reports, tidy the store.  May wait for
- * the store. */
+ * the store; files that hang are left to themselves. */
 void shared_tick(struct shared *shared, int64_t now);
+
+/* The same in two further ones, which may hang with the file system: take reports
+ * out of a file; save what the store keeps, `last` at the end.  False: it cannot
+ * be saved. */
+void shared_tick_file(struct shared *shared, int64_t now);
+bool shared_save(struct shared *shared, bool last);
 
 /* The end is near: a tick that is under way ends soon. */
 void shared_stop(struct shared *shared);

@@ -19,6 +19,7 @@ struct shared {
 	struct lists *lists;
 	struct known_cache *known_cache;
 	struct reports *reports;
+	struct reports *file_reports; /* for the thread that reads the file */
 	psl_ctx_t *psl; /* NULL: no public suffix list, hence no pools */
 	atomic_llong sessions;
 };

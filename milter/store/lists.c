@@ -6,23 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/aside.h"
+#include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "mail/list_file.h"
 
 #define ENTRIES_MAX   64
-#define BAD_LINES_MAX 10 /* that are named in the log for one reading */
+#define BAD_LINES_MAX 10   /* that are named in the log for one reading */
+#define HANGS_MS      3000 /* until a reading that is late is a fault */
 
 struct list_snapshot {
 	atomic_ulong holders;
 	struct list *list;
 };
 
+enum { FAULT_NONE = 0, FAULT_HANGS = -1 }; /* besides what errno can be */
+
 struct entry {
 	char *name;
 	bool shared;
-	bool failed; /* and that was said */
-	struct list_file_identity identity;
+	int fault;			/* that was said last */
 	struct list_snapshot *snapshot; /* NULL: never loaded */
+	struct aside *aside;		/* NULL: a shared one */
+};
+
+/* Reading a file: its file system may hang. */
+struct reading {
+	char *path;
+	struct list_file_identity identity; /* of what was read last */
+	struct list *list;		    /* NULL: it has not changed */
+	int fault;
 };
 
 /* One thread at a time refreshes: it adds and removes entries and reads sources.
@@ -75,8 +89,49 @@ lists_open(void)
 }
 
 static void
+report_bad_line(void *context, const char *path, unsigned line, const char *why)
+{
+	int *left = context;
+
+	if (*left > 0)
+		log_warning("%s:%u: %s (line skipped)", path, line, why);
+	else if (*left == 0)
+		log_warning("%s: more bad lines follow", path);
+	(*left)--;
+}
+
+/* Done aside. */
+static void
+read_file(void *data)
+{
+	struct reading *reading = data;
+	struct list_file_identity identity;
+	int bad_lines_left = BAD_LINES_MAX;
+
+	reading->fault = FAULT_NONE;
+	if (!list_file_identify(reading->path, &identity)) {
+		reading->fault = errno;
+		return;
+	}
+	if (!list_file_is_same(&identity, &reading->identity) &&
+	    list_file_load(reading->path, report_bad_line, &bad_lines_left,
+		&reading->list, &reading->identity) != LIST_FILE_LOADED)
+		reading->fault = errno;
+}
+
+static void
+drop_reading(void *data)
+{
+	struct reading *reading = data;
+
+	list_free(&reading->list);
+	free(reading->path);
+}
+
+static void
 entry_clear(struct entry *entry)
 {
+	aside_close(&entry->aside);
 	snapshot_release(&entry->snapshot);
 	free(entry->name);
 }
@@ -138,19 +193,37 @@ drop_unused(struct lists *lists, const struct policy *policy)
 	lists->count = kept;
 }
 
+/* False: out of memory. */
+static bool
+entry_open(struct entry *entry, const struct list_source *source)
+{
+	struct reading *reading;
+
+	memset(entry, 0, sizeof *entry);
+	entry->shared = source->shared;
+	entry->name = strdup(source->name);
+	if (source->shared || entry->name == NULL)
+		return entry->name != NULL;
+	entry->aside =
+	    aside_open("list", sizeof *reading, read_file, drop_reading);
+	if (entry->aside != NULL) {
+		reading = aside_data(entry->aside);
+		reading->path = strdup(source->name);
+		if (reading->path != NULL)
+			return true;
+	}
+	entry_clear(entry);
+	return false;
+}
+
 static void
 add_missing(struct lists *lists, const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->list_count; i++) {
 		const struct list_source *source = &policy->lists[i];
-		struct entry *entry = &lists->entries[lists->count];
 
-		if (find(lists, source) != NULL || lists->count == ENTRIES_MAX)
-			continue;
-		memset(entry, 0, sizeof *entry);
-		entry->name = strdup(source->name);
-		entry->shared = source->shared;
-		if (entry->name != NULL)
+		if (find(lists, source) == NULL && lists->count < ENTRIES_MAX &&
+		    entry_open(&lists->entries[lists->count], source))
 			lists->count++;
 	}
 }
@@ -175,58 +248,65 @@ replace(struct lists *lists, struct entry *entry, struct list *list)
 	snapshot_release(&old);
 }
 
-static void
-report_bad_line(void *context, const char *path, unsigned line, const char *why)
+static const char *
+fault_text(int fault)
 {
-	int *left = context;
-
-	if (*left > 0)
-		log_warning("%s:%u: %s (line skipped)", path, line, why);
-	else if (*left == 0)
-		log_warning("%s: more bad lines follow", path);
-	(*left)--;
+	return fault == FAULT_HANGS ? "its file system does not answer"
+				    : file_why(fault);
 }
 
+/* Each fault is told once, and its end. */
 static void
-report_failure(struct entry *entry)
+report(struct entry *entry, int fault)
 {
-	if (!entry->failed)
-		log_warning("list %s: %s; %s", entry->name, strerror(errno),
+	if (fault == FAULT_NONE && entry->fault != FAULT_NONE)
+		log_info("list %s: can be read again", entry->name);
+	else if (fault != entry->fault)
+		log_warning("list %s: %s; %s", entry->name, fault_text(fault),
 		    entry->snapshot != NULL ? "the last one serves on"
 					    : "it is not known");
-	entry->failed = true;
+	entry->fault = fault;
 }
 
 static void
-report_recovery(struct entry *entry)
+end_file(struct lists *lists, struct entry *entry, int64_t due_us)
 {
-	if (entry->failed)
-		log_info("list %s: can be read again", entry->name);
-	entry->failed = false;
+	struct reading *reading;
+
+	if (!aside_wait(entry->aside, (due_us - clock_steady_us()) / 1000)) {
+		if (aside_age(entry->aside) >= HANGS_MS)
+			report(entry, FAULT_HANGS);
+		return;
+	}
+	reading = aside_data(entry->aside);
+	report(entry, reading->fault);
+	if (reading->list != NULL)
+		replace(lists, entry, reading->list);
+	reading->list = NULL;
 }
 
+/* All files at once, so that those which hang cost the others nothing. */
 static void
-refresh_file(struct lists *lists, struct entry *entry)
+refresh_files(
+    struct lists *lists, const struct policy *policy, int64_t within_ms)
 {
-	struct list_file_identity identity;
-	struct list *list = NULL;
-	int bad_lines_left = BAD_LINES_MAX;
+	int64_t due_us = clock_steady_us() + within_ms * 1000;
+	struct reading *reading;
 
-	if (!list_file_identify(entry->name, &identity)) {
-		report_failure(entry);
-		return;
+	for (size_t i = 0; i < lists->count; i++) {
+		struct entry *entry = &lists->entries[i];
+
+		if (entry->shared || !is_used(entry, policy))
+			continue;
+		reading = aside_data(entry->aside);
+		if (reading != NULL && reading->list == NULL &&
+		    !aside_start(entry->aside))
+			report(entry, EAGAIN);
 	}
-	if (list_file_is_same(&identity, &entry->identity)) {
-		report_recovery(entry);
-		return;
-	}
-	if (list_file_load(entry->name, report_bad_line, &bad_lines_left, &list,
-		&entry->identity) != LIST_FILE_LOADED) {
-		report_failure(entry);
-		return;
-	}
-	report_recovery(entry);
-	replace(lists, entry, list);
+	for (size_t i = 0; i < lists->count; i++)
+		if (!lists->entries[i].shared &&
+		    is_used(&lists->entries[i], policy))
+			end_file(lists, &lists->entries[i], due_us);
 }
 
 /* A store that is away is reported by its keeper, not here. */
@@ -241,24 +321,22 @@ refresh_shared(struct lists *lists, struct entry *entry, struct store *store)
 }
 
 void
-lists_refresh(
-    struct lists *lists, const struct policy *policy, struct store *store)
+lists_refresh(struct lists *lists, const struct policy *policy,
+    struct store *store, int64_t within_ms)
 {
-	pthread_mutex_lock(&lists->refreshing);
+	if (store == NULL)
+		pthread_mutex_lock(&lists->refreshing);
+	else if (pthread_mutex_trylock(&lists->refreshing) != 0)
+		return; /* a reload waits for files, and we have more to do */
 	pthread_mutex_lock(&lists->mutex);
 	drop_unused(lists, policy);
 	add_missing(lists, policy);
 	pthread_mutex_unlock(&lists->mutex);
-	for (size_t i = 0; i < lists->count; i++) {
-		struct entry *entry = &lists->entries[i];
-
-		if (!is_used(entry, policy))
-			continue;
-		if (!entry->shared)
-			refresh_file(lists, entry);
-		else if (store != NULL)
-			refresh_shared(lists, entry, store);
-	}
+	refresh_files(lists, policy, within_ms);
+	for (size_t i = 0; store != NULL && i < lists->count; i++)
+		if (lists->entries[i].shared &&
+		    is_used(&lists->entries[i], policy))
+			refresh_shared(lists, &lists->entries[i], store);
 	pthread_mutex_unlock(&lists->refreshing);
 }
 

@@ -21,9 +21,10 @@ struct lists *lists_open(void);
 void lists_close(struct lists **lists);
 
 /* Read what has changed, and what the policy names for the first time.  Shared
- * lists are skipped when `store` is NULL. */
-void lists_refresh(
-    struct lists *lists, const struct policy *policy, struct store *store);
+ * lists are skipped when `store` is NULL.  Files are waited for no longer than
+ * that; one that is late, or hangs, takes its place when it has been read. */
+void lists_refresh(struct lists *lists, const struct policy *policy,
+    struct store *store, int64_t within_ms);
 
 /* Hold the lists of a policy: fills one snapshot and one list for each of
  * policy->lists, NULL where none is loaded.  Give them back by release. */

@@ -1,13 +1,13 @@
 #include "store/reports.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/seconds.h"
 #include "policy/identity.h"
@@ -20,7 +20,7 @@ struct reports {
 	unsigned long long malformed;
 	unsigned long long lost;
 	int64_t said_at;
-	bool file_failed;
+	int file_fault;		/* errno of what was told last; 0: none */
 	FILE *file;		/* that is being read; NULL: none */
 	char line[REPORT_SIZE]; /* of the file, as far as it was read */
 	size_t length;		/* sizeof line: it is longer, and skipped */
@@ -126,32 +126,56 @@ take_line(const struct round *round)
 	return true;
 }
 
+/* Told once for each cause. */
+static void
+complain_of_file(struct reports *reports, const char *path, int error)
+{
+	if (error != 0 && error != reports->file_fault)
+		log_warning("reports file %s: %s", path, file_why(error));
+	reports->file_fault = error;
+}
+
+/* Whether there is a regular file to take; anything else stays where it is. */
+static bool
+is_there(struct reports *reports, const char *path)
+{
+	struct stat status;
+	int error = 0;
+
+	if (lstat(path, &status) != 0)
+		error = errno == ENOENT ? 0 : errno;
+	else if (S_ISREG(status.st_mode))
+		return true;
+	else
+		error = EINVAL;
+	complain_of_file(reports, path, error);
+	return false;
+}
+
 /* The file is moved aside and removed first: programs that append then make a
  * new one, and no line is read twice. */
 static FILE *
 take_over(struct reports *reports, const char *path)
 {
 	char aside[4096];
-	FILE *file;
+	struct stat status;
+	FILE *file = NULL;
 	int fd;
 
 	if (snprintf(aside, sizeof aside, "%s.taken", path) >=
-	    (int)sizeof aside)
+		(int)sizeof aside ||
+	    !is_there(reports, path))
 		return NULL;
 	if (rename(path, aside) != 0) {
-		if (errno != ENOENT && !reports->file_failed)
-			log_warning(
-			    "reports file %s: %s", path, strerror(errno));
-		reports->file_failed = errno != ENOENT;
+		complain_of_file(reports, path, errno == ENOENT ? 0 : errno);
 		return NULL;
 	}
-	fd = open(aside, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (file == NULL) {
-		log_warning("reports file %s: %s", aside, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-	}
+	fd = file_open(aside, &status);
+	if (fd >= 0)
+		file = fdopen(fd, "r");
+	complain_of_file(reports, aside, file == NULL ? errno : 0);
+	if (file == NULL && fd >= 0)
+		close(fd);
 	(void)unlink(aside);
 	return file;
 }
@@ -201,7 +225,17 @@ reports_take(struct reports *reports, const struct policy *policy,
 	struct round round = {reports, policy, store, now};
 
 	(void)store_take_reports(store, now, take_or_lose, &round);
-	if (policy->settings.reputation.reports_file[0] != '\0')
-		take_file(&round, policy->settings.reputation.reports_file);
+	complain(reports, now);
+}
+
+void
+reports_take_file(struct reports *reports, const struct policy *policy,
+    struct store *store, int64_t now)
+{
+	struct round round = {reports, policy, store, now};
+	const char *path = policy->settings.reputation.reports_file;
+
+	if (path[0] != '\0')
+		take_file(&round, path);
 	complain(reports, now);
 }

@@ -35,9 +35,14 @@ struct reports;
 struct reports *reports_open(void);
 void reports_close(struct reports **reports);
 
-/* Take in what has come since the last time, a bounded number.  Background
- * only: may wait for the store. */
+/* Take in what has come through the store since the last time, a bounded number.
+ * Background only: may wait for the store. */
 void reports_take(struct reports *reports, const struct policy *policy,
+    struct store *store, int64_t now);
+
+/* The same from the file that the policy names, if it does.  May hang as long as
+ * the file system does; so with a `reports` and a thread of its own. */
+void reports_take_file(struct reports *reports, const struct policy *policy,
     struct store *store, int64_t now);
 
 #endif

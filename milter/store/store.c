@@ -46,6 +46,12 @@ store_tidy(struct store *store, int64_t now)
 	store->ops->tidy(store, now);
 }
 
+bool
+store_save(struct store *store, int64_t clock, bool last)
+{
+	return store->ops->save == NULL || store->ops->save(store, clock, last);
+}
+
 void
 store_stop(struct store *store)
 {

@@ -146,6 +146,8 @@ struct store_ops {
 	    void (*each)(void *arg, const char *text), void *arg);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
+	bool (*save)(
+	    struct store *store, int64_t clock, bool last); /* or NULL */
 	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
 };
@@ -188,12 +190,18 @@ enum store_result store_take_reports(struct store *store, int64_t now,
 
 bool store_is_up(const struct store *store);
 
-/* Called once a second in the background: expiry, pruning, saving. */
+/* Called once a second in the background: expiry, pruning. */
 void store_tidy(struct store *store, int64_t now);
 
 /* The end is near: what takes long in the background ends soon. */
 void store_stop(struct store *store);
 
+/* Called once a second by a thread that may hang with the disk: save what is kept
+ * in a file, if it is time by `clock`, the seconds of a clock that only goes
+ * forward.  With `last` it is saved now and never again.  False: it cannot be. */
+bool store_save(struct store *store, int64_t clock, bool last);
+
+/* Saves first, unless that was done for the last time. */
 void store_close(struct store **store);
 
 #endif

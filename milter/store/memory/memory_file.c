@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/memory/memory_codec.h"
 
 #define MAGIC	   "milter-defer records 1\n"
@@ -170,15 +171,18 @@ memory_writer_commit(
 static unsigned char *
 read_whole(const char *path, size_t *length_r)
 {
-	FILE *file = fopen(path, "re");
-	unsigned char *data = NULL;
 	struct stat status;
+	int fd = file_open(path, &status);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	unsigned char *data = NULL;
 
-	if (file == NULL)
+	if (file == NULL) {
+		if (fd >= 0)
+			close(fd);
 		return NULL;
+	}
 	errno = 0;
-	if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) &&
-	    status.st_size > 0) {
+	if (status.st_size > 0) {
 		*length_r = (size_t)status.st_size;
 		data = malloc(*length_r);
 	}
@@ -290,7 +294,7 @@ memory_file_read(const char *path, struct memory_key *key,
 	if (data == NULL && errno == ENOENT)
 		return MEMORY_READ_NONE;
 	if (data == NULL)
-		wrong = errno != 0 ? strerror(errno) : "is empty or no file";
+		wrong = errno != 0 ? file_why(errno) : "is empty";
 	else
 		wrong = check_head(&in, key);
 	if (wrong == NULL)

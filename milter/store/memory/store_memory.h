@@ -21,7 +21,8 @@ struct store_memory_config {
 };
 
 /* The config is copied.  A file that is refused is reported, moved aside to
- * "<file>.refused", and the store begins empty.  NULL: out of memory. */
+ * "<file>.refused", or "<file>.refused.2" up to 9 where there is one already, and
+ * the store begins empty.  NULL: out of memory. */
 struct store *
 store_memory_open(const struct store_memory_config *config, int64_t now);
 

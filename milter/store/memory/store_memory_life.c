@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define COUNTERS_SHARE 8   /* of the memory: one eighth */
 #define PLACES_AT_ONCE 256 /* looked at under one lock */
 #define REPORT_SIZE    1024
+#define REFUSED_MAX    9 /* files that are kept aside */
 
 /* A shared list that was asked for once. */
 struct listed_name {
@@ -149,14 +151,24 @@ tidy(struct store *store, int64_t now)
 	memory_book_expire(memory->book, now);
 	memory_counters_expire(memory->counters, now);
 	pthread_mutex_unlock(&memory->mutex);
-	if (memory->file == NULL || memory->save_every <= 0)
-		return;
-	if (now < memory->saved_at) /* the clock went back */
-		memory->saved_at = now;
-	if (now - memory->saved_at < memory->save_every)
-		return;
-	memory->saved_at = now;
+}
+
+static bool
+save_if_due(struct store *store, int64_t clock, bool last)
+{
+	struct memory *memory = (struct memory *)store;
+
+	if (memory->saved_at < 0)
+		memory->saved_at = clock;
+	if (memory->file == NULL || memory->ended ||
+	    (!last &&
+		(memory->save_every <= 0 ||
+		    clock - memory->saved_at < memory->save_every)))
+		return true;
+	memory->saved_at = clock;
+	memory->ended = last;
 	save(memory);
+	return !memory->save_failed;
 }
 
 /* Nothing takes long here. */
@@ -188,21 +200,33 @@ close_memory(struct store *store)
 {
 	struct memory *memory = (struct memory *)store;
 
-	if (memory->file != NULL)
-		save(memory);
+	(void)save_if_due(store, 0, true);
 	free_memory(memory);
 }
 
-/* Out of the way, so that the next save does not destroy what may be of use
- * to somebody. */
+/* Out of the way, so that the next save does not destroy what may be of use to
+ * somebody; nor does the next file that is refused, unless there are many.  What
+ * is no file stays where it is. */
+static bool
+put_aside(const struct memory *memory, char aside_r[PATH_MAX])
+{
+	struct stat status;
+	int len = snprintf(aside_r, PATH_MAX, "%s.refused", memory->file);
+
+	if (lstat(memory->file, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	for (int i = 2; i <= REFUSED_MAX && lstat(aside_r, &status) == 0; i++)
+		len = snprintf(
+		    aside_r, PATH_MAX, "%s.refused.%d", memory->file, i);
+	return len < PATH_MAX && rename(memory->file, aside_r) == 0;
+}
+
 static void
 refuse_file(const struct memory *memory, const char *error)
 {
 	char aside[PATH_MAX], text[2 * PATH_MAX];
-	bool moved;
+	bool moved = put_aside(memory, aside);
 
-	snprintf(aside, sizeof aside, "%s.refused", memory->file);
-	moved = rename(memory->file, aside) == 0;
 	snprintf(text, sizeof text, "%s; starting without records%s%s", error,
 	    moved ? ", the file is now " : "", moved ? aside : "");
 	tell(memory, true, text);
@@ -254,6 +278,7 @@ static const struct store_ops operations = {
     .take_reports = take_reports,
     .is_up = is_up,
     .tidy = tidy,
+    .save = save_if_due,
     .stop = stop,
     .close = close_memory,
 };
@@ -271,7 +296,8 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->terms = config->terms;
 	memory->terms.memory_max -= counter_octets;
 	memory->save_every = config->save_every;
-	memory->saved_at = memory->tidied_at = now;
+	memory->saved_at = -1;
+	memory->tidied_at = now;
 	memory->report = config->report;
 	memory->report_arg = config->report_arg;
 	pthread_mutex_init(&memory->mutex, NULL);

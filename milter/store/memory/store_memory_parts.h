@@ -16,9 +16,10 @@ struct memory {
 	struct memory_key key;
 	char *file; /* NULL: nothing is saved */
 	int64_t save_every;
-	int64_t saved_at;  /* only for the background thread */
-	int64_t tidied_at; /* the same */
+	int64_t tidied_at; /* only for the background thread */
+	int64_t saved_at;  /* these for the one that saves; -1: not yet */
 	bool save_failed;  /* and that was reported */
+	bool ended;	   /* saved for the last time */
 	store_say *report;
 	void *report_arg;
 	struct listed_name *lists; /* only for the background thread */
