@@ -3,6 +3,7 @@
 No mail server and no root is needed: the test plays the mail server's part.
 """
 
+import re
 import unittest
 
 from lib import cases, milterclient
@@ -261,6 +262,30 @@ class TheLog(unittest.TestCase):
                  "stage": "data"})
             self.assertTrue(3595 <= int(decision["wait"]) <= 3600)
             self.assertTrue(decision["reference"])
+
+    def test_each_step_and_each_rule_can_be_followed(self):
+        milter = Daemon(greylisting("1h"))
+        milter.options.append("-d")
+        with milter:
+            ask(milter)
+            lines = [line for line in milter.log() if "debug: session=" in line]
+            steps = [re.search("step=([a-z]+) text=([^ ]*)", line).groups()
+                     for line in lines if " step=" in line]
+            self.assertEqual([step for step, _ in steps],
+                             ["connect", "helo", "mail", "rcpt", "data"])
+            self.assertEqual(steps[3][1], BOB)
+            self.assertEqual(
+                [re.search('rule=("[a-z ]*" answer=.*)', line)[1]
+                 for line in lines if " answer=" in line],
+                ['"own networks" answer=no by=client',
+                 '"authenticated" answer=no by=authenticated',
+                 '"strangers" answer=yes'])
+            self.assertRegex(lines[-1], 'settled=defer rule="strangers"$')
+
+    def test_nothing_of_that_unless_it_is_wanted(self):
+        with Daemon(greylisting("1h")) as milter:
+            ask(milter)
+            self.assertNotIn("debug", "".join(milter.log()))
 
     def test_a_client_cannot_forge_a_line_or_a_field(self):
         forged = b'<a"\nverdict=accept rule=x@sender.example>'

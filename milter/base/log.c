@@ -68,7 +68,7 @@ static struct {
 
 static atomic_int log_target = LOG_TO_STDERR;
 static atomic_int log_facility = LOG_MAIL;
-static atomic_bool log_is_verbose;
+static atomic_bool is_verbose;
 
 static bool
 facility_by_name(const char *name, int *facility_r)
@@ -448,7 +448,13 @@ log_flush(int64_t within_ms)
 void
 log_verbose(bool on)
 {
-	atomic_store(&log_is_verbose, on);
+	atomic_store(&is_verbose, on);
+}
+
+bool
+log_is_verbose(void)
+{
+	return atomic_load(&is_verbose);
 }
 
 void
@@ -456,7 +462,7 @@ log_debug(const char *format, ...)
 {
 	va_list args;
 
-	if (!atomic_load(&log_is_verbose))
+	if (!atomic_load(&is_verbose))
 		return;
 	va_start(args, format);
 	log_line(LOG_DEBUG, "debug: ", format, args);

@@ -25,7 +25,9 @@ bool log_open(enum log_target target, const char *facility);
  * is. */
 bool log_flush(int64_t within_ms);
 
-void log_verbose(bool on); /* whether log_debug() writes */
+/* Whether log_debug() writes; who would have to look for what to say asks. */
+void log_verbose(bool on);
+bool log_is_verbose(void);
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));

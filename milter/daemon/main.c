@@ -40,6 +40,7 @@ static const struct option_help {
 	const char *help;
 } option_table[] = {
     {'c', "FILE", "read this configuration, not " DEFAULT_FILE},
+    {'d', NULL, "log each step of each session, and each rule that is tried"},
     {'f', NULL, "stay in the foreground"},
     {'t', NULL, "test the configuration, print the rules, and end"},
     {'V', NULL, "print the version, and end"},
@@ -104,6 +105,9 @@ apply_option(struct options *options, int letter, const char *argument)
 	case 'c':
 		if (!set_file(options, argument))
 			options->mode = MODE_USAGE;
+		break;
+	case 'd':
+		log_verbose(true);
 		break;
 	case 'f':
 		options->foreground = true;

@@ -63,11 +63,13 @@ session_connect(
 {
 	session->message.facts.now = now;
 	session_identify(session, origin);
+	session_debug_step(session, "connect", session->message.address);
 }
 
 void
 session_unknown_command(struct session *session)
 {
+	session_debug_step(session, "unknown", NULL);
 	session->message.facts.unknown_commands++;
 	message_event(&session->message, REPUTATION_UNKNOWN_COMMAND);
 }
@@ -174,6 +176,7 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	struct outcome outcome =
 	    message_judge(session->shared, message, recipient, stage);
 
+	session_debug_rules(session, recipient, stage, &outcome);
 	session_log_observed(session, &outcome, recipient, stage);
 	if (outcome.verdict == VERDICT_DEFER)
 		return defer(session, &outcome, recipient, stage, reply_r);
@@ -233,6 +236,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 
 	end_message(session);
 	session->standing = STANDS_NOTHING;
+	session_debug_step(session, "mail", envelope->sender);
 	session_set_sender(session, envelope);
 	message_begin(session->shared, &session->message, now);
 	set_elapsed(session, now);
@@ -252,6 +256,7 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 	struct message *message = &session->message;
 	enum action action;
 
+	session_debug_step(session, "rcpt", recipient);
 	/* Nobody has judged that one. */
 	if (session->standing == STANDS_ACCEPTED &&
 	    session->accepted_at != STAGE_MAIL)
@@ -274,6 +279,7 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 enum action
 session_data(struct session *session, int64_t now, struct reply *reply_r)
 {
+	session_debug_step(session, "data", NULL);
 	set_elapsed(session, now);
 	return answer_whole(session, STAGE_DATA, reply_r);
 }
@@ -317,6 +323,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	struct message *message = &session->message;
 	enum action action;
 
+	session_debug_step(session, "eom", NULL);
 	set_elapsed(session, now);
 	message->facts.complete = true;
 	if (session->standing == STANDS_ACCEPTED &&
@@ -336,6 +343,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 void
 session_abort(struct session *session)
 {
+	session_debug_step(session, "abort", NULL);
 	if (!stands_against(session))
 		lose_message(session);
 }

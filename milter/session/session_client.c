@@ -118,6 +118,7 @@ session_helo(struct session *session, const char *helo)
 	struct netaddr ours;
 	bool have_ours = netaddr_parse(session->server_address, &ours);
 
+	session_debug_step(session, "helo", helo);
 	copy_text(session->helo, sizeof session->helo, helo);
 	facts->helo = session->helo;
 	facts->helo_certainty = FACT_KNOWN;

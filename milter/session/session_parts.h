@@ -76,4 +76,10 @@ void session_log_observed(struct session *session,
 /* A random token, in the alphabet of Crockford's base 32. */
 void session_draw_token(char token_r[TOKEN_SIZE]);
 
+/* session_debug.c: each step, and how each rule answered, if that is wanted. */
+void session_debug_step(
+    const struct session *session, const char *step, const char *text);
+void session_debug_rules(const struct session *session, size_t recipient,
+    enum stage stage, const struct outcome *outcome);
+
 #endif

@@ -1,0 +1,118 @@
+/* What `milter-defer -d` tells of a session: its steps, the facts of a message
+ * when it is judged, and how each rule answered. */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "session/session_parts.h"
+
+#define FIELD_SIZE 320
+
+void
+session_debug_step(
+    const struct session *session, const char *step, const char *text)
+{
+	char clean[FIELD_SIZE];
+
+	if (log_is_verbose())
+		log_debug("session=%s step=%s text=%s", session->id, step,
+		    log_clean(text == NULL ? "" : text, clean, sizeof clean));
+}
+
+static const char *
+say_certainty(enum certainty certainty, const char *known)
+{
+	switch (certainty) {
+	case FACT_LATER:
+		return "later";
+	case FACT_ASK:
+		return "unasked";
+	case FACT_UNKNOWN:
+		return "unknown";
+	case FACT_KNOWN:
+		break;
+	}
+	return known;
+}
+
+static const char *
+say_answer(enum answer answer)
+{
+	static const char *const words[] = {[ANSWER_YES] = "yes",
+	    [ANSWER_ASK] = "ask",
+	    [ANSWER_LATER] = "later",
+	    [ANSWER_UNKNOWN] = "unknown",
+	    [ANSWER_NO] = "no"};
+
+	return words[answer];
+}
+
+static const char *
+say_verdict(const struct outcome *outcome)
+{
+	static const char *const words[] = {[VERDICT_ACCEPT] = "accept",
+	    [VERDICT_DEFER] = "defer",
+	    [VERDICT_WAIT] = "wait",
+	    [VERDICT_ASK] = "ask"};
+
+	return words[outcome->verdict];
+}
+
+static void
+say_facts(const struct session *session)
+{
+	const struct facts *facts = &session->message.facts;
+
+	log_debug("session=%s facts now=%" PRId64 " connected_for=%" PRId64
+		  " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
+		  " authenticated=%d tls=%d store=%s record=%s score=%.1f"
+		  " load=%.2f",
+	    session->id, facts->now, facts->connected_for,
+	    facts->recipients_seen, facts->declared_size, facts->size,
+	    facts->authenticated, facts->tls,
+	    facts->store_down	    ? "away"
+		: facts->store_late ? "late"
+				    : "up",
+	    say_certainty(
+		facts->record_certainty, facts->known ? "known" : "stranger"),
+	    facts->score, facts->load);
+}
+
+static void
+say_rules(const struct session *session, const struct recipient *recipient,
+    enum stage stage)
+{
+	const struct policy *policy = session->message.policy;
+	char to[FIELD_SIZE];
+	struct trace trace;
+
+	(void)decide(policy, &session->message.facts, recipient, stage, &trace);
+	log_clean(recipient == NULL ? "" : recipient->address, to, sizeof to);
+	for (size_t i = 0; i < trace.step_count; i++) {
+		const struct condition *by = trace.steps[i].condition;
+
+		log_debug("session=%s recipient=<%s> rule=\"%s\" answer=%s%s%s",
+		    session->id, to, policy->rules[i].name,
+		    say_answer(trace.steps[i].answer),
+		    by == NULL ? "" : " by=", by == NULL ? "" : by->type->name);
+	}
+}
+
+void
+session_debug_rules(const struct session *session, size_t recipient,
+    enum stage stage, const struct outcome *outcome)
+{
+	const struct message *message = &session->message;
+	size_t count = message->facts.recipient_count;
+
+	if (!log_is_verbose())
+		return;
+	say_facts(session);
+	if (count == 0)
+		say_rules(session, NULL, stage);
+	for (size_t i = 0; i < count; i++)
+		if (recipient == i || recipient == MESSAGE_WHOLE)
+			say_rules(session, &message->recipients[i], stage);
+	log_debug("session=%s settled=%s rule=\"%s\"", session->id,
+	    say_verdict(outcome),
+	    outcome->rule == NULL ? "" : outcome->rule->name);
+}
