@@ -114,24 +114,20 @@ END_TEST
 START_TEST(more_nodes_than_we_have_places_for_go_unserved)
 {
 	static struct redis_map map;
-	struct resp_parser *parser = resp_parser_open();
-	struct resp_reply *reply = NULL;
-	char range[100];
+	struct resp_reply *reply;
+	char ranges[8000] = "*70\r\n";
+	size_t length = strlen(ranges);
 
-	resp_feed(parser, "*70\r\n", 5);
-	for (int i = 0; i < 70; i++) {
-		int length = snprintf(range, sizeof range,
+	for (int i = 0; i < 70; i++)
+		length += (size_t)snprintf(ranges + length,
+		    sizeof ranges - length,
 		    "*3\r\n:%d\r\n:%d\r\n*2\r\n" A ":%d\r\n", i, i, 7000 + i);
-
-		resp_feed(parser, range, (size_t)length);
-	}
-	ck_assert_int_eq(resp_next(parser, &reply), RESP_REPLY);
+	reply = parse(ranges);
 	ck_assert(redis_map_read(reply, &asked, &map));
 	ck_assert_uint_eq(map.count, REDIS_NODES);
 	ck_assert_uint_eq(map.owner[REDIS_NODES - 1], REDIS_NODES - 1);
 	ck_assert_uint_eq(map.owner[REDIS_NODES], REDIS_NO_NODE);
 	resp_reply_free(&reply);
-	resp_parser_close(&parser);
 }
 END_TEST
 

@@ -1,5 +1,6 @@
 #include "redis/resp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,7 +173,8 @@ parse(const char *bytes, size_t length)
 
 	resp_feed(parser, bytes, length);
 	ck_assert_int_eq(resp_next(parser, &reply), RESP_REPLY);
-	ck_assert(resp_is_drained(parser));
+	ck_assert_int_eq(
+	    resp_next(parser, &(struct resp_reply *){NULL}), RESP_MORE);
 	resp_parser_close(&parser);
 	return reply;
 }
@@ -301,7 +303,6 @@ START_TEST(bytes_may_come_one_by_one)
 		resp_feed(parser, at, 1);
 		while (resp_next(parser, &reply) == RESP_REPLY) {
 			count++;
-			ck_assert(resp_is_drained(parser));
 			resp_reply_free(&reply);
 		}
 	}
@@ -312,17 +313,17 @@ END_TEST
 
 START_TEST(many_replies_may_come_at_once)
 {
+	static char bytes[4 * 10000];
 	struct resp_parser *parser = resp_parser_open();
 	struct resp_reply *reply;
 
-	for (int i = 0; i < 10000; i++)
-		resp_feed(parser, ":1\r\n", 4);
+	for (size_t i = 0; i < sizeof bytes; i += 4)
+		memcpy(bytes + i, ":1\r\n", 4);
+	resp_feed(parser, bytes, sizeof bytes);
 	for (int i = 0; i < 10000; i++) {
-		ck_assert(!resp_is_drained(parser));
 		ck_assert_int_eq(resp_next(parser, &reply), RESP_REPLY);
 		resp_reply_free(&reply);
 	}
-	ck_assert(resp_is_drained(parser));
 	ck_assert_int_eq(resp_next(parser, &reply), RESP_MORE);
 	resp_parser_close(&parser);
 }
@@ -337,7 +338,8 @@ static const struct {
     {"a length that is no number", "$x\r\n"},
     {"a negative length", "$-2\r\n"},
     {"a length beyond all bounds", "$99999999999999999999\r\n"},
-    {"an array beyond our bounds", "*65537\r\n"},
+    {"a line that ends by half", "+OK\n:1\r\n"},
+    {"a string beyond all bounds", "$99999999\r\n"},
     {"an array that would take gigabytes", "*2147483647\r\n"},
     {"arrays nested too deep",
 	"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"},
@@ -369,22 +371,61 @@ START_TEST(bad)
 }
 END_TEST
 
-START_TEST(a_reply_without_end_is_given_up)
+/* Feed `count` times the same, in pieces of `step` bytes. */
+static void
+feed(struct resp_parser *parser, const char *bytes, size_t count, size_t step)
 {
-	static char block[64 << 10];
-	struct resp_parser *parser = resp_parser_open();
-	struct resp_reply *reply = NULL;
-	size_t fed = 0;
+	struct resp_reply *reply;
+	size_t length = strlen(bytes);
 
-	memset(block, 'x', sizeof block);
-	resp_feed(parser, "$500000000\r\n", 12);
-	while (resp_next(parser, &reply) == RESP_MORE) {
-		resp_feed(parser, block, sizeof block);
-		fed += sizeof block;
-		ck_assert_uint_le(fed, 2 * RESP_REPLY_BYTES);
+	for (; count > 0; count--)
+		for (size_t at = 0; at < length; at += step) {
+			resp_feed(parser, bytes + at,
+			    length - at < step ? length - at : step);
+			ck_assert_int_eq(resp_next(parser, &reply), RESP_MORE);
+		}
+}
+
+static const struct {
+	const char *when;
+	const char *head;
+	const char *body;
+	size_t count;
+	const char *tail;
+} long_rows[] = {
+    {"a string", "$2000000\r\n", "0123456789", 200000, "\r\n"},
+    {"a field among others", "*3\r\n:1\r\n$2000000\r\n", "0123456789", 200000,
+	"\r\n$-1\r\n"},
+    {"one in a transaction", "*2\r\n*1\r\n$2000000\r\n", "0123456789", 200000,
+	"\r\n+OK\r\n"},
+    {"many elements", "*70000\r\n", ":1\r\n", 69999, ":1\r\n"},
+    {"elements that are long together", "*60000\r\n",
+	"$20\r\n01234567890123456789\r\n", 59999, "*0\r\n"},
+};
+
+START_TEST(what_is_too_long_is_thrown_away_by_place)
+{
+	static const size_t steps[] = {1, 7, 100};
+	char end[64];
+
+	for (int i = 0; i < COUNT(steps); i++) {
+		struct resp_parser *parser = resp_parser_open();
+		struct resp_reply *reply = NULL;
+
+		(void)snprintf(end, sizeof end, "%s:7\r\n", long_rows[_i].tail);
+		feed(parser, long_rows[_i].head, 1, steps[i]);
+		feed(parser, long_rows[_i].body, long_rows[_i].count, steps[i]);
+		resp_feed(parser, end, strlen(end));
+		ck_assert_int_eq(resp_next(parser, &reply), RESP_REPLY);
+		ck_assert_msg(resp_error(reply) != NULL &&
+			strncmp(resp_error(reply), "TOOLONG ", 8) == 0,
+		    "%s", long_rows[_i].when);
+		resp_reply_free(&reply);
+		ck_assert_int_eq(resp_next(parser, &reply), RESP_REPLY);
+		ck_assert_int_eq(resp_type(reply), RESP_INTEGER);
+		resp_reply_free(&reply);
+		resp_parser_close(&parser);
 	}
-	ck_assert_ptr_null(reply);
-	resp_parser_close(&parser);
 }
 END_TEST
 
@@ -422,7 +463,8 @@ main(void)
 	tcase_add_test(parser, bytes_may_come_one_by_one);
 	tcase_add_test(parser, many_replies_may_come_at_once);
 	tcase_add_loop_test(parser, bad, 0, COUNT(bad_rows));
-	tcase_add_test(parser, a_reply_without_end_is_given_up);
+	tcase_add_loop_test(parser, what_is_too_long_is_thrown_away_by_place, 0,
+	    COUNT(long_rows));
 	tcase_add_test(parser, an_unfinished_reply_is_freed_with_its_parser);
 	suite_add_tcase(suite, parser);
 	return check_run(suite);

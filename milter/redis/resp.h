@@ -108,22 +108,22 @@ enum resp_parsed {
 	RESP_BAD,   /* nonsense; the connection is of no more use */
 };
 
-/* Bytes that one reply may have, and elements that one of its arrays may
- * have.  Types of RESP3 are nonsense too: we never ask for them. */
+/* Bytes that one reply may have, and elements that one of its arrays may have.
+ * One that has more is thrown away as it comes, and answered by the error
+ * "TOOLONG ..." in its place; memory stays bounded.  Types of RESP3, deep
+ * nesting, and strings of more than 64 MB are nonsense: we never ask for such. */
 enum { RESP_REPLY_BYTES = 1 << 20, RESP_ARRAY_ELEMENTS = 1 << 16 };
 
 struct resp_parser *resp_parser_open(void); /* NULL: no memory */
 void resp_parser_close(struct resp_parser **parser);
 
-/* Take more bytes; what is wrong with them, resp_next will tell. */
+/* Lend it more bytes, once resp_next has said RESP_MORE to those before: until it
+ * says so again they must stay.  What is wrong with them, resp_next will tell. */
 void resp_feed(struct resp_parser *parser, const void *bytes, size_t length);
 
 /* `*reply_r` is set for RESP_REPLY, and then it is the caller's. */
 enum resp_parsed
 resp_next(struct resp_parser *parser, struct resp_reply **reply_r);
-
-/* True when no byte is left that has not become part of a reply. */
-bool resp_is_drained(const struct resp_parser *parser);
 
 /* What was wrong, after RESP_BAD. */
 const char *resp_wrong(const struct resp_parser *parser);

@@ -1,0 +1,265 @@
+#include "redis/resp.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* hiredis believes a length before it has seen what it announces, and keeps all
+ * of it.  So bytes go through a scanner first, which finds where a reply ends and
+ * lets none through that has outgrown its bounds: that one is thrown away as it
+ * comes, and an error takes its place. */
+
+enum {
+	LEVELS = 6,		/* of arrays in arrays */
+	HEAD_BYTES = 24,	/* of a line that has to be a number */
+	LINE_BYTES = 64 << 10,	/* of any line */
+	STRING_MOST = 64 << 20, /* bytes of one that is thrown away */
+	DUE_MOST = 1 << 24,	/* values of arrays that are thrown away */
+};
+
+#define TOO_LONG "-TOOLONG the reply is longer than we read\r\n"
+
+struct resp_parser {
+	redisReader *reader;
+	const char *input; /* borrowed */
+	size_t length;
+	const char *wrong;
+
+	/* The reply that is being read */
+	bool is_skipped;
+	size_t bytes;
+	size_t due;		   /* values to come, those of its arrays too */
+	size_t string;		   /* bytes to come of one, its end included */
+	char head[HEAD_BYTES + 1]; /* how the line begins */
+	size_t line;		   /* bytes of it so far */
+	bool has_return;	   /* as the last of them */
+};
+
+static void
+begin_reply(struct resp_parser *parser)
+{
+	parser->is_skipped = false;
+	parser->bytes = 0;
+	parser->due = 1;
+}
+
+struct resp_parser *
+resp_parser_open(void)
+{
+	struct resp_parser *parser = calloc(1, sizeof *parser);
+
+	if (parser == NULL)
+		return NULL;
+	begin_reply(parser);
+	parser->reader = redisReaderCreate();
+	if (parser->reader == NULL)
+		resp_parser_close(&parser);
+	return parser;
+}
+
+void
+resp_parser_close(struct resp_parser **parser)
+{
+	if (*parser == NULL)
+		return;
+	if ((*parser)->reader != NULL)
+		redisReaderFree((*parser)->reader);
+	free(*parser);
+	*parser = NULL;
+}
+
+/* ---- The scanner */
+
+/* What hiredis has of the reply goes, too. */
+static void
+skip(struct resp_parser *parser)
+{
+	if (parser->is_skipped)
+		return;
+	parser->is_skipped = true;
+	redisReaderFree(parser->reader);
+	parser->reader = redisReaderCreate();
+	if (parser->reader == NULL)
+		parser->wrong = "out of memory";
+}
+
+static void
+begin_string(struct resp_parser *parser, size_t length)
+{
+	parser->string = length + 2;
+	if (length > STRING_MOST)
+		parser->wrong = "the reply is too long";
+	else if (length > RESP_REPLY_BYTES)
+		skip(parser);
+}
+
+static void
+begin_array(struct resp_parser *parser, size_t count)
+{
+	parser->due += count;
+	parser->due--;
+	if (count > DUE_MOST || parser->due > DUE_MOST)
+		parser->wrong = "the reply is too long";
+	else if (count > RESP_ARRAY_ELEMENTS)
+		skip(parser);
+}
+
+/* "$5" and "*3" say what follows, -1 that nothing is there. */
+static void
+take_head(struct resp_parser *parser)
+{
+	const char *digits = parser->head + 1;
+	char *end;
+	long long number = strtoll(digits, &end, 10);
+
+	if (strncmp(digits, "-1\r", 3) == 0)
+		parser->due--;
+	else if (*digits < '0' || *digits > '9' || *end != '\r')
+		parser->wrong = "Protocol error: a length that is no number";
+	else if (parser->head[0] == '$')
+		begin_string(parser, (size_t)number);
+	else
+		begin_array(parser, (size_t)number);
+}
+
+static void
+keep_head(struct resp_parser *parser, const char *bytes, size_t length)
+{
+	size_t room = HEAD_BYTES - parser->line;
+
+	if (parser->line >= HEAD_BYTES)
+		return;
+	if (length > room)
+		length = room;
+	memcpy(parser->head + parser->line, bytes, length);
+	parser->head[parser->line + length] = '\0';
+}
+
+/* The bytes of the input that belong to a line, which may end with them. */
+static size_t
+pass_line(struct resp_parser *parser, const char *bytes, size_t length)
+{
+	const char *end = memchr(bytes, '\n', length);
+	size_t passed = end != NULL ? (size_t)(end - bytes) + 1 : length;
+	bool is_ended =
+	    end != NULL && (end > bytes ? end[-1] == '\r' : parser->has_return);
+
+	keep_head(parser, bytes, passed);
+	parser->line += passed;
+	parser->has_return = bytes[passed - 1] == '\r';
+	if (strchr("+-:$*", parser->head[0]) == NULL ||
+	    parser->head[0] == '\0' || parser->line > LINE_BYTES ||
+	    (end != NULL && !is_ended))
+		parser->wrong = "Protocol error: not what a reply looks like";
+	if (parser->wrong != NULL || !is_ended)
+		return passed;
+	parser->line = 0;
+	if (parser->head[0] == '$' || parser->head[0] == '*')
+		take_head(parser);
+	else
+		parser->due--;
+	return passed;
+}
+
+static size_t
+pass_string(struct resp_parser *parser, size_t length)
+{
+	size_t passed = length < parser->string ? length : parser->string;
+
+	parser->string -= passed;
+	if (parser->string == 0)
+		parser->due--;
+	return passed;
+}
+
+/* How many bytes of the input belong to this reply. */
+static size_t
+scan(struct resp_parser *parser)
+{
+	size_t at = 0;
+
+	while (parser->wrong == NULL && parser->due > 0 && at < parser->length)
+		at += parser->string > 0
+		    ? pass_string(parser, parser->length - at)
+		    : pass_line(
+			  parser, parser->input + at, parser->length - at);
+	parser->bytes += at;
+	if (parser->bytes > RESP_REPLY_BYTES)
+		skip(parser);
+	return at;
+}
+
+/* ---- Replies */
+
+void
+resp_feed(struct resp_parser *parser, const void *bytes, size_t length)
+{
+	parser->input = bytes;
+	parser->length = length;
+}
+
+/* hiredis 1.x nests deeper than hiredis 0.14, and we want to see the same with
+ * both. */
+static bool
+is_flat(const redisReply *reply, int levels)
+{
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return true;
+	if (levels == 0)
+		return false;
+	for (size_t i = 0; i < reply->elements; i++)
+		if (!is_flat(reply->element[i], levels - 1))
+			return false;
+	return true;
+}
+
+/* A whole reply has been fed. */
+static enum resp_parsed
+take(struct resp_parser *parser, struct resp_reply **reply_r)
+{
+	void *reply = NULL;
+
+	if (redisReaderGetReply(parser->reader, &reply) != REDIS_OK) {
+		parser->wrong = parser->reader->errstr;
+		return RESP_BAD;
+	}
+	if (reply == NULL || !is_flat(reply, LEVELS)) {
+		freeReplyObject(reply);
+		parser->wrong = "Protocol error: a reply of no known form";
+		return RESP_BAD;
+	}
+	*reply_r = reply;
+	return RESP_REPLY;
+}
+
+enum resp_parsed
+resp_next(struct resp_parser *parser, struct resp_reply **reply_r)
+{
+	const char *bytes = parser->input;
+	size_t length = parser->wrong == NULL ? scan(parser) : 0;
+	bool is_whole = parser->due == 0;
+
+	if (parser->wrong != NULL)
+		return RESP_BAD;
+	parser->input += length;
+	parser->length -= length;
+	if (parser->is_skipped) {
+		bytes = TOO_LONG;
+		length = is_whole ? sizeof TOO_LONG - 1 : 0;
+	}
+	if (length > 0 &&
+	    redisReaderFeed(parser->reader, bytes, length) != REDIS_OK) {
+		parser->wrong = parser->reader->errstr;
+		return RESP_BAD;
+	}
+	if (!is_whole)
+		return RESP_MORE;
+	begin_reply(parser);
+	return take(parser, reply_r);
+}
+
+const char *
+resp_wrong(const struct resp_parser *parser)
+{
+	return parser->wrong != NULL ? parser->wrong : "nothing";
+}
