@@ -77,10 +77,10 @@ upward=$(includes | down)
 [ -z "$upward" ] || complain "$upward"
 
 only libmilter/ filter negotiation
-only hiredis/ resp resp_reply
+only hiredis/ resp_parser resp_reply
 only confuse.h conf_file
 only libpsl.h hostname shared shared_parts
-only openssl/ redis_tls triplet secret
+only openssl/ tls triplet secret
 # shellcheck disable=SC2046 # a list of words
 pure $(sed '/^#/d; /^$/d' "$source/tests/pure_modules")
 [ $bad -eq 0 ]

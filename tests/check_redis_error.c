@@ -1,4 +1,4 @@
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 #include <stdlib.h>
 #include <string.h>

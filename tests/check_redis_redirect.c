@@ -1,4 +1,4 @@
-#include "redis/redis_redirect.h"
+#include "redis/redirect.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "redis/redis_slot.h"
+#include "redis/slot.h"
 
 #include "lib/check_main.h"
 

@@ -377,13 +377,16 @@ feed(struct resp_parser *parser, const char *bytes, size_t count, size_t step)
 {
 	struct resp_reply *reply;
 	size_t length = strlen(bytes);
+	bool is_hungry = true;
 
 	for (; count > 0; count--)
 		for (size_t at = 0; at < length; at += step) {
 			resp_feed(parser, bytes + at,
 			    length - at < step ? length - at : step);
-			ck_assert_int_eq(resp_next(parser, &reply), RESP_MORE);
+			is_hungry =
+			    is_hungry && resp_next(parser, &reply) == RESP_MORE;
 		}
+	ck_assert(is_hungry);
 }
 
 static const struct {
@@ -405,7 +408,7 @@ static const struct {
 
 START_TEST(what_is_too_long_is_thrown_away_by_place)
 {
-	static const size_t steps[] = {1, 7, 100};
+	static const size_t steps[] = {3, 100};
 	char end[64];
 
 	for (int i = 0; i < COUNT(steps); i++) {

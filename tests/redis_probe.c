@@ -11,8 +11,8 @@
  * one thread increments, and words to be echoed, so that an answer which was
  * meant for another question is found out ("mixed").  -T adds a tell to each,
  * -r only reads, -o makes it one request. */
+#include "redis/error.h"
 #include "redis/redis.h"
-#include "redis/redis_error.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ enum { THREADS = 256, KEYS = 8, REPORTS = 256, PARTS = 2 };
 
 struct report {
 	int64_t ms;
-	bool up;
+	enum redis_news news;
 	char where[300];
 	char why[200];
 };
@@ -82,7 +82,7 @@ now_us(void)
 }
 
 static void
-note_report(void *arg, bool up, const char *where, const char *why)
+note_report(void *arg, enum redis_news news, const char *where, const char *why)
 {
 	struct probe *probe = arg;
 
@@ -91,7 +91,7 @@ note_report(void *arg, bool up, const char *where, const char *why)
 		struct report *report = &probe->reports[probe->report_count++];
 
 		report->ms = (now_us() - probe->start_us) / 1000;
-		report->up = up;
+		report->news = news;
 		(void)snprintf(
 		    report->where, sizeof report->where, "%s", where);
 		(void)snprintf(report->why, sizeof report->why, "%s", why);
@@ -274,10 +274,13 @@ print_reports(const struct probe *probe)
 	for (size_t i = 0; i < probe->report_count; i++) {
 		const struct report *report = &probe->reports[i];
 
-		(void)printf("%s{\"ms\": %" PRId64 ", \"up\": %s, "
+		(void)printf("%s{\"ms\": %" PRId64
+			     ", \"up\": %s, \"gone\": %s, "
 			     "\"where\": \"%s\", \"why\": \"",
 		    i > 0 ? ", " : "", report->ms,
-		    report->up ? "true" : "false", report->where);
+		    report->news == REDIS_NEWS_UP ? "true" : "false",
+		    report->news == REDIS_NEWS_GONE ? "true" : "false",
+		    report->where);
 		for (const char *at = report->why; *at != '\0'; at++)
 			(void)printf(
 			    *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);

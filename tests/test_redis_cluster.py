@@ -47,7 +47,11 @@ class Cluster(LinkTest):
             self.assertLess(saw["gap_ms"], 1000)  # other slots go on
             self.assertIn(dead.where,
                           [report["where"] for report in saw["reports"]])
-            self.assertTrue(saw["reports"][-1]["up"])
+            # A node that serves no slot any more is not well: it is gone.
+            told = [report for report in saw["reports"]
+                    if report["where"] == dead.where]
+            self.assertTrue(told[-1]["gone"], told)
+            self.assertFalse(any(report["up"] for report in told), told)
 
     def test_planned_failover(self):
         with start_cluster() as cluster:

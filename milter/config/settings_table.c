@@ -7,7 +7,7 @@
 #include "config/conf_value.h"
 #include "mail/hostname.h"
 #include "mail/response.h"
-#include "redis/redis_address.h"
+#include "redis/address.h"
 
 /* --- what some strings have to be --- */
 

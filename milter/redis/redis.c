@@ -1,178 +1,121 @@
-#include "redis/redis.h"
-#include "redis/redis_health.h"
-#include "redis/redis_nodes.h"
+#include "base/secret.h"
+#include "redis/client.h"
 
 #include <fcntl.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	DEFAULT_CALL_MS = 200,
-	DEFAULT_CONNECT_MS = 1000,
-	STRINGS = 6,
-	RIDE_MS = 20, /* what nobody waits for may wait so long to be sent */
-	HOPS = 5,     /* redirections that one request follows at most */
-};
+enum { DEFAULT_CALL_MS = 200, DEFAULT_CONNECT_MS = 1000 };
 
-struct redis {
-	int64_t call_ms;
-	char *strings[STRINGS]; /* of the config, copied */
-	struct redis_tls *tls;
-	struct redis_health health;
-	struct redis_nodes *nodes;
-	pthread_t thread;
-	bool is_running;
-	int wake[2]; /* a pipe that the thread polls */
-
-	pthread_mutex_t mutex; /* for all that follow, and what nodes has */
-	uint64_t calls;	       /* ever handed over */
-	bool is_asleep;	       /* the thread is, and nobody has woken it yet */
-	bool is_ticking;       /* but it wakes by itself within RIDE_MS */
-	bool is_stopping;
-};
-
-/* Somebody waits for so many requests. */
-struct ask {
-	sem_t is_over;
-	size_t left;
-};
-
-/* A request under way, with its redirections. */
-struct flight {
-	struct redis *redis;
-	struct redis_call call;
-	struct ask *ask; /* NULL: nobody waits, and all of this is ours */
-	enum redis_answer *answer_r; /* with it */
-	int hops;		     /* that are left */
-
-	/* What was redirected is sent again. */
-	struct redis_redirect redirect;
-	struct redis_call hop;
-	struct resp_commands again;
-	struct resp_reply **replies;
-
-	/* Of a tell. */
-	struct resp_commands commands;
-	struct resp_reply *told[];
-};
-
-/* ---- In the thread: what came of a request */
+/* ---- Logging in */
 
 static void
-finish(struct flight *flight, enum redis_answer answer)
+free_secret(char **secret)
 {
-	struct redis_call *call = &flight->call;
-	struct ask *ask = flight->ask;
-
-	if (call->is_answered &&
-	    !redis_health_note(&flight->redis->health, call)) {
-		answer = REDIS_AWAY;
-		redis_nodes_refresh(flight->redis->nodes);
-		if (ask == NULL)
-			redis_connection_note_refusal(call->conn);
-	}
-	if (ask == NULL) {
-		for (size_t i = 0; i < flight->commands.count; i++)
-			resp_reply_free(&flight->told[i]);
-		resp_free(&flight->commands);
-		free(flight);
-		return;
-	}
-	*flight->answer_r = answer;
-	if (--ask->left == 0)
-		(void)sem_post(&ask->is_over);
+	if (*secret != NULL)
+		secret_wipe(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
 }
-
-/* It is over without an answer. */
-static void
-fail(struct flight *flight)
-{
-	finish(flight,
-	    redis_now() >= flight->call.due_ms ? REDIS_LATE : REDIS_AWAY);
-}
-
-static void follow(struct flight *flight);
 
 static void
-take_hop(struct redis_call *hop)
+free_login(struct redis_login *login)
 {
-	struct flight *flight = hop->arg;
-	bool is_answered = hop->is_answered;
-
-	if (is_answered)
-		redis_redirect_merge(
-		    &flight->call, &flight->redirect, flight->replies);
-	free(flight->replies);
-	resp_free(&flight->again);
-	if (is_answered)
-		follow(flight);
-	else
-		fail(flight);
+	free_secret(&login->user);
+	free_secret(&login->password);
+	free_secret(&login->sentinel_user);
+	free_secret(&login->sentinel_password);
+	free_secret(&login->tls_name);
+	redis_tls_close(&login->tls);
 }
 
-/* False: it cannot be sent on. */
+/* False: no memory. */
 static bool
-send_on(struct flight *flight)
+copy_string(char **copy_r, const char *string)
 {
-	struct redis *redis = flight->redis;
-	struct redis_connection *conn;
-	bool is_sent = false;
+	*copy_r = string != NULL ? strdup(string) : NULL;
+	return string == NULL || *copy_r != NULL;
+}
 
-	if (flight->hops-- == 0)
-		return false;
-	conn = redis_nodes_redirected(
-	    redis->nodes, &flight->redirect, flight->call.conn);
-	if (conn == NULL)
-		return false;
-	redis_redirect_collect(
-	    &flight->call, &flight->redirect, &flight->again);
-	flight->replies =
-	    calloc(flight->again.count, sizeof(struct resp_reply *));
-	flight->hop = (struct redis_call){
-	    .commands = &flight->again,
-	    .replies = flight->replies,
-	    .due_ms = flight->call.due_ms,
-	    .done = take_hop,
-	    .arg = flight,
-	};
+static bool
+make_login(struct redis_login *login_r, const struct redis_config *config,
+    char *error_r, size_t size)
+{
+	*login_r = (struct redis_login){0};
+	(void)snprintf(error_r, size, "out of memory");
+	if (copy_string(&login_r->user, config->user) &&
+	    copy_string(&login_r->password, config->password) &&
+	    copy_string(&login_r->sentinel_user, config->sentinel_user) &&
+	    copy_string(
+		&login_r->sentinel_password, config->sentinel_password) &&
+	    copy_string(&login_r->tls_name, config->tls_name)) {
+		if (config->tls)
+			login_r->tls = redis_tls_open(config->tls_ca_file,
+			    config->tls_cert_file, config->tls_key_file,
+			    error_r, size);
+		if (!config->tls || login_r->tls != NULL)
+			return true;
+	}
+	free_login(login_r);
+	return false;
+}
+
+/* Sessions that are under way keep what they have of the old TLS context. */
+static void
+use_login(struct redis *redis, const struct redis_login *login)
+{
+	struct redis_nodes_terms *terms = &redis->terms;
+
+	free_login(&redis->login);
+	redis->login = *login;
+	terms->conn.greeting.user = login->user;
+	terms->conn.greeting.password = login->password;
+	terms->sentinel.greeting.user = login->sentinel_user;
+	terms->sentinel.greeting.password = login->sentinel_password;
+	terms->conn.stream.tls = terms->sentinel.stream.tls = login->tls;
+	terms->conn.stream.tls_name = login->tls_name;
+	terms->sentinel.stream.tls_name = login->tls_name;
+}
+
+static void
+use_next_login(struct redis *redis)
+{
+	struct redis_login *next;
+
 	(void)pthread_mutex_lock(&redis->mutex);
-	if (!redis->is_stopping && flight->replies != NULL &&
-	    resp_is_complete(&flight->again) &&
-	    redis_connection_has_room(conn, flight->again.length)) {
-		flight->call.conn = conn; /* which redirects from now on */
-		redis_connection_add(conn, &flight->hop);
-		is_sent = true;
-	}
+	next = redis->next;
+	redis->next = NULL;
 	(void)pthread_mutex_unlock(&redis->mutex);
-	if (!is_sent) {
-		free(flight->replies);
-		resp_free(&flight->again);
+	if (next == NULL)
+		return;
+	use_login(redis, next);
+	free(next);
+	redis_nodes_hurry(redis->nodes);
+}
+
+bool
+redis_renew(struct redis *redis, const struct redis_config *config,
+    char *error_r, size_t size)
+{
+	struct redis_login *next = malloc(sizeof *next), *unused;
+
+	(void)snprintf(error_r, size, "out of memory");
+	if (next == NULL || !make_login(next, config, error_r, size)) {
+		free(next);
+		return false;
 	}
-	return is_sent;
-}
-
-static void
-follow(struct flight *flight)
-{
-	if (!redis_redirect_find(&flight->call, &flight->redirect))
-		finish(flight, REDIS_ANSWERED);
-	else if (!send_on(flight))
-		fail(flight);
-}
-
-static void
-take_answer(struct redis_call *call)
-{
-	struct flight *flight = call->arg;
-
-	if (call->is_answered)
-		follow(flight);
-	else
-		fail(flight);
+	(void)pthread_mutex_lock(&redis->mutex);
+	unused = redis->next;
+	redis->next = next;
+	(void)pthread_mutex_unlock(&redis->mutex);
+	(void)!write(redis->wake[1], "", 1);
+	if (unused != NULL)
+		free_login(unused);
+	free(unused);
+	return true;
 }
 
 /* ---- The thread */
@@ -196,7 +139,7 @@ sleep_for_a_while(struct redis *redis, struct redis_connection *const *conns,
 	if (is_busy)
 		patience = 0;
 	else if (redis->is_ticking || is_stopping)
-		patience = patience < RIDE_MS ? patience : RIDE_MS;
+		patience = patience < REDIS_RIDE_MS ? patience : REDIS_RIDE_MS;
 	redis->is_asleep = patience > 0;
 	(void)pthread_mutex_unlock(&redis->mutex);
 	if (is_stopping && redis_nodes_end(redis->nodes))
@@ -232,8 +175,10 @@ run(void *arg)
 	size_t count;
 
 	for (;;) {
-		int patience = redis_nodes_work(redis->nodes);
+		int patience;
 
+		use_next_login(redis);
+		patience = redis_nodes_work(redis->nodes);
 		count = redis_nodes_list(redis->nodes, conns);
 		if (sleep_for_a_while(
 			redis, conns, waits, count, seen, patience))
@@ -293,41 +238,6 @@ parse_servers(const struct redis_config *config,
 	return true;
 }
 
-/* Point the config at our own copies of what outlives the opening. */
-static bool
-keep_strings(struct redis *redis, struct redis_config *config)
-{
-	const char **strings[STRINGS] = {
-	    &config->master_name,
-	    &config->user,
-	    &config->password,
-	    &config->sentinel_user,
-	    &config->sentinel_password,
-	    &config->tls_name,
-	};
-
-	for (size_t i = 0; i < STRINGS; i++) {
-		if (*strings[i] == NULL)
-			continue;
-		redis->strings[i] = strdup(*strings[i]);
-		if (redis->strings[i] == NULL)
-			return false;
-		*strings[i] = redis->strings[i];
-	}
-	return true;
-}
-
-static bool
-open_tls(struct redis *redis, const struct redis_config *config, char *error_r,
-    size_t size)
-{
-	if (!config->tls)
-		return true;
-	redis->tls = redis_tls_open(config->tls_ca_file, config->tls_cert_file,
-	    config->tls_key_file, error_r, size);
-	return redis->tls != NULL;
-}
-
 static bool
 open_wake(struct redis *redis)
 {
@@ -341,60 +251,54 @@ open_wake(struct redis *redis)
 }
 
 static bool
-open_nodes(struct redis *redis, const struct redis_config *config,
-    const struct redis_address *addresses)
+open_nodes(struct redis *redis, const struct redis_config *config)
 {
-	struct redis_nodes_terms terms = {
-	    .mode = config->mode,
-	    .master_name = config->master_name,
-	    .count = config->server_count,
-	    .conn =
-		{
-		    .user = config->user,
-		    .password = config->password,
-		    .database = config->database,
-		    .must_be_master = config->mode != REDIS_CLUSTER,
-		    .tls = redis->tls,
-		    .tls_name = config->tls_name,
-		    .connect_ms = config->connect_ms > 0 ? config->connect_ms
-							 : DEFAULT_CONNECT_MS,
-		    .report = config->report,
-		    .report_arg = config->report_arg,
-		    .mutex = &redis->mutex,
-		    .wake_fd = redis->wake[1],
-		},
-	    .sentinel =
-		{
-		    .user = config->sentinel_user,
-		    .password = config->sentinel_password,
-		    .tls = redis->tls,
-		    .tls_name = config->tls_name,
-		    .mutex = &redis->mutex,
-		    .wake_fd = redis->wake[1],
-		},
-	};
+	struct redis_nodes_terms *terms = &redis->terms;
 
-	memcpy(
-	    terms.servers, addresses, config->server_count * sizeof *addresses);
-	redis->nodes = redis_nodes_open(&terms);
+	terms->mode = config->mode;
+	terms->count = config->server_count;
+	terms->master_name = redis->master_name;
+	terms->sentinel.mutex = &redis->mutex;
+	terms->sentinel.stream.wake_fd = redis->wake[1];
+	terms->conn.mutex = &redis->mutex;
+	terms->conn.stream.wake_fd = redis->wake[1];
+	terms->conn.greeting.database = config->database;
+	terms->conn.greeting.must_be_master = config->mode != REDIS_CLUSTER;
+	terms->conn.call_ms = redis->call_ms;
+	terms->conn.connect_ms =
+	    config->connect_ms > 0 ? config->connect_ms : DEFAULT_CONNECT_MS;
+	terms->conn.report = config->report;
+	terms->conn.report_arg = config->report_arg;
+	redis->nodes = redis_nodes_open(terms);
 	return redis->nodes != NULL;
+}
+
+/* With `error_r` if it says why. */
+static bool
+open_all(struct redis *redis, const struct redis_config *config, char *error_r,
+    size_t size)
+{
+	struct redis_login login;
+
+	if (!make_login(&login, config, error_r, size))
+		return false;
+	use_login(redis, &login);
+	(void)snprintf(error_r, size, "out of memory, threads or descriptors");
+	return copy_string(&redis->master_name, config->master_name) &&
+	    open_wake(redis) && open_nodes(redis, config) && start(redis);
 }
 
 struct redis *
 redis_open(const struct redis_config *config, char *error_r, size_t size)
 {
-	struct redis_address addresses[REDIS_SERVERS];
-	struct redis_config mine = *config;
-	struct redis *redis;
 	const char *wrong = check(config);
+	struct redis *redis;
 
 	if (wrong != NULL) {
 		(void)snprintf(error_r, size, "%s", wrong);
 		return NULL;
 	}
-	if (!parse_servers(config, addresses, error_r, size))
-		return NULL;
-	(void)snprintf(error_r, size, "out of memory, threads or descriptors");
+	(void)snprintf(error_r, size, "out of memory");
 	redis = calloc(1, sizeof *redis);
 	if (redis == NULL)
 		return NULL;
@@ -404,9 +308,8 @@ redis_open(const struct redis_config *config, char *error_r, size_t size)
 	redis->health = (struct redis_health){
 	    .report = config->report, .report_arg = config->report_arg};
 	(void)pthread_mutex_init(&redis->mutex, NULL);
-	if (!open_tls(redis, config, error_r, size) || !open_wake(redis) ||
-	    !keep_strings(redis, &mine) ||
-	    !open_nodes(redis, &mine, addresses) || !start(redis))
+	if (!parse_servers(config, redis->terms.servers, error_r, size) ||
+	    !open_all(redis, config, error_r, size))
 		redis_close(&redis);
 	return redis;
 }
@@ -426,224 +329,13 @@ redis_close(struct redis **redis)
 	if (self->is_running)
 		(void)pthread_join(self->thread, NULL);
 	redis_nodes_close(&self->nodes);
-	redis_tls_close(&self->tls);
+	if (self->next != NULL)
+		free_login(self->next);
+	free(self->next);
+	free_login(&self->login);
 	(void)pthread_mutex_destroy(&self->mutex);
 	(void)close(self->wake[0]);
 	(void)close(self->wake[1]);
-	for (size_t i = 0; i < STRINGS; i++)
-		free(self->strings[i]);
+	free(self->master_name);
 	free(self);
-}
-
-/* ---- Asking and telling */
-
-int64_t
-redis_due(const struct redis *redis, int64_t within_ms)
-{
-	return redis_now() + (within_ms > 0 ? within_ms : redis->call_ms);
-}
-
-static void
-free_replies(struct redis_request *request)
-{
-	if (request->replies == NULL)
-		return;
-	for (size_t i = 0; i < request->commands.count; i++)
-		resp_reply_free(&request->replies[i]);
-	free(request->replies);
-	request->replies = NULL;
-}
-
-/* Under the mutex.  All or none, so that what belongs together is not sent by half
- * while one of the servers is known to be away. */
-static bool
-find_all(struct redis *redis, const struct redis_request *requests,
-    size_t count, struct redis_connection **conns_r)
-{
-	if (count > REDIS_REQUESTS || redis->is_stopping)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		size_t length = 0;
-
-		conns_r[i] = redis_nodes_find(redis->nodes, requests[i].key);
-		for (size_t j = 0; j <= i; j++)
-			if (conns_r[j] == conns_r[i])
-				length += requests[j].commands.length + 64;
-		if (conns_r[i] == NULL ||
-		    !resp_is_complete(&requests[i].commands) ||
-		    !redis_connection_has_room(conns_r[i], length))
-			return false;
-	}
-	return true;
-}
-
-/* Hand all over, and wake the thread if that is due.  False: none. */
-static bool
-hand_over(struct redis *redis, const struct redis_request *requests,
-    struct flight *const *flights, size_t count, bool can_ride)
-{
-	struct redis_connection *conns[REDIS_REQUESTS];
-	bool is_taken, wakes;
-
-	(void)pthread_mutex_lock(&redis->mutex);
-	is_taken = find_all(redis, requests, count, conns);
-	for (size_t i = 0; i < count && is_taken; i++) {
-		/* One number is enough for all that go to one server. */
-		if (i + 1 < count && conns[i + 1] == conns[i])
-			flights[i]->call.is_unguarded = true;
-		redis_connection_add(conns[i], &flights[i]->call);
-	}
-	wakes =
-	    is_taken && redis->is_asleep && !(can_ride && redis->is_ticking);
-	if (wakes)
-		redis->is_asleep = false;
-	redis->calls += is_taken;
-	(void)pthread_mutex_unlock(&redis->mutex);
-	if (wakes)
-		(void)!write(redis->wake[1], "", 1);
-	return is_taken;
-}
-
-/* False: no memory. */
-static bool
-board(struct redis *redis, struct redis_request *requests, size_t count,
-    struct flight *flights)
-{
-	for (size_t i = 0; i < count; i++) {
-		requests[i].replies = calloc(requests[i].commands.count + 1,
-		    sizeof(struct resp_reply *));
-		if (requests[i].replies == NULL)
-			return false;
-		flights[i] = (struct flight){
-		    .redis = redis,
-		    .call =
-			{
-			    .commands = &requests[i].commands,
-			    .replies = requests[i].replies,
-			    .done = take_answer,
-			    .arg = &flights[i],
-			},
-		    .hops = HOPS,
-		};
-	}
-	return true;
-}
-
-enum redis_answer
-redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
-    int64_t due_ms)
-{
-	struct flight flights[REDIS_REQUESTS], *each[REDIS_REQUESTS];
-	struct ask ask = {.left = count};
-	enum redis_answer worst = REDIS_ANSWERED;
-
-	for (size_t i = 0; i < count; i++) {
-		free_replies(&requests[i]);
-		requests[i].answer = REDIS_AWAY;
-	}
-	if (count == 0 || count > REDIS_REQUESTS)
-		return count == 0 ? REDIS_ANSWERED : REDIS_AWAY;
-	if (due_ms == 0)
-		due_ms = redis_due(redis, 0);
-	if (!board(redis, requests, count, flights) ||
-	    sem_init(&ask.is_over, 0, 0) != 0)
-		return REDIS_AWAY;
-	for (size_t i = 0; i < count; i++) {
-		flights[i].call.due_ms = due_ms;
-		flights[i].ask = &ask;
-		flights[i].answer_r = &requests[i].answer;
-		each[i] = &flights[i];
-	}
-	if (hand_over(redis, requests, each, count, false)) {
-		while (sem_wait(&ask.is_over) != 0)
-			continue;
-	} else {
-		for (size_t i = 0; i < count; i++)
-			free_replies(&requests[i]);
-	}
-	(void)sem_destroy(&ask.is_over);
-	for (size_t i = 0; i < count; i++)
-		if (requests[i].answer > worst)
-			worst = requests[i].answer;
-	return worst;
-}
-
-static struct flight *
-copy(struct redis *redis, const struct redis_request *request)
-{
-	size_t places = request->commands.count;
-	struct flight *flight =
-	    calloc(1, sizeof *flight + places * sizeof(struct resp_reply *));
-
-	if (flight == NULL)
-		return NULL;
-	flight->redis = redis;
-	flight->hops = HOPS;
-	resp_add_commands(&flight->commands, &request->commands);
-	flight->call = (struct redis_call){
-	    .commands = &flight->commands,
-	    .replies = flight->told,
-	    .due_ms = redis_now() + RIDE_MS + redis->call_ms,
-	    .is_unguarded = true,
-	    .done = take_answer,
-	    .arg = flight,
-	};
-	if (resp_is_complete(&flight->commands))
-		return flight;
-	resp_free(&flight->commands);
-	free(flight);
-	return NULL;
-}
-
-bool
-redis_tell(
-    struct redis *redis, const struct redis_request *requests, size_t count)
-{
-	struct flight *flights[REDIS_REQUESTS];
-	size_t copied = 0;
-	bool is_told;
-
-	if (count > REDIS_REQUESTS)
-		return false;
-	while (copied < count &&
-	    (flights[copied] = copy(redis, &requests[copied])) != NULL)
-		copied++;
-	is_told =
-	    copied == count && hand_over(redis, requests, flights, count, true);
-	for (size_t i = 0; i < copied && !is_told; i++) {
-		resp_free(&flights[i]->commands);
-		free(flights[i]);
-	}
-	return is_told;
-}
-
-bool
-redis_is_up(struct redis *redis)
-{
-	bool is_up;
-
-	(void)pthread_mutex_lock(&redis->mutex);
-	is_up = redis_nodes_are_up(redis->nodes);
-	(void)pthread_mutex_unlock(&redis->mutex);
-	return is_up;
-}
-
-bool
-redis_takes_writes(struct redis *redis, const char *key)
-{
-	struct redis_connection *conn;
-	bool takes;
-
-	(void)pthread_mutex_lock(&redis->mutex);
-	conn = redis_nodes_find(redis->nodes, key);
-	takes = conn != NULL && redis_connection_takes_writes(conn);
-	(void)pthread_mutex_unlock(&redis->mutex);
-	return takes;
-}
-
-void
-redis_request_free(struct redis_request *request)
-{
-	free_replies(request);
-	resp_free(&request->commands);
 }

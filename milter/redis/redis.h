@@ -10,9 +10,11 @@
  *
  * Inside, one thread works all connections:
  *
- *	redis         hands requests over, follows redirections, wakes those who wait
- *	redis_nodes   which servers there are, and which of them has a key
- *	redis_connection    one connection: address, TLS, login, calls out, replies in
+ *	ask         hands requests over, follows redirections, wakes those who wait
+ *	nodes       which servers there are, and which of them has a key
+ *	connection  one server: the login, and when it is lost the next try
+ *	exchange    calls out, replies in
+ *	stream      bytes: host names, addresses, TLS
  */
 #ifndef REDIS_H
 #define REDIS_H
@@ -27,13 +29,18 @@ struct redis;
 
 enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
 
-/* Called once when a server (`where`) begins to fail, with its own words or
- * the system's (`why`, printable and short), and once when it is well again
- * (`up`).  How often a fault is told that changes its nature, or comes and goes,
- * says redis_outage.h.  Comes from several threads, must not block, and must
- * not call this module. */
+enum redis_news {
+	REDIS_NEWS_NONE, /* nothing to tell */
+	REDIS_NEWS_DOWN, /* it fails */
+	REDIS_NEWS_UP,	 /* it is well again */
+	REDIS_NEWS_GONE, /* it failed, and we need it no more */
+};
+
+/* Called when a server (`where`) begins to fail, with its own words or the
+ * system's (`why`, printable and short), and when that is over.  When it is told
+ * again says outage.h.  Must not block, and must not call this module. */
 typedef void (*redis_report)(
-    void *arg, bool up, const char *where, const char *why);
+    void *arg, enum redis_news news, const char *where, const char *why);
 
 /* Strings may be NULL where nothing is set.  An address is "host:port",
  * "[IPv6]:port", "/path" or "unix:/path". */
@@ -97,9 +104,15 @@ struct redis_request {
 struct redis *
 redis_open(const struct redis_config *config, char *error_r, size_t size);
 
+/* From now on log in with the users, passwords and certificates of this config,
+ * and try at once what has failed; its other members change nothing.  False: a
+ * file cannot be used, for the reason in `error_r`, and the old ones stay. */
+bool redis_renew(struct redis *redis, const struct redis_config *config,
+    char *error_r, size_t size);
+
 /* Close.  No other call may be under way or follow.  What was told before is
- * still sent, for at most call_ms; the system's resolver may keep us longer if
- * a host name is just being looked up. */
+ * still sent, for at most call_ms.  A look-up of a host name that does not end is
+ * left to itself. */
 void redis_close(struct redis **redis);
 
 /* The moment so many milliseconds (0: call_ms) from now, on a clock that nobody

@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "redis/redis_error.h"
-#include "redis/redis_map.h"
-#include "redis/redis_redirect.h"
+#include "redis/error.h"
+#include "redis/map.h"
+#include "redis/redirect.h"
 #include "redis/resp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

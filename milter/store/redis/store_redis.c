@@ -28,13 +28,15 @@ store_redis_say(
 }
 
 static void
-tell_fault(void *arg, bool up, const char *where, const char *why)
+tell_fault(void *arg, enum redis_news news, const char *where, const char *why)
 {
 	struct redis_store *store = arg;
 
-	if (up)
+	if (news == REDIS_NEWS_UP)
 		store_redis_say(
 		    store, false, "Redis at %s is well again", where);
+	else if (news == REDIS_NEWS_GONE)
+		store_redis_say(store, false, "Redis at %s %s", where, why);
 	else
 		store_redis_say(store, true, "Redis at %s: %s", where, why);
 }

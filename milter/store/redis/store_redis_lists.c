@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 #define LIST_EVERY   INT64_C(60000000) /* microseconds */
 #define LIST_PAGE    "1000"

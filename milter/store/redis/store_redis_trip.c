@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 void
 trip_init(struct redis_trip *trip, const struct store_redis_keys *keys)

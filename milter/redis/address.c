@@ -1,4 +1,4 @@
-#include "redis/redis_address.h"
+#include "redis/address.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "redis/redis_slot.h"
+#include "redis/slot.h"
 
 #include <string.h>
 

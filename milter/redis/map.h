@@ -3,9 +3,9 @@
 #ifndef REDIS_MAP_H
 #define REDIS_MAP_H
 
-#include "redis/redis_address.h"
-#include "redis/redis_slot.h"
+#include "redis/address.h"
 #include "redis/resp.h"
+#include "redis/slot.h"
 
 #include <stdint.h>
 

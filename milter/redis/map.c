@@ -1,4 +1,4 @@
-#include "redis/redis_map.h"
+#include "redis/map.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,9 +9,9 @@
 #ifndef REDIS_NODES_H
 #define REDIS_NODES_H
 
+#include "redis/connection.h"
+#include "redis/redirect.h"
 #include "redis/redis.h"
-#include "redis/redis_connection.h"
-#include "redis/redis_redirect.h"
 
 struct redis_nodes;
 
@@ -21,12 +21,13 @@ struct redis_nodes_terms {
 	const char *master_name;
 	struct redis_address servers[REDIS_SERVERS];
 	size_t count;
-	struct redis_connection_terms conn; /* `lost` in it is ours */
+	/* `lost`, and how long to wait for sentinels, are ours to fill in. */
+	struct redis_connection_terms conn;
 	struct redis_connection_terms sentinel;
 };
 
-/* Strings are not copied.  NULL: no memory. */
-struct redis_nodes *redis_nodes_open(const struct redis_nodes_terms *terms);
+/* The terms must outlive it.  NULL: no memory. */
+struct redis_nodes *redis_nodes_open(struct redis_nodes_terms *terms);
 void redis_nodes_close(struct redis_nodes **nodes);
 
 /* ---- Under the mutex */
@@ -55,6 +56,9 @@ struct redis_connection *redis_nodes_redirected(struct redis_nodes *nodes,
 
 /* Something is wrong with the map: read it soon. */
 void redis_nodes_refresh(struct redis_nodes *nodes);
+
+/* Try at once what failed, as if it had not before. */
+void redis_nodes_hurry(struct redis_nodes *nodes);
 
 /* Take no more calls; true when none is under way. */
 bool redis_nodes_end(struct redis_nodes *nodes);

@@ -1,6 +1,6 @@
-#include "redis/redis_health.h"
-#include "redis/redis_connection.h"
-#include "redis/redis_error.h"
+#include "redis/health.h"
+#include "redis/connection.h"
+#include "redis/error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,8 +71,6 @@ fall_ill(
 	char why[REDIS_WORDS_SIZE];
 	enum redis_news news;
 
-	if (redis_error_judge(words) == REDIS_ERROR_UNABLE)
-		redis_connection_note_refusal(call->conn);
 	redis_error_clean(words, why, sizeof why);
 	health->is_ill = true;
 	health->refused_ms = redis_now();
@@ -80,7 +78,7 @@ fall_ill(
 	(void)snprintf(health->where, sizeof health->where, "%s", where);
 	news = redis_outage_note(&health->outage, why, health->refused_ms);
 	if (news == REDIS_NEWS_DOWN && health->report != NULL)
-		health->report(health->report_arg, false, where, why);
+		health->report(health->report_arg, news, where, why);
 }
 
 static void
@@ -94,7 +92,7 @@ perhaps_recover(struct redis_health *health, const struct redis_call *call)
 	health->is_ill = false;
 	if (redis_outage_note(&health->outage, NULL, now) == REDIS_NEWS_UP &&
 	    health->report != NULL)
-		health->report(health->report_arg, true, health->where,
+		health->report(health->report_arg, REDIS_NEWS_UP, health->where,
 		    "accepts commands again");
 }
 

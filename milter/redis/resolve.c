@@ -1,4 +1,4 @@
-#include "redis/redis_resolve.h"
+#include "redis/resolve.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,36 +1,24 @@
-/* redis_connection -- one connection to one server, from its address to the answers;
- * when it is lost, it is made anew.
+/* connection -- one server, and our connection to it; when it is lost, it is made
+ * anew.
  *
  * Nothing here waits: one thread, the client's, polls for all connections and
- * has each work.  Others only hand calls over, under the client's mutex.
- *
- * Answers come in the order of the calls, so everything that might shift them
- * ends the connection: an answer after its deadline, one that nobody asked for,
- * nonsense.  All calls under way then fail, none is sent again.  After each call
- * goes a PING with a number of its own, and the answer counts only if this number
- * follows it. */
+ * has each work.  Others only hand calls over, under the client's mutex.  None
+ * of these is ever sent again. */
 #ifndef REDIS_CONNECTION_H
 #define REDIS_CONNECTION_H
 
-#include "redis/redis_address.h"
-#include "redis/redis_call.h"
-#include "redis/redis_tls.h"
+#include "redis/exchange.h"
+#include "redis/greeting.h"
 
-#include <poll.h>
-#include <pthread.h>
-
-/* Strings may be NULL; all must outlive the connection. */
+/* Strings may be NULL.  All must outlive the connection, but what is read when it
+ * is made anew may be changed by the client's thread. */
 struct redis_connection_terms {
-	const char *user;
-	const char *password;
-	int database;
-	bool must_be_master; /* replicas will not do */
-	const struct redis_tls *tls;
-	const char *tls_name;
+	struct redis_greeting_terms greeting;
+	struct redis_stream_terms stream;
+	int64_t call_ms;    /* what is long for an answer */
 	int64_t connect_ms; /* for one try, login included */
 
-	/* As in redis.h: a fault begins, or is over. */
-	void (*report)(void *arg, bool up, const char *where, const char *why);
+	redis_report report;
 	void *report_arg;
 
 	/* It was lost, or could not be had. */
@@ -38,7 +26,6 @@ struct redis_connection_terms {
 	void *lost_arg;
 
 	pthread_mutex_t *mutex; /* the client's */
-	int wake_fd;		/* gets the client's attention */
 };
 
 struct redis_connection;
@@ -55,8 +42,11 @@ void redis_connection_close(struct redis_connection **conn);
 
 bool redis_connection_is_up(const struct redis_connection *conn);
 
-/* Has it refused to remember something within the last two seconds? */
+/* Has it not refused to remember something within the last two seconds? */
 bool redis_connection_takes_writes(const struct redis_connection *conn);
+
+/* Would somebody who asks now be answered too late? */
+bool redis_connection_is_choked(const struct redis_connection *conn);
 
 /* ---- Under the mutex */
 
@@ -78,11 +68,15 @@ void redis_connection_aim(
 void redis_connection_excuse(
     struct redis_connection *conn, const char *where, const char *why);
 
+/* If it is down, try again at once, as if nothing had failed before. */
+void redis_connection_hurry(struct redis_connection *conn);
+
 /* Calls are under way. */
 bool redis_connection_is_used(const struct redis_connection *conn);
 
-/* Take no more calls; it is over when those under way are. */
-void redis_connection_end(struct redis_connection *conn);
+/* Take no more calls; it is over when those under way are.  If a fault of it was
+ * reported, so is `why`, unless that is NULL. */
+void redis_connection_end(struct redis_connection *conn, const char *why);
 bool redis_connection_is_ending(const struct redis_connection *conn);
 bool redis_connection_is_over(const struct redis_connection *conn);
 
@@ -101,5 +95,8 @@ const char *redis_connection_where(const struct redis_connection *conn);
 
 /* Why it is not up, or "". */
 const char *redis_connection_why(const struct redis_connection *conn);
+
+/* It is not up because the server did not let us in. */
+bool redis_connection_is_refused(const struct redis_connection *conn);
 
 #endif

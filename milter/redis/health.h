@@ -7,12 +7,12 @@
 #ifndef REDIS_HEALTH_H
 #define REDIS_HEALTH_H
 
-#include "redis/redis_address.h"
-#include "redis/redis_call.h"
-#include "redis/redis_outage.h"
+#include "redis/address.h"
+#include "redis/call.h"
+#include "redis/outage.h"
 
 struct redis_health {
-	void (*report)(void *arg, bool up, const char *where, const char *why);
+	redis_report report;
 	void *report_arg;
 
 	bool is_ill;

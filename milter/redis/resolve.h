@@ -2,7 +2,7 @@
 #ifndef REDIS_RESOLVE_H
 #define REDIS_RESOLVE_H
 
-#include "redis/redis_address.h"
+#include "redis/address.h"
 
 #include <netdb.h>
 

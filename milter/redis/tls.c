@@ -1,4 +1,4 @@
-#include "redis/redis_tls.h"
+#include "redis/tls.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
-#include "redis/redis_nodes.h"
-#include "redis/redis_error.h"
-#include "redis/redis_map.h"
-#include "redis/redis_outage.h"
-#include "redis/redis_slot.h"
+#include "redis/nodes.h"
+#include "redis/error.h"
+#include "redis/map.h"
+#include "redis/outage.h"
+#include "redis/slot.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@ enum {
 	HASTE_MS = 250,	   /* while there is no master */
 	SOON_MS = 100,	   /* between two maps, at least */
 	QUERY_MS = 300,	   /* for an answer */
+	LOGIN_MS = 30000,  /* longest pause where sentinels do not let us in */
 };
 
 struct node {
@@ -24,7 +25,7 @@ struct node {
 };
 
 struct redis_nodes {
-	struct redis_nodes_terms terms;
+	struct redis_nodes_terms *terms;
 	struct redis_outage outage; /* of the map */
 	atomic_bool is_wanted;	    /* an answer, soon */
 	int64_t asked_at;
@@ -38,6 +39,9 @@ struct redis_nodes {
 
 	struct redis_connection *sentinel;
 	char sentinel_why[REDIS_WORDS_SIZE]; /* it does not know; or empty */
+	bool is_rebuffed; /* by one of them, since the first was asked */
+	size_t rebuffs;	  /* rounds in a row in which one did not let us in */
+	int64_t rebuffed_ms; /* how long the last keeps us away */
 
 	/* Changed under the mutex.  Without a cluster there is the first. */
 	struct node nodes[REDIS_NODES];
@@ -47,7 +51,7 @@ struct redis_nodes {
 static bool
 is_cluster(const struct redis_nodes *nodes)
 {
-	return nodes->terms.mode == REDIS_CLUSTER;
+	return nodes->terms->mode == REDIS_CLUSTER;
 }
 
 /* ---- Under the mutex */
@@ -78,20 +82,20 @@ redis_nodes_are_up(const struct redis_nodes *nodes)
 static void
 lock(struct redis_nodes *nodes)
 {
-	(void)pthread_mutex_lock(nodes->terms.conn.mutex);
+	(void)pthread_mutex_lock(nodes->terms->conn.mutex);
 }
 
 static void
 unlock(struct redis_nodes *nodes)
 {
-	(void)pthread_mutex_unlock(nodes->terms.conn.mutex);
+	(void)pthread_mutex_unlock(nodes->terms->conn.mutex);
 }
 
 static struct node *
 open_node(struct redis_nodes *nodes, const struct redis_address *address)
 {
 	struct redis_connection *conn =
-	    redis_connection_open(&nodes->terms.conn, address);
+	    redis_connection_open(&nodes->terms->conn, address);
 	struct node *node = nodes->nodes;
 
 	while (node < nodes->nodes + REDIS_NODES && node->conn != NULL)
@@ -125,8 +129,6 @@ find_or_open(struct redis_nodes *nodes, const struct redis_address *address)
 static void
 retire(struct redis_nodes *nodes)
 {
-	const struct redis_connection_terms *terms = &nodes->terms.conn;
-
 	for (size_t i = 0; i < REDIS_NODES; i++) {
 		struct node *node = &nodes->nodes[i];
 		struct redis_connection *conn = node->conn;
@@ -135,12 +137,7 @@ retire(struct redis_nodes *nodes)
 		    (!redis_connection_is_ending(conn) &&
 			redis_connection_is_used(conn)))
 			continue;
-		if (!redis_connection_is_ending(conn) &&
-		    !redis_connection_is_up(conn) && terms->report != NULL)
-			terms->report(terms->report_arg, true,
-			    redis_connection_where(conn),
-			    "serves no slot any more");
-		redis_connection_end(conn);
+		redis_connection_end(conn, "serves no slot any more");
 		if (!redis_connection_is_over(conn))
 			continue;
 		lock(nodes);
@@ -201,8 +198,11 @@ take_master(struct redis_call *call)
 	struct redis_address master;
 
 	nodes->sentinel_why[0] = '\0';
-	if (!call->is_answered)
+	if (call->answer == REDIS_AWAY)
 		; /* the connection knows why */
+	else if (call->answer == REDIS_LATE)
+		(void)snprintf(nodes->sentinel_why, sizeof nodes->sentinel_why,
+		    "no answer in time");
 	else if (resp_error(reply) != NULL)
 		redis_error_clean(resp_error(reply), nodes->sentinel_why,
 		    sizeof nodes->sentinel_why);
@@ -211,19 +211,19 @@ take_master(struct redis_call *call)
 	else
 		(void)snprintf(nodes->sentinel_why, sizeof nodes->sentinel_why,
 		    "the sentinel knows no master \"%s\"",
-		    nodes->terms.master_name);
+		    nodes->terms->master_name);
 	end_question(nodes);
 }
 
 static void
 open_sentinel(struct redis_nodes *nodes)
 {
-	size_t i = nodes->turn++ % nodes->terms.count;
+	size_t i = nodes->turn++ % nodes->terms->count;
 
 	redis_connection_close(&nodes->sentinel);
 	nodes->sentinel_why[0] = '\0';
 	nodes->sentinel = redis_connection_open(
-	    &nodes->terms.sentinel, &nodes->terms.servers[i]);
+	    &nodes->terms->sentinel, &nodes->terms->servers[i]);
 }
 
 /* Why the sentinel is of no use, or "". */
@@ -235,6 +235,18 @@ sentinel_fault(const struct redis_nodes *nodes)
 	return redis_connection_why(nodes->sentinel);
 }
 
+/* None of them knows. */
+static void
+end_round(struct redis_nodes *nodes)
+{
+	nodes->rebuffs = nodes->is_rebuffed ? nodes->rebuffs + 1 : 0;
+	nodes->rebuffed_ms =
+	    nodes->is_rebuffed ? redis_pause(nodes->rebuffs, LOGIN_MS) : 0;
+	nodes->is_rebuffed = false;
+	nodes->asked_at = redis_now();
+	redis_connection_close(&nodes->sentinel);
+}
+
 static void
 work_sentinel(struct redis_nodes *nodes, int64_t pause)
 {
@@ -243,25 +255,25 @@ work_sentinel(struct redis_nodes *nodes, int64_t pause)
 	if (nodes->is_asking)
 		return;
 	if (nodes->sentinel == NULL) {
-		if (redis_now() - nodes->asked_at >= HASTE_MS)
+		if (redis_now() - nodes->asked_at >= pause)
 			open_sentinel(nodes);
 	} else if (sentinel_fault(nodes)[0] != '\0') {
+		nodes->is_rebuffed |=
+		    redis_connection_is_refused(nodes->sentinel);
 		redis_connection_excuse(master,
 		    redis_connection_where(nodes->sentinel),
 		    sentinel_fault(nodes));
-		if (nodes->turn % nodes->terms.count != 0) {
+		if (nodes->turn % nodes->terms->count != 0) {
 			open_sentinel(nodes);
 			return;
 		}
-		/* none of them knows */
-		nodes->asked_at = redis_now();
-		redis_connection_close(&nodes->sentinel);
+		end_round(nodes);
 	} else if (redis_connection_is_up(nodes->sentinel) &&
 	    (redis_now() - nodes->asked_at >= pause ||
 		atomic_exchange(&nodes->is_wanted, false))) {
 		nodes->asked_at = redis_now();
 		resp_add(&nodes->words, "SENTINEL", "get-master-addr-by-name",
-		    nodes->terms.master_name);
+		    nodes->terms->master_name);
 		ask(nodes, nodes->sentinel, take_master);
 	}
 }
@@ -298,12 +310,12 @@ apply(struct redis_nodes *nodes, const struct redis_map *map)
 static void
 report_map(struct redis_nodes *nodes, const char *where, const char *why)
 {
-	const struct redis_connection_terms *terms = &nodes->terms.conn;
+	const struct redis_connection_terms *terms = &nodes->terms->conn;
 	enum redis_news news =
 	    redis_outage_note(&nodes->outage, why, redis_now());
 
 	if (news != REDIS_NEWS_NONE && terms->report != NULL)
-		terms->report(terms->report_arg, news == REDIS_NEWS_UP, where,
+		terms->report(terms->report_arg, news, where,
 		    news == REDIS_NEWS_UP ? "knows the cluster again" : why);
 }
 
@@ -316,7 +328,7 @@ take_map(struct redis_call *call)
 	char why[REDIS_WORDS_SIZE];
 	struct redis_map map;
 
-	if (!call->is_answered) {
+	if (call->answer != REDIS_ANSWERED) {
 		redis_nodes_refresh(nodes);
 	} else if (resp_error(reply) != NULL) {
 		redis_error_clean(resp_error(reply), why, sizeof why);
@@ -349,9 +361,9 @@ choose_node(struct redis_nodes *nodes)
 static void
 open_seeds(struct redis_nodes *nodes)
 {
-	for (size_t i = 0; i < nodes->terms.count; i++) {
+	for (size_t i = 0; i < nodes->terms->count; i++) {
 		struct node *node =
-		    find_or_open(nodes, &nodes->terms.servers[i]);
+		    find_or_open(nodes, &nodes->terms->servers[i]);
 
 		if (node != NULL)
 			node->is_seed = true;
@@ -419,6 +431,8 @@ pause_of(const struct redis_nodes *nodes)
 {
 	if (is_cluster(nodes))
 		return atomic_load(&nodes->is_wanted) ? SOON_MS : REFRESH_MS;
+	if (nodes->sentinel == NULL && nodes->rebuffed_ms > 0)
+		return nodes->rebuffed_ms;
 	return redis_connection_is_up(nodes->nodes[0].conn) ? POLL_MS
 							    : HASTE_MS;
 }
@@ -428,7 +442,7 @@ redis_nodes_work(struct redis_nodes *nodes)
 {
 	int64_t pause = pause_of(nodes), left;
 
-	if (nodes->terms.mode == REDIS_SINGLE)
+	if (nodes->terms->mode == REDIS_SINGLE)
 		return POLL_MS;
 	if (is_cluster(nodes))
 		work_cluster(nodes, pause);
@@ -438,6 +452,18 @@ redis_nodes_work(struct redis_nodes *nodes)
 	if (nodes->is_asking || left > POLL_MS)
 		return POLL_MS;
 	return left > 0 ? (int)left : SOON_MS;
+}
+
+void
+redis_nodes_hurry(struct redis_nodes *nodes)
+{
+	nodes->rebuffs = 0;
+	nodes->rebuffed_ms = 0;
+	nodes->asked_at = INT64_MIN / 2;
+	redis_nodes_refresh(nodes);
+	for (size_t i = 0; i < REDIS_NODES; i++)
+		if (nodes->nodes[i].conn != NULL)
+			redis_connection_hurry(nodes->nodes[i].conn);
 }
 
 size_t
@@ -461,7 +487,7 @@ redis_nodes_end(struct redis_nodes *nodes)
 
 	for (size_t i = 0; i < REDIS_NODES; i++)
 		if (nodes->nodes[i].conn != NULL) {
-			redis_connection_end(nodes->nodes[i].conn);
+			redis_connection_end(nodes->nodes[i].conn, NULL);
 			if (!redis_connection_is_over(nodes->nodes[i].conn))
 				are_over = false;
 		}
@@ -469,17 +495,18 @@ redis_nodes_end(struct redis_nodes *nodes)
 }
 
 struct redis_nodes *
-redis_nodes_open(const struct redis_nodes_terms *terms)
+redis_nodes_open(struct redis_nodes_terms *terms)
 {
 	struct redis_nodes *nodes = calloc(1, sizeof *nodes);
 	struct node *first = NULL;
 
 	if (nodes == NULL)
 		return NULL;
-	nodes->terms = *terms;
-	nodes->terms.conn.lost = note_loss;
-	nodes->terms.conn.lost_arg = nodes;
-	nodes->terms.sentinel.connect_ms = QUERY_MS;
+	nodes->terms = terms;
+	nodes->terms->conn.lost = note_loss;
+	nodes->terms->conn.lost_arg = nodes;
+	nodes->terms->sentinel.connect_ms = QUERY_MS;
+	nodes->terms->sentinel.call_ms = QUERY_MS;
 	nodes->asked_at = INT64_MIN / 2;
 	atomic_init(&nodes->is_wanted, true);
 	memset(nodes->owner, REDIS_NO_NODE, sizeof nodes->owner);

@@ -1,5 +1,5 @@
-#include "redis/redis_redirect.h"
-#include "redis/redis_slot.h"
+#include "redis/redirect.h"
+#include "redis/slot.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,7 @@
 #ifndef REDIS_OUTAGE_H
 #define REDIS_OUTAGE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "redis/redis.h"
 
 struct redis_outage { /* all zero: well, nothing told */
 	bool told;
@@ -16,8 +15,6 @@ struct redis_outage { /* all zero: well, nothing told */
 	int64_t told_ms;
 	int64_t spent_ms; /* of the allowance, at told_ms */
 };
-
-enum redis_news { REDIS_NEWS_NONE, REDIS_NEWS_DOWN, REDIS_NEWS_UP };
 
 /* Tell what is so now: `why` it fails, or NULL when all is well.  Repeat it
  * now and then while it fails.  The answer says what to report. */

@@ -6,8 +6,8 @@
 #ifndef REDIS_REDIRECT_H
 #define REDIS_REDIRECT_H
 
-#include "redis/redis_address.h"
-#include "redis/redis_call.h"
+#include "redis/address.h"
+#include "redis/call.h"
 
 struct redis_redirect {
 	bool is_ask;		   /* only this once; else the slot has moved */

@@ -1,4 +1,4 @@
-#include "redis/redis_outage.h"
+#include "redis/outage.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,519 @@
+#include "redis/connection.h"
+#include "redis/outage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	IDLE_MS = 1000,	   /* after that long a silence we ask */
+	PROVEN_MS = 1000,  /* a connection that has lasted so long is good */
+	REFUSAL_MS = 2000, /* a refusal is believed for so long */
+	UNFIT_MS = 2000,   /* the longest pause where a server will not do, */
+	LOGIN_MS = 30000,  /* and where it does not let us in */
+};
+
+enum state { DOWN, OPENING, GREETING, UP };
+
+struct redis_connection {
+	const struct redis_connection_terms *terms;
+	struct redis_address address; /* no host: none yet */
+	char where[REDIS_WHERE_SIZE];
+	char why[REDIS_WORDS_SIZE]; /* it is not up; empty: for no fault */
+	enum state state;
+	bool is_leaving; /* as soon as the calls under way are over */
+	bool is_ending;	 /* and then for good */
+
+	int64_t due_ms; /* of being made */
+	int64_t retry_at;
+	size_t tries;	 /* that brought no good connection */
+	size_t failures; /* of servers that answered, and will not do */
+	bool is_unfit;	 /* the last was such */
+	bool is_refused; /* and it was the login */
+	int64_t up_since;
+	struct redis_outage outage;
+
+	struct redis_stream stream;
+	struct redis_exchange exchange;
+
+	/* Our own question: the greetings, or whether it still lives. */
+	struct redis_call own;
+	bool is_asking;
+	struct resp_commands own_commands;
+	struct resp_reply *own_replies[REDIS_GREETINGS];
+
+	atomic_bool is_up;
+};
+
+/* ---- For any thread, and under the mutex */
+
+bool
+redis_connection_is_up(const struct redis_connection *conn)
+{
+	return atomic_load(&conn->is_up);
+}
+
+bool
+redis_connection_is_choked(const struct redis_connection *conn)
+{
+	return atomic_load(&conn->exchange.is_choked);
+}
+
+bool
+redis_connection_takes_writes(const struct redis_connection *conn)
+{
+	int64_t refused_ms = atomic_load(&conn->exchange.refused_ms);
+
+	return refused_ms == 0 || redis_now() - refused_ms > REFUSAL_MS;
+}
+
+bool
+redis_connection_has_room(struct redis_connection *conn, size_t length)
+{
+	return redis_exchange_has_room(&conn->exchange, length);
+}
+
+void
+redis_connection_add(struct redis_connection *conn, struct redis_call *call)
+{
+	call->conn = conn;
+	redis_exchange_add(&conn->exchange, call);
+}
+
+/* ---- Going down */
+
+/* Some servers let us in and then fail us at once. */
+static bool
+is_proven(const struct redis_connection *conn)
+{
+	return conn->up_since != 0 && redis_now() - conn->up_since >= PROVEN_MS;
+}
+
+/* 0, 50, 100, 200, 250, 250, ..., and longer where that would be a nuisance. */
+static int64_t
+pause_of(struct redis_connection *conn)
+{
+	static const int64_t steps[] = {0, 50, 100, 200, 250};
+	size_t last = sizeof steps / sizeof steps[0] - 1;
+
+	if (is_proven(conn)) {
+		conn->tries = 0;
+		conn->failures = 0;
+	} else if (conn->is_unfit) {
+		return redis_pause(
+		    ++conn->failures, conn->is_refused ? LOGIN_MS : UNFIT_MS);
+	}
+	return steps[conn->tries < last ? conn->tries++ : last];
+}
+
+static void
+take_down(struct redis_connection *conn)
+{
+	int64_t pause = pause_of(conn);
+
+	conn->state = DOWN;
+	conn->retry_at = redis_now() + pause;
+	conn->up_since = 0;
+	(void)pthread_mutex_lock(conn->terms->mutex);
+	atomic_store(&conn->is_up, false);
+	(void)pthread_mutex_unlock(conn->terms->mutex);
+	redis_stream_close(&conn->stream);
+	redis_exchange_end(&conn->exchange);
+}
+
+static void
+fail(struct redis_connection *conn, const char *why)
+{
+	redis_error_clean(why, conn->why, sizeof conn->why);
+	take_down(conn);
+	if (conn->terms->lost != NULL)
+		conn->terms->lost(conn->terms->lost_arg);
+}
+
+/* Of our own accord, which is no fault. */
+static void
+part(struct redis_connection *conn)
+{
+	take_down(conn);
+	redis_connection_hurry(conn);
+}
+
+/* ---- Coming up */
+
+static void
+end_own(struct redis_call *call)
+{
+	struct redis_connection *conn = call->arg;
+
+	for (size_t i = 0; i < REDIS_GREETINGS; i++)
+		resp_reply_free(&conn->own_replies[i]);
+	resp_reset(&conn->own_commands);
+	conn->is_asking = false;
+}
+
+static const char *
+judge_greeting(struct redis_call *call)
+{
+	struct redis_connection *conn = call->arg;
+
+	return redis_greeting_fault(
+	    call, &conn->terms->greeting, &conn->is_refused);
+}
+
+static void
+come_up(struct redis_call *call)
+{
+	struct redis_connection *conn = call->arg;
+
+	end_own(call);
+	if (call->answer != REDIS_ANSWERED)
+		return;
+	conn->state = UP;
+	conn->is_unfit = false;
+	conn->up_since = redis_now();
+	redis_exchange_open(&conn->exchange);
+	if (conn->is_leaving)
+		return;
+	(void)pthread_mutex_lock(conn->terms->mutex);
+	atomic_store(&conn->is_up, true);
+	(void)pthread_mutex_unlock(conn->terms->mutex);
+	conn->why[0] = '\0';
+}
+
+static struct redis_call *
+own_call(struct redis_connection *conn, void (*done)(struct redis_call *call))
+{
+	conn->own = (struct redis_call){
+	    .commands = &conn->own_commands,
+	    .replies = conn->own_replies,
+	    .due_ms = INT64_MAX, /* the connection ends before */
+	    .done = done,
+	    .arg = conn,
+	    .conn = conn,
+	};
+	conn->is_asking = true;
+	return &conn->own;
+}
+
+static void
+greet(struct redis_connection *conn)
+{
+	struct redis_call *call = own_call(conn, come_up);
+
+	call->judge = judge_greeting;
+	call->is_unguarded = true;
+	redis_greeting_add(&conn->own_commands, &conn->terms->greeting);
+	conn->state = GREETING;
+	conn->is_refused = false;
+	if (!redis_exchange_begin(&conn->exchange, call))
+		fail(conn, "out of memory");
+}
+
+static void
+open_stream(struct redis_connection *conn)
+{
+	bool is_encrypting = conn->stream.state == REDIS_STREAM_SHAKING_HANDS;
+
+	redis_stream_work(&conn->stream);
+	if (conn->stream.state == REDIS_STREAM_OPEN) {
+		greet(conn);
+	} else if (conn->stream.state == REDIS_STREAM_CLOSED) {
+		conn->is_unfit = is_encrypting;
+		conn->is_refused = false;
+		fail(conn, conn->stream.why);
+	}
+}
+
+static void
+begin(struct redis_connection *conn)
+{
+	conn->due_ms = redis_now() + conn->terms->connect_ms;
+	conn->state = OPENING;
+	redis_stream_open(
+	    &conn->stream, &conn->address, &conn->terms->stream, conn->due_ms);
+	open_stream(conn);
+}
+
+/* ---- Up */
+
+/* Ask whether the server still lives, unless something is asked anyway. */
+static void
+ping(struct redis_connection *conn)
+{
+	struct redis_exchange *exchange = &conn->exchange;
+
+	if (conn->state != UP || conn->is_asking ||
+	    atomic_load(&exchange->pending) > 0 ||
+	    redis_now() - exchange->heard_ms < IDLE_MS)
+		return;
+	(void)pthread_mutex_lock(conn->terms->mutex);
+	if (redis_exchange_has_room(exchange, 0))
+		redis_exchange_add(exchange, own_call(conn, end_own));
+	(void)pthread_mutex_unlock(conn->terms->mutex);
+}
+
+static bool
+is_idle(struct redis_connection *conn)
+{
+	return conn->exchange.live == (conn->is_asking ? 1 : 0) &&
+	    !redis_exchange_has_more(&conn->exchange);
+}
+
+static void
+serve(struct redis_connection *conn, bool is_readable)
+{
+	const char *why;
+
+	ping(conn);
+	why = redis_exchange_work(&conn->exchange, &conn->stream, is_readable);
+	if (why != NULL) {
+		conn->is_unfit = conn->state == GREETING &&
+		    why == conn->exchange.why; /* its own words */
+		fail(conn, why);
+	} else if (conn->is_leaving && conn->state == UP && is_idle(conn)) {
+		part(conn);
+	}
+}
+
+/* ---- For the client's thread */
+
+/* What is wrong with it now, or NULL. */
+static const char *
+fault_of(const struct redis_connection *conn)
+{
+	int64_t late_ms = conn->exchange.late_ms;
+
+	if (conn->state != UP)
+		return conn->why;
+	return late_ms != 0 && redis_now() - late_ms < PROVEN_MS
+	    ? "no answer in time"
+	    : NULL;
+}
+
+static void
+report(struct redis_connection *conn)
+{
+	const char *why = fault_of(conn);
+	enum redis_news news;
+
+	if (why != NULL && why[0] == '\0')
+		return;
+	if (why == NULL && (!redis_connection_is_up(conn) || !is_proven(conn)))
+		return;
+	news = redis_outage_note(&conn->outage, why, redis_now());
+	if (news != REDIS_NEWS_NONE && conn->terms->report != NULL)
+		conn->terms->report(conn->terms->report_arg, news, conn->where,
+		    why != NULL ? why : "answers again");
+}
+
+/* Other orders, or too late. */
+static void
+give_up_connecting(struct redis_connection *conn)
+{
+	if (conn->is_leaving && conn->state != UP) {
+		if (conn->state != DOWN)
+			take_down(conn);
+		redis_connection_hurry(conn);
+		conn->is_leaving = conn->is_ending;
+	}
+	if (conn->state == GREETING && conn->due_ms <= redis_now())
+		fail(conn, "no answer in time");
+}
+
+void
+redis_connection_work(struct redis_connection *conn, short revents)
+{
+	give_up_connecting(conn);
+	switch (conn->state) {
+	case DOWN:
+		if (conn->address.host[0] != '\0' && !conn->is_ending &&
+		    conn->retry_at <= redis_now())
+			begin(conn);
+		break;
+	case OPENING:
+		open_stream(conn);
+		break;
+	case GREETING:
+	case UP:
+		serve(conn, revents != 0);
+		break;
+	}
+	if (conn->state != UP)
+		redis_exchange_drop_late(&conn->exchange);
+	report(conn);
+}
+
+static int64_t
+next_event(struct redis_connection *conn, int64_t now)
+{
+	int64_t next;
+
+	switch (conn->state) {
+	case DOWN:
+		return conn->address.host[0] == '\0' || conn->is_ending
+		    ? now + IDLE_MS
+		    : conn->retry_at;
+	case OPENING:
+		return redis_stream_next(&conn->stream);
+	case GREETING:
+		return redis_stream_holds_bytes(&conn->stream) ? now
+							       : conn->due_ms;
+	case UP:
+		break;
+	}
+	if (redis_exchange_has_more(&conn->exchange) ||
+	    redis_stream_holds_bytes(&conn->stream))
+		return now;
+	next = redis_exchange_next(&conn->exchange);
+	return next != INT64_MAX ? next : conn->exchange.heard_ms + IDLE_MS;
+}
+
+int
+redis_connection_prepare(struct redis_connection *conn, struct pollfd *wait_r)
+{
+	int64_t now = redis_now();
+	int64_t left = next_event(conn, now) - now;
+
+	redis_stream_prepare(&conn->stream,
+	    conn->exchange.sent < conn->exchange.sending.length, wait_r);
+	if (conn->state != UP && redis_exchange_has_more(&conn->exchange)) {
+		int64_t due = redis_exchange_added_due(&conn->exchange) - now;
+
+		left = due < left ? due : left;
+	}
+	if (left < 0)
+		return 0;
+	return left < IDLE_MS ? (int)left : IDLE_MS;
+}
+
+static void
+set_address(struct redis_connection *conn, const struct redis_address *address)
+{
+	conn->address = *address;
+	redis_address_print(address, conn->where, sizeof conn->where);
+}
+
+struct redis_connection *
+redis_connection_open(const struct redis_connection_terms *terms,
+    const struct redis_address *address)
+{
+	struct redis_connection *conn = calloc(1, sizeof *conn);
+
+	if (conn == NULL)
+		return NULL;
+	conn->terms = terms;
+	redis_stream_init(&conn->stream);
+	redis_exchange_init(&conn->exchange, terms->mutex, terms->call_ms);
+	if (address != NULL)
+		set_address(conn, address);
+	return conn;
+}
+
+void
+redis_connection_close(struct redis_connection **conn)
+{
+	if (*conn == NULL)
+		return;
+	take_down(*conn);
+	redis_exchange_free(&(*conn)->exchange);
+	resp_free(&(*conn)->own_commands);
+	free(*conn);
+	*conn = NULL;
+}
+
+static void
+leave(struct redis_connection *conn)
+{
+	(void)pthread_mutex_lock(conn->terms->mutex);
+	atomic_store(&conn->is_up, false);
+	(void)pthread_mutex_unlock(conn->terms->mutex);
+	conn->is_leaving = true;
+}
+
+void
+redis_connection_end(struct redis_connection *conn, const char *why)
+{
+	if (conn->is_ending)
+		return;
+	leave(conn);
+	conn->is_ending = true;
+	if (why != NULL && conn->outage.told && conn->terms->report != NULL)
+		conn->terms->report(
+		    conn->terms->report_arg, REDIS_NEWS_GONE, conn->where, why);
+}
+
+void
+redis_connection_aim(
+    struct redis_connection *conn, const struct redis_address *address)
+{
+	if (redis_address_equals(&conn->address, address))
+		return;
+	leave(conn);
+	set_address(conn, address);
+}
+
+void
+redis_connection_excuse(
+    struct redis_connection *conn, const char *where, const char *why)
+{
+	if (conn->address.host[0] != '\0')
+		return;
+	(void)snprintf(conn->where, sizeof conn->where, "%s", where);
+	redis_error_clean(why, conn->why, sizeof conn->why);
+}
+
+void
+redis_connection_hurry(struct redis_connection *conn)
+{
+	conn->retry_at = 0;
+	conn->tries = 0;
+	conn->failures = 0;
+}
+
+bool
+redis_connection_is_used(const struct redis_connection *conn)
+{
+	return atomic_load(&conn->exchange.pending) > 0;
+}
+
+bool
+redis_connection_is_ending(const struct redis_connection *conn)
+{
+	return conn->is_ending;
+}
+
+bool
+redis_connection_is_over(const struct redis_connection *conn)
+{
+	return conn->is_ending && conn->state == DOWN;
+}
+
+void
+redis_connection_note_refusal(struct redis_connection *conn)
+{
+	atomic_store(&conn->exchange.refused_ms, redis_now());
+}
+
+const struct redis_address *
+redis_connection_address(const struct redis_connection *conn)
+{
+	return &conn->address;
+}
+
+const char *
+redis_connection_where(const struct redis_connection *conn)
+{
+	return conn->where;
+}
+
+const char *
+redis_connection_why(const struct redis_connection *conn)
+{
+	return conn->why;
+}
+
+bool
+redis_connection_is_refused(const struct redis_connection *conn)
+{
+	return conn->state != UP && conn->is_refused;
+}

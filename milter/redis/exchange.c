@@ -1,0 +1,435 @@
+#include "redis/exchange.h"
+
+#include <stdlib.h>
+
+enum {
+	MAX_PENDING = 8192,   /* answers that are owed */
+	MAX_UNSENT = 8 << 20, /* bytes that wait to be sent */
+	GUARD_BYTES = 64,     /* at most */
+	READ_SIZE = 64 << 10,
+	READS = 16,		/* in a row; others want their turn */
+	SILENT_CALLS = 5,	/* a silence of so many deadlines, */
+	SILENT_LEAST_MS = 1000, /* and no less, ends the connection */
+	STUCK_MS = 30000,	/* so does one reply that takes so long */
+};
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- Under the mutex */
+
+bool
+redis_exchange_has_room(struct redis_exchange *exchange, size_t length)
+{
+	return atomic_load(&exchange->pending) < MAX_PENDING &&
+	    exchange->outgoing.length + length + GUARD_BYTES <= MAX_UNSENT &&
+	    redis_queue_reserve(&exchange->added, 1 + REDIS_REQUESTS) &&
+	    resp_reserve(&exchange->outgoing, length + GUARD_BYTES);
+}
+
+static void
+put(struct redis_exchange *exchange, struct redis_call *call,
+    struct resp_commands *commands, struct redis_queue *queue)
+{
+	struct redis_place place = {
+	    .call = call,
+	    .left = call->commands->count,
+	    .since_ms = redis_now(),
+	};
+
+	call->received = 0;
+	resp_add_commands(commands, call->commands);
+	if (!call->is_unguarded) {
+		place.guard = ++exchange->guard;
+		resp_begin(commands, 2);
+		resp_add_string(commands, "PING");
+		resp_add_integer(commands, place.guard);
+	}
+	redis_queue_add(queue, &place);
+	atomic_fetch_add(&exchange->pending, 1);
+}
+
+void
+redis_exchange_add(struct redis_exchange *exchange, struct redis_call *call)
+{
+	put(exchange, call, &exchange->outgoing, &exchange->added);
+	if (call->due_ms < exchange->added_due_ms)
+		exchange->added_due_ms = call->due_ms;
+}
+
+/* ---- Sending */
+
+/* What was handed over is owed, whether it has been sent or not. */
+static bool
+take_over(struct redis_exchange *exchange)
+{
+	size_t before = exchange->waiting.count;
+	bool is_taken;
+
+	(void)pthread_mutex_lock(exchange->mutex);
+	is_taken = redis_queue_join(&exchange->waiting, &exchange->added);
+	if (is_taken && exchange->added_due_ms < exchange->due_ms)
+		exchange->due_ms = exchange->added_due_ms;
+	exchange->added_due_ms = INT64_MAX;
+	if (exchange->sending.length == 0) {
+		struct resp_commands empty = exchange->sending;
+
+		exchange->sending = exchange->outgoing;
+		exchange->outgoing = empty;
+	}
+	(void)pthread_mutex_unlock(exchange->mutex);
+	exchange->live += exchange->waiting.count - before;
+	if (before == 0)
+		exchange->owed_ms = redis_now();
+	return is_taken;
+}
+
+/* That the connection is lost shows when it is read. */
+static void
+send_some(struct redis_exchange *exchange, struct redis_stream *stream)
+{
+	struct resp_commands *sending = &exchange->sending;
+	ssize_t more = 1;
+
+	while (more > 0 && exchange->sent < sending->length) {
+		more =
+		    redis_stream_write(stream, sending->bytes + exchange->sent,
+			sending->length - exchange->sent);
+		if (more > 0)
+			exchange->sent += (size_t)more;
+	}
+	if (exchange->sent == sending->length) {
+		exchange->sent = 0;
+		resp_reset(sending);
+	}
+}
+
+static const char *
+send_all(struct redis_exchange *exchange, struct redis_stream *stream)
+{
+	if (exchange->sending.length > 0)
+		send_some(exchange, stream);
+	if (!exchange->is_open || !redis_exchange_has_more(exchange))
+		return NULL;
+	if (!take_over(exchange))
+		return "out of memory";
+	send_some(exchange, stream);
+	return NULL;
+}
+
+/* ---- Receiving */
+
+static void
+finish_head(struct redis_exchange *exchange, struct redis_call_list *over)
+{
+	struct redis_call *call = redis_queue_at(&exchange->waiting, 0)->call;
+
+	redis_queue_drop(&exchange->waiting);
+	atomic_fetch_sub(&exchange->pending, 1);
+	if (call == NULL)
+		return;
+	exchange->live--;
+	redis_call_append(over, call, REDIS_ANSWERED);
+}
+
+/* A server may refuse a PING, which tells nothing. */
+static bool
+is_guard(const struct redis_place *place, const struct resp_reply *reply)
+{
+	int64_t guard;
+
+	return resp_error(reply) != NULL ||
+	    (resp_integer(reply, &guard) && guard == place->guard);
+}
+
+/* Why the connection is of no more use, or NULL. */
+static const char *
+judge(struct redis_exchange *exchange, struct redis_call *call,
+    const struct resp_reply *reply)
+{
+	enum redis_error error = redis_error_judge(resp_error(reply));
+	const char *why = NULL;
+
+	if (call != NULL && call->judge != NULL)
+		why = call->judge(call);
+	if (why == NULL && error == REDIS_ERROR_UNFIT)
+		why = resp_error(reply);
+	if (why != NULL) /* before the reply is freed with its call */
+		redis_error_clean(why, exchange->why, sizeof exchange->why);
+	if (error == REDIS_ERROR_UNABLE)
+		atomic_store(&exchange->refused_ms, redis_now());
+	return why != NULL ? exchange->why : NULL;
+}
+
+static const char *
+take_reply(struct redis_exchange *exchange, struct resp_reply *reply,
+    struct redis_call_list *over)
+{
+	struct redis_place *place = redis_queue_at(&exchange->waiting, 0);
+	const char *why = NULL;
+
+	if (exchange->waiting.count == 0 ||
+	    (place->left == 0 && !is_guard(place, reply))) {
+		resp_reply_free(&reply);
+		return "a reply that nobody asked for";
+	}
+	if (place->left == 0) {
+		resp_reply_free(&reply);
+		finish_head(exchange, over);
+		return NULL;
+	}
+	place->left--;
+	if (place->call != NULL)
+		place->call->replies[place->call->received++] = reply;
+	why = judge(exchange, place->call, reply);
+	if (place->call == NULL)
+		resp_reply_free(&reply);
+	if (why == NULL && place->left == 0 && place->guard == 0)
+		finish_head(exchange, over);
+	return why;
+}
+
+static const char *
+take_replies(struct redis_exchange *exchange, struct redis_call_list *over)
+{
+	struct resp_reply *reply;
+	enum resp_parsed parsed;
+	const char *why = NULL;
+
+	while (why == NULL &&
+	    (parsed = resp_next(exchange->parser, &reply)) != RESP_MORE) {
+		why = parsed == RESP_REPLY ? take_reply(exchange, reply, over)
+					   : resp_wrong(exchange->parser);
+		exchange->whole_ms = exchange->heard_ms;
+	}
+	return why;
+}
+
+static const char *
+read_all(struct redis_exchange *exchange, struct redis_stream *stream,
+    struct redis_call_list *over)
+{
+	char bytes[READ_SIZE];
+	const char *why = NULL;
+	int reads = READS;
+	ssize_t got;
+
+	do {
+		got = redis_stream_read(stream, bytes, sizeof bytes);
+		if (got < 0)
+			return stream->why;
+		if (got == 0)
+			break;
+		exchange->heard_ms = redis_now();
+		resp_feed(exchange->parser, bytes, (size_t)got);
+		why = take_replies(exchange, over);
+	} while (why == NULL && --reads > 0 &&
+	    ((size_t)got == sizeof bytes || redis_stream_holds_bytes(stream)));
+	return why;
+}
+
+/* ---- What takes long */
+
+/* Their callers are free to go: nothing here may touch a call from then on. */
+static void
+give_up_late(struct redis_exchange *exchange, struct redis_call_list *over)
+{
+	int64_t now = redis_now();
+	bool is_long = false;
+
+	if (exchange->due_ms > now)
+		return;
+	exchange->due_ms = INT64_MAX;
+	for (size_t i = 0; i < exchange->waiting.count; i++) {
+		struct redis_place *place =
+		    redis_queue_at(&exchange->waiting, i);
+		struct redis_call *call = place->call;
+
+		if (call == NULL)
+			continue;
+		if (call->due_ms > now) {
+			if (call->due_ms < exchange->due_ms)
+				exchange->due_ms = call->due_ms;
+			continue;
+		}
+		is_long |= now - place->since_ms >= exchange->call_ms / 2;
+		place->call = NULL;
+		exchange->live--;
+		redis_call_append(over, call, REDIS_LATE);
+	}
+	if (is_long)
+		exchange->late_ms = now;
+}
+
+/* Who asked while the answer to an older call is late would be late, too, and make
+ * it worse for those behind him. */
+static void
+choke(struct redis_exchange *exchange)
+{
+	int64_t waits = exchange->waiting.count == 0
+	    ? 0
+	    : redis_now() - redis_queue_at(&exchange->waiting, 0)->since_ms;
+
+	if (waits >= exchange->call_ms &&
+	    redis_now() - exchange->late_ms < exchange->call_ms)
+		atomic_store(&exchange->is_choked, true);
+	else if (waits <= exchange->call_ms / 2)
+		atomic_store(&exchange->is_choked, false);
+}
+
+/* When silence, or one endless reply, ends the connection. */
+static int64_t
+end_of_patience(const struct redis_exchange *exchange)
+{
+	int64_t silence = exchange->call_ms * SILENT_CALLS;
+	int64_t heard = later(exchange->owed_ms, exchange->heard_ms);
+	int64_t whole = later(exchange->owed_ms, exchange->whole_ms);
+
+	if (!exchange->is_open || exchange->waiting.count == 0)
+		return INT64_MAX;
+	heard += later(silence, SILENT_LEAST_MS);
+	whole += STUCK_MS;
+	return heard < whole ? heard : whole;
+}
+
+const char *
+redis_exchange_work(struct redis_exchange *exchange,
+    struct redis_stream *stream, bool is_readable)
+{
+	struct redis_call_list over = {0};
+	const char *why = send_all(exchange, stream);
+
+	if (why == NULL && (is_readable || redis_stream_holds_bytes(stream)))
+		why = read_all(exchange, stream, &over);
+	give_up_late(exchange, &over);
+	choke(exchange);
+	redis_call_finish_all(&over);
+	if (why == NULL && end_of_patience(exchange) <= redis_now())
+		why = "no answer in time";
+	if (why == NULL)
+		why = send_all(exchange, stream); /* what came meanwhile */
+	return why;
+}
+
+int64_t
+redis_exchange_next(const struct redis_exchange *exchange)
+{
+	int64_t patience = end_of_patience(exchange);
+
+	return exchange->due_ms < patience ? exchange->due_ms : patience;
+}
+
+bool
+redis_exchange_has_more(struct redis_exchange *exchange)
+{
+	return atomic_load(&exchange->pending) > exchange->waiting.count;
+}
+
+/* ---- Beginning and ending */
+
+void
+redis_exchange_init(
+    struct redis_exchange *exchange, pthread_mutex_t *mutex, int64_t call_ms)
+{
+	*exchange = (struct redis_exchange){
+	    .mutex = mutex,
+	    .call_ms = call_ms,
+	    .due_ms = INT64_MAX,
+	    .added_due_ms = INT64_MAX,
+	};
+}
+
+void
+redis_exchange_free(struct redis_exchange *exchange)
+{
+	redis_exchange_end(exchange);
+	resp_free(&exchange->outgoing);
+	resp_free(&exchange->sending);
+	redis_queue_free(&exchange->added);
+	redis_queue_free(&exchange->waiting);
+}
+
+bool
+redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first)
+{
+	exchange->parser = resp_parser_open();
+	if (exchange->parser == NULL ||
+	    !redis_queue_reserve(&exchange->waiting, 1))
+		return false;
+	put(exchange, first, &exchange->sending, &exchange->waiting);
+	exchange->live = 1;
+	exchange->owed_ms = redis_now();
+	return resp_is_complete(&exchange->sending);
+}
+
+void
+redis_exchange_open(struct redis_exchange *exchange)
+{
+	exchange->is_open = true;
+}
+
+static void
+list_lost(struct redis_queue *queue, struct redis_call_list *lost)
+{
+	for (size_t i = 0; i < queue->count; i++) {
+		struct redis_call *call = redis_queue_at(queue, i)->call;
+
+		if (call != NULL)
+			redis_call_append(lost, call, REDIS_AWAY);
+	}
+	queue->count = 0;
+}
+
+static void
+drop_added(struct redis_exchange *exchange, struct redis_call_list *lost)
+{
+	(void)pthread_mutex_lock(exchange->mutex);
+	atomic_fetch_sub(&exchange->pending, exchange->added.count);
+	list_lost(&exchange->added, lost);
+	resp_reset(&exchange->outgoing);
+	exchange->added_due_ms = INT64_MAX;
+	(void)pthread_mutex_unlock(exchange->mutex);
+}
+
+void
+redis_exchange_end(struct redis_exchange *exchange)
+{
+	struct redis_call_list lost = {0};
+
+	exchange->is_open = false;
+	atomic_fetch_sub(&exchange->pending, exchange->waiting.count);
+	list_lost(&exchange->waiting, &lost);
+	drop_added(exchange, &lost);
+	resp_parser_close(&exchange->parser);
+	resp_reset(&exchange->sending);
+	exchange->sent = 0;
+	exchange->live = 0;
+	exchange->due_ms = INT64_MAX;
+	atomic_store(&exchange->is_choked, false);
+	redis_call_finish_all(&lost);
+}
+
+int64_t
+redis_exchange_added_due(struct redis_exchange *exchange)
+{
+	int64_t due_ms;
+
+	(void)pthread_mutex_lock(exchange->mutex);
+	due_ms = exchange->added_due_ms;
+	(void)pthread_mutex_unlock(exchange->mutex);
+	return due_ms;
+}
+
+void
+redis_exchange_drop_late(struct redis_exchange *exchange)
+{
+	struct redis_call_list lost = {0};
+
+	if (redis_exchange_has_more(exchange) &&
+	    redis_exchange_added_due(exchange) <= redis_now())
+		drop_added(exchange, &lost);
+	redis_call_finish_all(&lost);
+}

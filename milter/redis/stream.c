@@ -1,0 +1,330 @@
+/* TCP_KEEPIDLE, TCP_USER_TIMEOUT and their like are not in POSIX. */
+#define _DEFAULT_SOURCE
+
+#include "redis/stream.h"
+#include "redis/call.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ---- Closing */
+
+static void
+hang_up(struct redis_stream *stream)
+{
+	redis_tls_end(&stream->tls);
+	if (stream->fd >= 0)
+		(void)close(stream->fd);
+	stream->fd = -1;
+}
+
+void
+redis_stream_close(struct redis_stream *stream)
+{
+	hang_up(stream);
+	redis_resolve_forget(&stream->resolving);
+	if (stream->found != NULL)
+		freeaddrinfo(stream->found);
+	stream->found = stream->untried = NULL;
+	stream->state = REDIS_STREAM_CLOSED;
+}
+
+static void
+fail(struct redis_stream *stream, const char *why)
+{
+	redis_error_clean(why, stream->why, sizeof stream->why);
+	redis_stream_close(stream);
+}
+
+static void
+explain(struct redis_stream *stream, int error)
+{
+	if (strerror_r(error, stream->why, sizeof stream->why) != 0)
+		(void)snprintf(
+		    stream->why, sizeof stream->why, "error %d", error);
+}
+
+static void
+fail_by_errno(struct redis_stream *stream, int error)
+{
+	explain(stream, error);
+	redis_stream_close(stream);
+}
+
+/* ---- Opening */
+
+static void
+shake_hands(struct redis_stream *stream)
+{
+	int done = redis_tls_handshake(stream->tls);
+
+	if (done > 0)
+		stream->state = REDIS_STREAM_OPEN;
+	else if (done < 0)
+		fail(stream, redis_tls_why(stream->tls));
+	else
+		stream->tls_wants = redis_tls_wants(stream->tls);
+}
+
+static void
+connected(struct redis_stream *stream)
+{
+	if (stream->terms.tls == NULL) {
+		stream->state = REDIS_STREAM_OPEN;
+		return;
+	}
+	stream->tls =
+	    redis_tls_begin(stream->terms.tls, stream->fd, stream->name);
+	stream->state = REDIS_STREAM_SHAKING_HANDS;
+	if (stream->tls == NULL)
+		fail(stream, "TLS session could not be made");
+	else
+		shake_hands(stream);
+}
+
+/* An idle connection through a firewall must be found dead at some time; the
+ * deadlines of requests are much shorter than any of this. */
+static void
+set_tcp_options(int fd)
+{
+	static const struct {
+		int level;
+		int name;
+		int value;
+	} options[] = {
+	    {IPPROTO_TCP, TCP_NODELAY, 1},
+	    {SOL_SOCKET, SO_KEEPALIVE, 1},
+	    {IPPROTO_TCP, TCP_KEEPIDLE, 15},
+	    {IPPROTO_TCP, TCP_KEEPINTVL, 5},
+	    {IPPROTO_TCP, TCP_KEEPCNT, 3},
+	    {IPPROTO_TCP, TCP_USER_TIMEOUT, 10000},
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		(void)setsockopt(fd, options[i].level, options[i].name,
+		    &options[i].value, sizeof options[i].value);
+}
+
+/* 0, EINPROGRESS, or what is wrong. */
+static int
+connect_to(struct redis_stream *stream, const struct sockaddr *address,
+    socklen_t length)
+{
+	hang_up(stream);
+	stream->fd = socket(
+	    address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (stream->fd < 0)
+		return errno;
+	if (address->sa_family != AF_UNIX)
+		set_tcp_options(stream->fd);
+	return connect(stream->fd, address, length) == 0 ? 0 : errno;
+}
+
+/* One silent address may not use up the time of those after it. */
+static void
+try_next(struct redis_stream *stream, int error)
+{
+	int64_t now = redis_now(), count = 0;
+
+	while (stream->untried != NULL) {
+		const struct addrinfo *at = stream->untried;
+
+		for (count = 0; at != NULL; at = at->ai_next)
+			count++;
+		at = stream->untried;
+		stream->untried = at->ai_next;
+		stream->share_due_ms = now + (stream->due_ms - now) / count;
+		error = connect_to(stream, at->ai_addr, at->ai_addrlen);
+		if (error == EINPROGRESS) {
+			stream->state = REDIS_STREAM_CONNECTING;
+			return;
+		}
+		if (error == 0) {
+			connected(stream);
+			return;
+		}
+	}
+	fail_by_errno(stream, error);
+}
+
+static void
+connect_unix(struct redis_stream *stream, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int error = ENAMETOOLONG;
+
+	if (strlen(path) < sizeof address.sun_path) {
+		memcpy(address.sun_path, path, strlen(path) + 1);
+		error = connect_to(
+		    stream, (const struct sockaddr *)&address, sizeof address);
+	}
+	stream->terms.tls = NULL;
+	if (error == 0)
+		connected(stream);
+	else
+		fail_by_errno(stream, error);
+}
+
+static void
+take_addresses(struct redis_stream *stream)
+{
+	const char *why;
+
+	if (!redis_resolve_is_done(stream->resolving))
+		return;
+	why = redis_resolve_take(&stream->resolving, &stream->found);
+	stream->untried = stream->found;
+	if (why != NULL)
+		fail(stream, why);
+	else
+		try_next(stream, EHOSTUNREACH);
+}
+
+static void
+finish_connect(struct redis_stream *stream)
+{
+	struct pollfd look = {.fd = stream->fd, .events = POLLOUT};
+	int error = ETIMEDOUT;
+	socklen_t size = sizeof error;
+
+	if (poll(&look, 1, 0) > 0)
+		(void)getsockopt(
+		    stream->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	else if (redis_now() < stream->share_due_ms)
+		return;
+	if (error == 0)
+		connected(stream);
+	else if (error == ETIMEDOUT && stream->untried == NULL)
+		fail(stream, "no answer in time");
+	else
+		try_next(stream, error);
+}
+
+void
+redis_stream_init(struct redis_stream *stream)
+{
+	*stream = (struct redis_stream){.fd = -1};
+}
+
+void
+redis_stream_open(struct redis_stream *stream,
+    const struct redis_address *address, const struct redis_stream_terms *terms,
+    int64_t due_ms)
+{
+	stream->terms = *terms;
+	stream->due_ms = due_ms;
+	(void)snprintf(stream->name, sizeof stream->name, "%s",
+	    terms->tls_name != NULL ? terms->tls_name : address->host);
+	if (redis_address_is_unix(address)) {
+		connect_unix(stream, address->host);
+		return;
+	}
+	stream->state = REDIS_STREAM_RESOLVING;
+	stream->resolving = redis_resolve(address, terms->wake_fd);
+	if (stream->resolving == NULL)
+		fail(stream, "out of memory, threads or descriptors");
+	else
+		take_addresses(stream);
+}
+
+void
+redis_stream_work(struct redis_stream *stream)
+{
+	switch (stream->state) {
+	case REDIS_STREAM_CLOSED:
+	case REDIS_STREAM_OPEN:
+		return;
+	case REDIS_STREAM_RESOLVING:
+		take_addresses(stream);
+		break;
+	case REDIS_STREAM_CONNECTING:
+		finish_connect(stream);
+		break;
+	case REDIS_STREAM_SHAKING_HANDS:
+		shake_hands(stream);
+		break;
+	}
+	if (stream->state != REDIS_STREAM_OPEN &&
+	    stream->state != REDIS_STREAM_CLOSED &&
+	    stream->due_ms <= redis_now())
+		fail(stream, "no answer in time");
+}
+
+/* ---- Open */
+
+ssize_t
+redis_stream_read(struct redis_stream *stream, char *bytes_r, size_t size)
+{
+	ssize_t got;
+
+	if (stream->tls != NULL) {
+		got = redis_tls_read(stream->tls, bytes_r, size);
+		if (got == 0)
+			stream->tls_wants = redis_tls_wants(stream->tls);
+		if (got < 0)
+			redis_error_clean(redis_tls_why(stream->tls),
+			    stream->why, sizeof stream->why);
+		return got;
+	}
+	got = recv(stream->fd, bytes_r, size, 0);
+	if (got > 0)
+		return got;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (got == 0)
+		(void)snprintf(
+		    stream->why, sizeof stream->why, "closed by the server");
+	else
+		explain(stream, errno);
+	return -1;
+}
+
+/* That it is lost shows when it is read. */
+ssize_t
+redis_stream_write(
+    struct redis_stream *stream, const char *bytes, size_t length)
+{
+	ssize_t sent;
+
+	if (stream->tls == NULL)
+		return send(stream->fd, bytes, length, MSG_NOSIGNAL);
+	sent = redis_tls_write(stream->tls, bytes, length);
+	if (sent == 0)
+		stream->tls_wants = redis_tls_wants(stream->tls);
+	return sent;
+}
+
+void
+redis_stream_prepare(const struct redis_stream *stream, bool wants_to_write,
+    struct pollfd *wait_r)
+{
+	wait_r->fd = stream->fd;
+	wait_r->events = POLLIN;
+	if (stream->state == REDIS_STREAM_CONNECTING)
+		wait_r->events = POLLOUT;
+	else if (stream->state == REDIS_STREAM_SHAKING_HANDS)
+		wait_r->events = stream->tls_wants;
+	else if (wants_to_write)
+		wait_r->events = stream->tls != NULL
+		    ? (short)(POLLIN | stream->tls_wants)
+		    : POLLIN | POLLOUT;
+}
+
+int64_t
+redis_stream_next(const struct redis_stream *stream)
+{
+	return stream->state == REDIS_STREAM_CONNECTING ? stream->share_due_ms
+							: stream->due_ms;
+}
+
+bool
+redis_stream_holds_bytes(const struct redis_stream *stream)
+{
+	return stream->tls != NULL && redis_tls_holds_bytes(stream->tls);
+}
