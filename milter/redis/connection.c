@@ -285,9 +285,10 @@ fault_of(const struct redis_connection *conn)
 
 	if (conn->state != UP)
 		return conn->why;
-	return late_ms != 0 && redis_now() - late_ms < PROVEN_MS
-	    ? "no answer in time"
-	    : NULL;
+	if (redis_connection_is_choked(conn) ||
+	    (late_ms != 0 && redis_now() - late_ms < PROVEN_MS))
+		return "no answer in time";
+	return NULL;
 }
 
 static void
