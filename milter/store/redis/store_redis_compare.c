@@ -10,7 +10,7 @@
 
 #include "base/seconds.h"
 #include "base/secret.h"
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 #define EVERY	  INT64_C(2000000) /* microseconds */
 #define LIFE	  "3600"

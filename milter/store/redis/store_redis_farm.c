@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/seconds.h"
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 #define LOAD_LIFE	"3600"
 #define LOAD_FORGOTTEN	INT64_C(3600)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "redis/redis_error.h"
+#include "redis/error.h"
 
 #define TELL_EVERY INT64_C(60000000) /* microseconds */
 
