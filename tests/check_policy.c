@@ -152,7 +152,9 @@ static const struct {
 	const char *text;
 	const char *wants;
 } want_rows[] = {
-    {"what earns points is listened to", OWN, "rh.uq"},
+    {"what earns points is listened to", OWN, "r..uq"},
+    {"marks of spam are in headers",
+	"reputation { spam_headers = \"X-Spam: yes\" }\n" OWN, "rh.uq"},
     {"nothing else", LEARN_NOTHING OWN, "....."},
     {"a deferral wants to know whose", LEARN_NOTHING DEFER, "r...."},
     {"so does a recipient", LEARN_NOTHING RECIPIENT, "r...."},

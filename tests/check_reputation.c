@@ -157,7 +157,9 @@ START_TEST(every_event_has_a_name_and_points)
 	enum reputation_event found;
 
 	info = reputation_event_info((enum reputation_event)_i);
-	ck_assert(info->name != NULL && info->default_points > 0);
+	ck_assert(info->name != NULL);
+	/* An honest mail server does that, too. */
+	ck_assert((info->default_points > 0) == (_i != REPUTATION_HAMMERING));
 	ck_assert(
 	    reputation_event_by_name(info->name, strlen(info->name), &found));
 	ck_assert_int_eq((int)found, _i);

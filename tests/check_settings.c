@@ -103,10 +103,8 @@ START_TEST(strings_are_never_null_and_lists_always_end)
 	ck_assert_str_eq(settings.link, "");
 	ck_assert_ptr_nonnull(settings.redis.servers);
 	ck_assert_ptr_null(settings.redis.servers[0]);
-	ck_assert_str_eq(
-	    settings.reputation.spam_headers[0], "X-Spam-Flag: YES*");
-	ck_assert_str_eq(settings.reputation.spam_headers[2], "X-Spam: Yes*");
-	ck_assert_ptr_null(settings.reputation.spam_headers[3]);
+	ck_assert_ptr_nonnull(settings.reputation.spam_headers);
+	ck_assert_ptr_null(settings.reputation.spam_headers[0]);
 	ck_assert_ptr_nonnull(settings.reputation.ham_headers);
 	ck_assert_ptr_null(settings.reputation.ham_headers[0]);
 	settings_clear(&settings);
@@ -217,10 +215,14 @@ END_TEST
 
 START_TEST(a_list_may_be_empty)
 {
+	const char *value = "X-Spam: yes";
 	struct settings settings;
 	char why[SETTING_WHY_SIZE];
 
 	ck_assert(settings_init(&settings));
+	ck_assert(setting_assign(
+	    &settings, find("reputation", "spam_headers"), &value, 1, why));
+	ck_assert_str_eq(settings.reputation.spam_headers[0], value);
 	ck_assert(setting_assign(
 	    &settings, find("reputation", "spam_headers"), NULL, 0, why));
 	ck_assert_ptr_null(settings.reputation.spam_headers[0]);

@@ -86,7 +86,8 @@ class Learned:
 
     def test_a_mark_of_an_earlier_filter(self):
         """A message that is accepted with it costs nine points net."""
-        with self.milter(poor()) as milter:
+        marks = 'reputation { spam_headers = "X-Spam-Flag: YES*" }\n'
+        with self.milter(marks + poor()) as milter:
             for _ in range(3):
                 self.assertTrue(self.deliver(text=SPAM).ok)
             wait_for(lambda: self.score(milter) < -30, "it counts")

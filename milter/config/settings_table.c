@@ -110,7 +110,6 @@ check_header(const char *text, char *why_r, size_t why_size)
 #define FACILITIES                                                             \
 	"mail daemon user local0 local1 local2 local3 local4 local5 local6 "   \
 	"local7"
-#define SPAM_MARKS "X-Spam-Flag: YES*\nX-Spam-Status: Yes*\nX-Spam: Yes*"
 
 /* Sorted as milter-defer.conf(5) and the sample file present them.  The points
  * and the prior are those of reputation.h; a test compares them. */
@@ -216,7 +215,7 @@ const struct setting setting_table[] = {
 	POINTS, NULL, NULL},
     {"reputation", "malformed_helo", REAL(reputation.malformed_helo), "5",
 	POINTS, NULL, NULL},
-    {"reputation", "hammering", REAL(reputation.hammering), "1", POINTS, NULL,
+    {"reputation", "hammering", REAL(reputation.hammering), "0", POINTS, NULL,
 	NULL},
     {"reputation", "spam", REAL(reputation.spam), "10", POINTS, NULL, NULL},
     {"reputation", "report_ham", REAL(reputation.report_ham), "10", POINTS,
@@ -227,8 +226,8 @@ const struct setting setting_table[] = {
 	NULL, NULL},
     {"reputation", "message_cap", REAL(reputation.message_cap), "30", POINTS,
 	NULL, NULL},
-    {"reputation", "spam_headers", TEXTS(reputation.spam_headers), SPAM_MARKS,
-	0, 0, NULL, check_header},
+    {"reputation", "spam_headers", TEXTS(reputation.spam_headers), "", 0, 0,
+	NULL, check_header},
     {"reputation", "ham_headers", TEXTS(reputation.ham_headers), "", 0, 0,
 	NULL, check_header},
     {"reputation", "reports_file", TEXT(reputation.reports_file), "", 0, 0,

@@ -8,14 +8,15 @@
 #define SCALE_MAX  2.0
 
 /* Refused recipients, commands and HELO names tell of a client's intent at
- * once; an abandoned triplet or an eager retry may be clumsiness, so they weigh
- * little.  Accepted messages weigh least, because they are the most frequent. */
+ * once; an abandoned triplet may be clumsiness, so it weighs little, and an eager
+ * retry is what a second MX at once looks like (RFC 5321 5.1), so it weighs
+ * nothing.  Accepted messages weigh least, because they are the most frequent. */
 static const struct reputation_event_info events[REPUTATION_EVENT_COUNT] = {
     [REPUTATION_ACCEPTED] = {"accepted", true, 1},
     [REPUTATION_GREYLIST_PASSED] = {"greylist_passed", true, 5},
     [REPUTATION_HAM] = {"ham", true, 2},
     [REPUTATION_ABANDONED] = {"abandoned", false, 2},
-    [REPUTATION_HAMMERING] = {"hammering", false, 1},
+    [REPUTATION_HAMMERING] = {"hammering", false, 0},
     [REPUTATION_UNKNOWN_COMMAND] = {"unknown_command", false, 5},
     [REPUTATION_MALFORMED_HELO] = {"malformed_helo", false, 5},
     [REPUTATION_REFUSED_RECIPIENT] = {"refused_recipient", false, 5},

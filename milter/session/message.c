@@ -336,7 +336,8 @@ message_refused(struct message *message)
 	if (message->exempt)
 		return;
 	message->refused++;
-	message_event(message, REPUTATION_REFUSED_RECIPIENT);
+	if (!message->facts.null_sender)
+		message_event(message, REPUTATION_REFUSED_RECIPIENT);
 }
 
 void

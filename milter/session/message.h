@@ -63,7 +63,8 @@ void message_exempt(struct message *message);
 /* Count an event towards the client's reputation. */
 void message_event(struct message *message, enum reputation_event event);
 
-/* Count a recipient that the MTA refused, as an event and for limits. */
+/* Count a recipient that the MTA refused, for limits, and as an event unless the
+ * null sender asked: callouts and backscatter are no fault of their sender. */
 void message_refused(struct message *message);
 
 /* The message is over: hand over what the client did meanwhile and, unless it
