@@ -171,8 +171,8 @@ static const struct {
 	"E 2: delay_cap (4h) has to be shorter than retry_window (2h), or be "
 	"0"},
     {"a window as short as the usual delay",
-	"delay_cap = 0\n\nretry_window = 5m\n",
-	"E 3: delay (5m) has to be shorter than retry_window (5m), or nobody "
+	"delay_cap = 0\n\nretry_window = 3m\n",
+	"E 3: delay (3m) has to be shorter than retry_window (3m), or nobody "
 	"passes"},
     {"a delay cap as long as the window", "retry_window = 2d\ndelay_cap = 2d\n",
 	"E 2: delay_cap (2d) has to be shorter than retry_window (2d), or be "

@@ -5,6 +5,7 @@ The tool is deterministic: the same seed gives the same figures.
 
 import os
 import subprocess
+import tempfile
 import unittest
 
 from lib import cases
@@ -77,9 +78,10 @@ class Usual(unittest.TestCase):
         self.assertEqual(self.shipped["good_lost"], 0)
 
     def test_a_first_contact_waits_for_its_next_retry_and_no_longer(self):
-        self.assertLess(self.shipped["first_median"], 20)
-        self.assertLess(self.shipped["first_p95"], 40)
-        self.assertLess(self.shipped["first_max"], 240)
+        self.assertLess(self.shipped["first_median"], 15)
+        self.assertLess(self.shipped["first_p95"], 35)
+        # who comes back after nine hours
+        self.assertLess(self.shipped["first_max"], 9 * 60)
 
     def test_most_spam_stays_out(self):
         self.assertLess(self.shipped["spam_attempts"], 35)
@@ -87,6 +89,42 @@ class Usual(unittest.TestCase):
     def test_reputation_lets_no_more_spam_in_than_greylisting_alone(self):
         self.assertLessEqual(self.shipped["spam_attempts"],
                              self.greylisting["spam_attempts"])
+
+
+class Delay(unittest.TestCase):
+    """Why the shipped delay is what it is."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [cls.policy(folder, delay)
+                     for delay in ("1m", "3m", "5m", "10m")]
+            one, cls.three, cls.five, ten = simulate(
+                "-d", "3", "-a", "0", "-x", "0.5", *paths)
+        cls.others = one, cls.five, ten
+
+    @staticmethod
+    def policy(folder, delay):
+        path = os.path.join(folder, delay + ".conf")
+        with open(SHIPPED) as shipped, open(path, "w") as file:
+            file.write(f"delay = {delay}\n{shipped.read()}")
+        return path
+
+    def test_it_spares_those_who_retry_soon_and_then_late(self):
+        """They come after 200 to 285 seconds, and then after three hours."""
+        self.assertLess(self.three["first_mean"],
+                        self.five["first_mean"] - 3)
+        self.assertLess(self.three["first_median"], self.five["first_median"])
+        self.assertLess(self.three["first_p95"], self.five["first_p95"])
+
+    def test_it_lets_hardly_more_spam_in(self):
+        for figure in ("spam_attempts", "spam_mails"):
+            self.assertLess(self.three[figure], self.five[figure] + 2)
+
+    def test_whatever_it_is_known_clients_do_not_wait(self):
+        for figures in self.others:
+            self.assertEqual(figures["calm_known_delayed"], 0)
+            self.assertEqual(figures["good_lost"], 0)
 
 
 class Attack(unittest.TestCase):

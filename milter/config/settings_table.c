@@ -132,7 +132,7 @@ const struct setting setting_table[] = {
 	NULL},
     {"", "network_ipv4", NUMBER(network_ipv4), "24", 8, 32, NULL, NULL},
     {"", "network_ipv6", NUMBER(network_ipv6), "64", 16, 128, NULL, NULL},
-    {"", "delay", SECONDS(delay), "5m", 0, 7 * DAY, NULL, NULL},
+    {"", "delay", SECONDS(delay), "3m", 0, 7 * DAY, NULL, NULL},
     {"", "retry_window", SECONDS(retry_window), "25h", MINUTE, 30 * DAY, NULL,
 	NULL},
     {"", "keep", SECONDS(keep), "36d", HOUR, YEAR, NULL, NULL},

@@ -207,7 +207,8 @@ converse(struct session *session, const struct farm_visit *visit, int64_t now,
 	if (action != ACTION_CONTINUE)
 		return;
 	result->step = FARM_RCPT;
-	if (offer_recipients(session, visit, now, reply, result) == 0)
+	if (offer_recipients(session, visit, now, reply, result) == 0 ||
+	    visit->asks)
 		return;
 	result->step = FARM_DATA;
 	if (!offer_message(session, visit, now, reply, result))

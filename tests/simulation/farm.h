@@ -32,6 +32,7 @@ struct farm_visit {
 	const char *recipients[FARM_RECIPIENTS_MAX];
 	size_t recipient_count;
 	size_t refused; /* further recipients that the MTA does not know */
+	bool asks;	/* a call-out: QUIT after the last RCPT */
 	const char *mark_name; /* a header of an earlier filter, or NULL */
 	const char *mark;
 };

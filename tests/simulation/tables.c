@@ -61,6 +61,7 @@ add_kinds(const struct tally *tally, bool good, struct tally_kind *sum_r)
 		sum_r->mails += tally->kinds[i].mails;
 		sum_r->delivered += tally->kinds[i].delivered;
 		sum_r->lost += tally->kinds[i].lost;
+		sum_r->unretried += tally->kinds[i].unretried;
 		sum_r->attempts += tally->kinds[i].attempts;
 		sum_r->admitted += tally->kinds[i].admitted;
 	}
@@ -72,7 +73,28 @@ good_lost(struct tally *tally)
 	struct tally_kind sum;
 
 	add_kinds(tally, true, &sum);
-	return (double)sum.lost;
+	return (double)(sum.lost - sum.unretried);
+}
+
+static double
+good_unretried(struct tally *tally)
+{
+	struct tally_kind sum;
+
+	add_kinds(tally, true, &sum);
+	return (double)sum.unretried;
+}
+
+static double
+first_mean(struct tally *tally)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < tally->first_delays.count; i++)
+		sum += tally->first_delays.values[i];
+	return tally->first_delays.count == 0
+	    ? 0
+	    : sum / (double)tally->first_delays.count / 60;
 }
 
 static double
@@ -166,11 +188,13 @@ top_load(struct tally *tally)
 
 static const struct figure figures[] = {
     {"first_median", "first contact: delay, median (minutes)", first_median, 1},
+    {"first_mean", "first contact: delay, mean (minutes)", first_mean, 1},
     {"first_p95", "first contact: 95 of 100 within (minutes)", first_p95, 1},
     {"first_max", "first contact: longest (minutes)", first_max, 1},
     {"other_p95", "other good mail: 95 of 100 within (min.)", other_p95, 1},
     {"other_max", "other good mail: longest (minutes)", other_max, 1},
-    {"good_lost", "good mail lost", good_lost, 0},
+    {"good_lost", "good mail lost, of those who retry", good_lost, 0},
+    {"good_unretried", "  of those who never do", good_unretried, 0},
     {"calm_at_once", "other times: good mail, at once (%)", calm_at_once, 1},
     {"calm_known", "other times: good mail of known clients", calm_known, 0},
     {"calm_known_delayed", "other times: delayed of known clients",

@@ -72,7 +72,8 @@ static struct tally_share *
 share_of(struct tally_span *span, const struct mail *mail)
 {
 	bool regular = mail->number >= TALLY_REGULAR &&
-	    mail->sender->kind->naming != NAMED_APART;
+	    mail->sender->kind->naming != NAMED_APART &&
+	    mail->sender->schedule->times > 1;
 
 	return regular ? &span->regulars : &span->strangers;
 }
@@ -171,6 +172,8 @@ void
 tally_lost(struct tally *tally, const struct mail *mail)
 {
 	kind_of(tally, mail)->lost++;
+	if (mail->sender->schedule->times == 1)
+		kind_of(tally, mail)->unretried++;
 }
 
 void

@@ -28,6 +28,7 @@ struct tally_kind {
 	uint64_t mails;	    /* with a recipient that exists */
 	uint64_t delivered; /* to the last recipient */
 	uint64_t lost;	    /* the sender gave up */
+	uint64_t unretried; /* of those: who never tries twice */
 	uint64_t attempts;
 	uint64_t admitted; /* attempts */
 };
@@ -46,8 +47,8 @@ struct tally_share {
 	uint64_t within_hour; /* of it */
 };
 
-/* Regulars have written some mails before, strangers have not; which they are
- * does not depend on the policy.  Whom the store knew does. */
+/* Regulars have written some mails before, and retry; strangers have not yet;
+ * which they are does not depend on the policy.  Whom the store knew does. */
 struct tally_span {
 	struct tally_share regulars;
 	struct tally_share strangers;

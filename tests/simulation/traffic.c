@@ -5,27 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE INT64_C(60)
-#define HOUR   INT64_C(3600)
-#define DAY    TRAFFIC_DAY
+#define HOUR INT64_C(3600)
+#define DAY  TRAFFIC_DAY
 
 #define FIRST_NETWORK (UINT32_C(20) << 16) /* 20.0.0.0/24 */
 #define USERS	      2000		   /* of ours */
 #define PEOPLE	      3			   /* who write, of a sender */
 #define BURST_SPACING 2			   /* seconds from one to the next */
-#define JITTER	      0.15
 
-/* As the usual mail servers retry when nobody has changed their settings:
- * Postfix, Sendmail, Exim, qmail, Exchange. */
-static const struct schedule usual[] = {
-    {5 * MINUTE, 1.8, 4000, 200, 5 * DAY},
-    {30 * MINUTE, 1, 30 * MINUTE, 300, 5 * DAY},
-    {15 * MINUTE, 1.2, 6 * HOUR, 200, 4 * DAY},
-    {400, 2.2, 8 * HOUR, 200, 7 * DAY},
-    {5 * MINUTE, 1.1, 15 * MINUTE, 300, 2 * DAY},
-};
+/* One of those with the name that the kind gives, in turn. */
+static const struct schedule *
+schedule_of(const struct kind *kind, size_t number)
+{
+	const struct schedule *first = traffic_schedules;
+	size_t count = 0;
 
-#define USUAL (sizeof usual / sizeof usual[0])
+	while (strcmp(first->name, kind->schedule) != 0)
+		first++;
+	while (first + count < traffic_schedules + traffic_schedule_count &&
+	    strcmp(first[count].name, kind->schedule) == 0)
+		count++;
+	return &first[number % count];
+}
 
 static size_t
 senders_of(const struct kind *kind, double scale, size_t servers)
@@ -56,9 +57,7 @@ traffic_open(
 			traffic->senders[number] = (struct sender){.kind = kind,
 			    .number = number,
 			    .first_network = network,
-			    .schedule = kind->schedule != NULL
-				? kind->schedule
-				: &usual[number % USUAL],
+			    .schedule = schedule_of(kind, number),
 			    .chance = chance_of_seed(seed * 1000003 + number)};
 			network += kind->networks;
 			number++;
@@ -143,14 +142,19 @@ int64_t
 traffic_retry(struct mail *mail, int64_t now)
 {
 	const struct schedule *schedule = mail->sender->schedule;
-	double wait = (double)schedule->first *
-	    pow(schedule->factor, (double)(mail->tries - 1));
+	unsigned last = 0, turn = mail->tries - 1;
+	double wait;
 	int64_t at;
 
 	if (mail->tries >= schedule->times)
 		return TRAFFIC_NEVER;
+	while (last + 1 < TRAFFIC_WAITS && schedule->waits[last + 1] != 0)
+		last++;
+	wait = (double)schedule->waits[turn < last ? turn : last];
+	if (turn > last)
+		wait *= pow(schedule->factor, turn - last);
 	wait = fmin(wait, (double)schedule->longest);
-	wait *= 1 + JITTER * (2 * chance_unit(&mail->chance) - 1);
+	wait *= 1 + schedule->spread * (2 * chance_unit(&mail->chance) - 1);
 	at = now + llround(fmax(wait, 1));
 	return at - mail->written > schedule->give_up ? TRAFFIC_NEVER : at;
 }
@@ -180,8 +184,9 @@ add_recipients(struct mail *mail)
 {
 	const struct kind *kind = mail->sender->kind;
 	size_t count = 1 + chance_pick(&mail->chance, kind->recipients);
-	unsigned first = kind->verp ? (unsigned)mail->number % kind->contacts
-				    : pick_contact(mail);
+	unsigned first = kind->origin == FROM_VERP
+	    ? (unsigned)mail->number % kind->contacts
+	    : pick_contact(mail);
 
 	mail->from = first % PEOPLE;
 	for (size_t i = 0; i < count; i++) {
@@ -264,24 +269,49 @@ name_helo(const struct mail *mail, struct traffic_texts *texts)
 	memcpy(texts->helo, name, strlen(name) + 1);
 }
 
+/* Without digits, which would be taken for a counter. */
+static void
+name_once(const struct mail *mail, char name_r[13])
+{
+	struct chance chance =
+	    chance_of_seed((uint64_t)mail->sender->number << 32 ^ mail->number);
+
+	for (int i = 0; i < 12; i++)
+		name_r[i] = (char)('a' + chance_pick(&chance, 26));
+	name_r[12] = '\0';
+}
+
 static void
 name_sender(
     const struct mail *mail, uint32_t network, struct traffic_texts *texts)
 {
-	char *sender = texts->sender;
+	const struct sender *sender = mail->sender;
+	char *text = texts->sender, once[13];
 	size_t size = sizeof texts->sender;
 
-	if (mail->sender->kind->verp)
-		(void)snprintf(sender, size,
+	switch (sender->kind->origin) {
+	case FROM_VERP:
+		(void)snprintf(text, size,
 		    "<bounce+%llu-u%u=local.example@sender%zu.example>",
 		    (unsigned long long)mail->number, mail->to[0],
-		    mail->sender->number);
-	else if (mail->sender->kind->good &&
-	    mail->sender->kind->naming != NAMED_APART)
-		(void)snprintf(sender, size, "<person%u@sender%zu.example>",
-		    mail->from, mail->sender->number);
+		    sender->number);
+		return;
+	case FROM_UNIQUE:
+		name_once(mail, once);
+		(void)snprintf(
+		    text, size, "<%s@sender%zu.example>", once, sender->number);
+		return;
+	case FROM_NOBODY:
+		(void)snprintf(text, size, "<>");
+		return;
+	case FROM_PEOPLE:
+		break;
+	}
+	if (sender->kind->good && sender->kind->naming != NAMED_APART)
+		(void)snprintf(text, size, "<person%u@sender%zu.example>",
+		    mail->from, sender->number);
 	else
-		(void)snprintf(sender, size, "<person%u@owner%u.example>",
+		(void)snprintf(text, size, "<person%u@owner%u.example>",
 		    mail->from, network);
 }
 
@@ -302,6 +332,7 @@ traffic_visit(struct mail *mail, struct traffic_texts *texts_r,
 	visit_r->client_name = texts_r->name[0] == '\0' ? NULL : texts_r->name;
 	visit_r->helo = texts_r->helo;
 	visit_r->sender = texts_r->sender;
+	visit_r->asks = mail->sender->kind->origin == FROM_NOBODY;
 	visit_r->recipient_count = mail->to_count;
 	visit_r->refused = mail->unknown;
 	for (size_t i = 0; i < mail->to_count; i++) {

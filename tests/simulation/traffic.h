@@ -1,6 +1,6 @@
 /* traffic -- who writes mail to us, when, from where, and how they retry.
  *
- * The table of kinds in traffic_kinds.c is the world.  What is sent depends on
+ * The tables in traffic_kinds.c are the world.  What is sent depends on
  * the seed alone and not on what becomes of it, so two policies can be compared
  * with the very same mail. */
 #ifndef TRAFFIC_H
@@ -20,11 +20,16 @@
 #define TRAFFIC_ATTACK_TO   (INT64_C(12) * 3600)
 #define TRAFFIC_ATTACK_RAMP INT64_C(1800) /* until its height, and after */
 
-/* When a sender tries again: after `first` seconds, then after `factor` times
- * as long each time but at most `longest`, up to `times` in all and `give_up`
- * seconds after the first attempt. */
+#define TRAFFIC_WAITS 8
+
+/* When a sender tries again: after these waits, then after the last one for as
+ * often as it takes, `factor` times as long each time but at most `longest`; up
+ * to `times` in all and `give_up` seconds after the first attempt.  Each wait is
+ * longer or shorter by up to `spread`, a share of it. */
 struct schedule {
-	int64_t first;
+	const char *name; /* several of the same name share out the senders */
+	int64_t waits[TRAFFIC_WAITS]; /* seconds from try to try, up to a 0 */
+	double spread;
 	double factor;
 	int64_t longest;
 	unsigned times;
@@ -40,6 +45,14 @@ enum naming {
 
 enum rhythm { ALL_DAY, OFFICE_HOURS, ATTACK };
 
+/* The envelope sender. */
+enum origin {
+	FROM_PEOPLE, /* some in the sender's domain */
+	FROM_VERP,   /* each has the recipient in it */
+	FROM_UNIQUE, /* letters that never come again */
+	FROM_NOBODY /* none; whoever asks ends when he has his answer to RCPT */
+};
+
 struct kind {
 	const char *name;
 	bool good;
@@ -47,7 +60,7 @@ struct kind {
 	unsigned senders; /* of attackers: for each server */
 	double per_day;	  /* messages of each; of campaigns: how many of them */
 	unsigned burst;	  /* messages of a campaign */
-	bool verp;	  /* each has an envelope sender of its own */
+	enum origin origin;
 	/* from where */
 	enum naming naming;
 	unsigned networks;
@@ -59,9 +72,11 @@ struct kind {
 	double unknown;	     /* recipients that do not exist */
 	double spam;	     /* messages that an earlier filter marks */
 	double malformed;    /* HELO */
-	const struct schedule *schedule; /* NULL: that of some mail server */
+	const char *schedule;
 };
 
+extern const struct schedule traffic_schedules[];
+extern const size_t traffic_schedule_count;
 extern const struct kind traffic_kinds[];
 extern const size_t traffic_kind_count;
 
