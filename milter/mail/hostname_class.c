@@ -10,7 +10,7 @@
 #include "base/ascii.h"
 #include "mail/hostname.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum {
 	SERIAL_DIGITS = 6,	   /* people count their servers with fewer */

@@ -57,24 +57,31 @@ are_octets(const struct number window[OCTETS], const unsigned char *octets,
 	return forward || backward;
 }
 
+/* How many of the four are `value`. */
+static size_t
+count_value(const struct number window[OCTETS], unsigned value)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < OCTETS; i++)
+		count += window[i].value == value;
+	return count;
+}
+
 /* Whether the four of `window` are the octets in some order: a few providers
  * put the host's number before the network's (74.67-201-80). */
 static bool
 are_shuffled(const struct number window[OCTETS], const unsigned char *octets)
 {
-	bool used[OCTETS] = {false};
-	size_t found = 0;
-
 	for (size_t i = 0; i < OCTETS; i++) {
-		for (size_t k = 0; k < OCTETS; k++) {
-			if (!used[k] && window[i].value == octets[k]) {
-				used[k] = true;
-				found++;
-				break;
-			}
-		}
+		size_t wanted = 0;
+
+		for (size_t k = 0; k < OCTETS; k++)
+			wanted += octets[k] == octets[i];
+		if (count_value(window, octets[i]) != wanted)
+			return false;
 	}
-	return found == OCTETS;
+	return true;
 }
 
 static bool

@@ -27,7 +27,7 @@ static const char *const program_starts[] = {
 static const char *const random_domains[] = {"amazonses.com",
     "bounce.linkedin.com", "bounce.twitter.com", "bounces.google.com"};
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static void
 remove_front(char *text, size_t length)
@@ -635,7 +635,7 @@ mailaddr_normalise_sender(
 	}
 	if (local[0] != '\0' && is_random_domain(domain))
 		memcpy(local, "#", 2);
-	memset(normal_r, 0, sizeof(*normal_r));
+	memset(normal_r, 0, sizeof *normal_r);
 	normal_r->local_length = strlen(local);
 	normal_r->domain_at = normal_r->local_length + (*at_and_domain == '@');
 	memcpy(normal_r->text, local, normal_r->local_length);
