@@ -353,7 +353,7 @@ log_line(int priority, const char *prefix, const char *format, va_list args)
 
 	if (atomic_load(&log_target) == LOG_TO_NOBODY)
 		return;
-	memcpy(text, prefix, len);
+	(void)snprintf(text, sizeof text, "%s", prefix);
 	wanted = vsnprintf(text + len, sizeof text - len, format, args);
 	if (wanted < 0)
 		return;

@@ -471,7 +471,7 @@ conf_file_read(struct conf_report *report)
 	}
 	if (file != NULL)
 		(void)fclose(file);
-	if (report->errors > 0) {
+	if (text == NULL || report->errors > 0) {
 		free(text);
 		return NULL;
 	}

@@ -6,6 +6,7 @@
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/seconds.h"
@@ -25,14 +26,14 @@
 static bool
 read_mark(const char *mark, int64_t *at_r, const char **host_r)
 {
-	long long at;
-	int length = 0;
+	char *end;
 
-	if (mark == NULL || strlen(mark) >= MARK_SIZE ||
-	    sscanf(mark, "%15lld:%n", &at, &length) != 1 || length == 0)
+	if (mark == NULL || strlen(mark) >= MARK_SIZE)
 		return false;
-	*at_r = at;
-	*host_r = mark + length;
+	*at_r = strtoll(mark, &end, 10);
+	if (end == mark || *end != ':')
+		return false;
+	*host_r = end + 1;
 	return true;
 }
 
