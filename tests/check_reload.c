@@ -17,6 +17,12 @@ static const struct row {
     {"a mode is a number, and matters when the socket is made", "",
 	"socket_mode", "0600", "socket_mode "},
     {"root is gone", "", "user", "nobody", "user "},
+    {"rules go by the new one at once, the store by the old one", "", "keep",
+	"9d", "keep for the life of records "},
+    {"so they do here", "", "retry_window", "9h",
+	"retry_window for the life of records "},
+    {"replies show the new one at once", "", "server_name", "mx9.example.org",
+	"server_name for the name in the store "},
     {"the links to Redis are made", "redis", "servers", "redis1.example:6379",
 	"redis.servers "},
     {"a yes or no of the redis section as well", "redis", "tls", "true",
@@ -37,9 +43,13 @@ static const struct row {
 };
 
 static void
-append_name(void *arg, const char *name)
+append_name(void *arg, const char *name, const char *part)
 {
 	(void)strcat(arg, name);
+	if (part != NULL) {
+		(void)strcat(arg, " for ");
+		(void)strcat(arg, part);
+	}
 	(void)strcat(arg, " ");
 }
 

@@ -466,6 +466,30 @@ START_TEST(a_bad_file_is_refused_and_put_aside)
 }
 END_TEST
 
+START_TEST(one_put_aside_before_is_kept)
+{
+	const struct store_memory_config config = config_of(one_key);
+	char aside[sizeof file + 16];
+
+	make_directory();
+	for (int i = 1; i <= 12; i++) {
+		open_memory(&config, NOON);
+		fill();
+		store_close(&store);
+		spoil_file(CUT);
+	}
+	open_memory(&config, NOON);
+	snprintf(aside, sizeof aside, "%s.refused", file);
+	ck_assert_int_eq(unlink(aside), 0);
+	for (int i = 2; i <= 9; i++) {
+		snprintf(aside, sizeof aside, "%s.refused.%d", file, i);
+		ck_assert_int_eq(unlink(aside), 0);
+	}
+	store_close(&store);
+	remove_directory(); /* there is nothing else */
+}
+END_TEST
+
 static Suite *
 store_memory_suite(void)
 {
@@ -491,6 +515,7 @@ store_memory_suite(void)
 	tcase_add_test(saved, a_save_that_fails_is_told_once_and_so_is_its_end);
 	tcase_add_loop_test(
 	    saved, a_bad_file_is_refused_and_put_aside, 0, COUNT(spoilt_rows));
+	tcase_add_test(saved, one_put_aside_before_is_kept);
 	suite_add_tcase(suite, saved);
 	return suite;
 }

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import stat
+import subprocess
 import unittest
 
 from lib import cases, daemon
@@ -101,6 +103,149 @@ class Check(unittest.TestCase):
         status, _, err = daemon.run("-Z")
         self.assertNotEqual(status, 0)
         self.assertIn("usage", err.lower())
+
+
+class Preflight(unittest.TestCase):
+    """What a start would refuse, -t refuses; what is dangerous, both tell."""
+
+    HEAD = daemon.HEAD
+    SECRET = "0123456789abcdef" * 4 + "\n"
+
+    def setUp(self):
+        self.milter = Daemon(greylisting())
+        self.addCleanup(self.milter.remove)
+        for name in ("secret", "open"):
+            self.put(name, self.SECRET)
+        os.chmod(self.at("open"), 0o644)
+        self.put("short", "short\n")
+        os.mkfifo(self.at("fifo"))
+        os.mkdir(self.at("folder"))
+        os.link(self.at("secret"), self.at("linked"))
+        os.symlink(self.at("secret"), self.at("link"))
+
+    def at(self, name):
+        return os.path.join(self.milter.directory, name)
+
+    def put(self, name, text):
+        with open(self.at(name), "w", opener=lambda path, flags:
+                  os.open(path, flags, 0o600)) as file:
+            file.write(text)
+
+    def run_with(self, settings, mode="-t"):
+        """(status, stderr) with these settings in the place of the head's."""
+        name = settings.split("=")[0].strip()
+        head = "".join(line + "\n" for line in self.HEAD.splitlines()
+                       if not line.startswith(name))
+        self.milter.head = head + settings + "\n"
+        self.milter.configure(greylisting())
+        status, _, err = daemon.run(mode, "-c", self.milter.config)
+        return status, err
+
+    REDIS = 'redis { servers = {"127.0.0.1:1"}  %s }'
+    BAD = {  # settings -> what is said of them, also by a start
+        'secret_file = "@DIR@/none"': "secret_file.*none: No such file",
+        'secret_file = "@DIR@/short"': "secret_file.*short: needs at least",
+        'secret_file = "@DIR@/fifo"': "secret_file.*fifo: it is not a regular",
+        'secret_file = "@DIR@/folder"': "folder: it is not a regular",
+        'secret_file = "/dev/zero"': "/dev/zero: it is not a regular",
+        REDIS % 'password_file = "@DIR@/none"': "none: No such file",
+        REDIS % 'password_file = "@DIR@/fifo"': "fifo: it is not a regular",
+        REDIS % 'sentinel_password_file = "@DIR@/none"': "none: No such file",
+        REDIS % 'tls = true  tls_ca_file = "@DIR@/none"': "none: ",
+        'store { file = "@DIR@/folder" }': "store.file.*folder: it is not",
+        'store { file = "@DIR@/fifo" }': "store.file.*fifo: it is not",
+        'store { file = "/dev/null" }': "store.file = /dev/null: it is not",
+        'pid_file = "@DIR@/fifo"': "pid file .*fifo is not a regular file",
+        'pid_file = "@DIR@/link"': "pid file .*link is a symbolic link",
+        'pid_file = "@DIR@/linked"': "pid file .*linked .*another name",
+    }
+    BAD_AS_ROOT = {'user = "nosuchuser"': "user nosuchuser: no such user"}
+
+    def test_what_does_not_start_is_not_good(self):
+        bad = dict(self.BAD)
+        if os.geteuid() == 0:
+            bad.update(self.BAD_AS_ROOT)
+        for settings, words in bad.items():
+            for mode in ("-t", "-f"):
+                with self.subTest(settings, mode=mode):
+                    status, err = self.run_with(settings, mode)
+                    self.assertEqual(status, 1, err)
+                    self.assertRegex(err, f"(?m)^error: .*{words}")
+        self.assertTrue(os.path.exists("/dev/null"))
+        with open(self.at("secret")) as file:
+            self.assertEqual(file.read(), self.SECRET)
+
+    NO_LOAD = {  # errors of -t, with which it serves all the same
+        'load { figure_file = "@DIR@/fifo" }': "figure_file.*not a regular",
+        'load { figure_file = "@DIR@/folder" }': "figure_file.*not a regular",
+        'reputation { reports_file = "@DIR@/fifo" }':
+            "reports.*not a regular",
+    }
+
+    def test_what_is_no_file_is_told_and_left_alone(self):
+        for settings, words in self.NO_LOAD.items():
+            with self.subTest(settings):
+                status, err = self.run_with(settings)
+                self.assertEqual(status, 1)
+                self.assertRegex(err, f"(?m)^error: {words}")
+                self.milter.expect(words)
+                self.milter.start()
+                self.milter.wait_log(words)
+                self.assertEqual(ask(self.milter).text, GREYLISTED)
+                self.milter.stop()
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.at("fifo")).st_mode))
+
+    DOUBTFUL = {  # settings -> the warning
+        'secret_file = "@DIR@/open"': "secret_file.*open: every user",
+        REDIS % 'password_file = "@DIR@/open"': "password_file.*every user",
+        'load { queue_directory = "@DIR@/none" }':
+            "queue_directory = .*none: No such file",
+        'store { file = "@DIR@/none/records" }':
+            "store.file = .*none: No such file",
+    }
+
+    def test_what_is_dangerous_is_told(self):
+        doubtful = dict(self.DOUBTFUL)
+        if os.geteuid() == 0:
+            doubtful['user = "root"'] = "user = root: .*should not be root"
+        for settings, words in doubtful.items():
+            with self.subTest(settings):
+                status, err = self.run_with(settings)
+                self.assertEqual(status, 0, err)
+                self.assertRegex(err, f"(?m)^warning: {words}")
+                self.assertEqual(len(err.splitlines()), 1, err)
+
+    def test_a_start_tells_it_too(self):
+        self.run_with('secret_file = "@DIR@/open"')
+        with self.milter as milter:
+            milter.expect("every user")
+            milter.wait_log("warning: secret_file.*every user")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_it_is_looked_at_as_the_user_that_it_becomes(self):
+        settings = 'secret_file = "@DIR@/secret"\nuser = "nobody"'
+        self.HEAD = self.HEAD.replace('user = ""\n', "")
+        for mode in ("-t", "-f"):
+            status, err = self.run_with(settings, mode)
+            self.assertEqual(status, 1)
+            self.assertRegex(err, "error: .*secret: Permission denied")
+
+    def test_without_a_public_suffix_list_there_are_no_pools(self):
+        shim = self.at("no_psl.so")
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o",
+                        shim, "-x", "c", "-"], check=True, input=b"""
+                        void *psl_latest(const char *file)
+                        { return file == 0 ? 0 : (void *)0; }""")
+        options = os.environ.get("ASAN_OPTIONS", "")
+        self.milter.environment = {
+            "LD_PRELOAD": shim,
+            "ASAN_OPTIONS": options + ":verify_asan_link_order=0"}
+        with self.milter as milter:
+            milter.expect("no public suffix list")
+            milter.wait_log("warning: .*no public suffix list")
+            ask(milter)
+            ask(milter)
+            self.assertEqual("\n".join(milter.log()).count("suffix list"), 1)
 
 
 class Reload(unittest.TestCase):

@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "config/conf.h"
+#include "daemon/preflight.h"
 #include "daemon/process.h"
 #include "daemon/service.h"
 
@@ -301,6 +302,26 @@ detach_and_serve(const struct options *options)
 	return EXIT_FAILURE;
 }
 
+/* What a start would find, as the user that it becomes; so that it has to start
+ * when this is content. */
+static bool
+test_policy(const struct policy *policy, const char *file)
+{
+	char why[WHY_SIZE];
+	bool good;
+
+	if (!process_become(policy->settings.user, why, sizeof why)) {
+		log_error("%s", why);
+		return false;
+	}
+	if (access(file, R_OK) != 0)
+		log_warning("%s: the user %s cannot read it, so that it cannot "
+			    "be reloaded",
+		    file, policy->settings.user);
+	good = conf_check_lists(policy, service_log_finding, NULL);
+	return preflight(&policy->settings, service_log_finding, NULL) && good;
+}
+
 static int
 test(const struct options *options)
 {
@@ -309,7 +330,7 @@ test(const struct options *options)
 
 	if (policy == NULL)
 		return EXIT_FAILURE;
-	good = conf_check_lists(policy, service_log_finding, NULL);
+	good = test_policy(policy, options->file);
 	conf_describe(policy, stdout);
 	policy_release(&policy);
 	return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,9 +1,12 @@
 #include "daemon/open_store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "store/memory/store_memory.h"
@@ -46,6 +49,20 @@ log_report(void *arg, bool bad, const char *text)
 		log_warning("%s", text);
 	else
 		log_info("%s", text);
+}
+
+/* Saving would put a file in the place of whatever stands there. */
+static bool
+is_replaceable(const char *path, char *why_r, size_t size)
+{
+	struct stat status;
+
+	if (path[0] == '\0' || stat(path, &status) != 0 ||
+	    S_ISREG(status.st_mode))
+		return true;
+	(void)snprintf(
+	    why_r, size, "store.file = %s: %s", path, file_why(EINVAL));
+	return false;
 }
 
 static struct store *
@@ -100,6 +117,9 @@ open_store(
 			return NULL;
 		key = secret;
 	}
+	if (!names_redis(settings) &&
+	    !is_replaceable(settings->store.file, why_r, size))
+		return NULL;
 	name_host(settings, host);
 	terms = terms_of(settings, host);
 	(void)snprintf(why_r, size, "out of memory for the store");

@@ -44,6 +44,34 @@ explain_lock(enum lock lock, const char *path, int fd, char *why_r, size_t size)
 		    (long)held.l_pid, path);
 }
 
+/* NULL, or why what stands there is not taken for a pid file: writing to it would
+ * change another file, or hang. */
+static const char *
+doubt(const struct stat *status)
+{
+	if (S_ISLNK(status->st_mode))
+		return "is a symbolic link";
+	if (!S_ISREG(status->st_mode))
+		return "is not a regular file";
+	if (status->st_nlink > 1)
+		return "is a file that has another name, too";
+	return NULL;
+}
+
+bool
+pid_file_suits(const char *path, char *why_r, size_t size)
+{
+	struct stat status;
+	const char *wrong;
+
+	if (lstat(path, &status) != 0)
+		return true; /* it is made, or the start tells why not */
+	wrong = doubt(&status);
+	if (wrong != NULL)
+		(void)snprintf(why_r, size, "the pid file %s %s", path, wrong);
+	return wrong == NULL;
+}
+
 static bool
 write_pid(int fd)
 {
@@ -61,9 +89,13 @@ take(const char *path, char *why_r, size_t size)
 	enum lock lock = LOCK_GONE;
 
 	for (int i = 0; i < ATTEMPTS && lock == LOCK_GONE; i++) {
-		int fd =
-		    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		int fd;
 
+		if (!pid_file_suits(path, why_r, size))
+			return -1;
+		fd = open(path,
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		    0644);
 		if (fd < 0) {
 			(void)snprintf(why_r, size, "the pid file %s: %s", path,
 			    strerror(errno));

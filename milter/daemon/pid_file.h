@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whether what stands at `path` can be a pid file: nothing, or a regular file that
+ * has no other name.  False: `why_r` tells what it is. */
+bool pid_file_suits(const char *path, char *why_r, size_t size);
+
 /* Create or take over `path`, lock it and write our process id.  The lock ends
  * with this process and is not inherited by a child.  False: `why_r` names the
  * process that holds it, or what else is wrong; `*fd_r` is then -1. */

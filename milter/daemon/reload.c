@@ -7,20 +7,38 @@
 
 /* Used up at the start: the socket is open, privileges are gone, the store has
  * its terms.  A name that ends with a dot is a whole section. */
+static const struct {
+	const char *name;
+	const char *part; /* what waits, where the rest works at once */
+} table[] = {
+    {"socket", NULL},
+    {"socket_mode", NULL},
+    {"socket_group", NULL},
+    {"user", NULL},
+    {"pid_file", NULL},
+    {"server_name", "the name in the store"},
+    {"secret_file", NULL},
+    {"retry_window", "the life of records"},
+    {"keep", "the life of records"},
+    {"redis.", NULL},
+    {"store.memory", NULL},
+    {"store.network_cap", NULL},
+    {"store.file", NULL},
+    {"store.save_every", NULL},
+    {"reputation.half_life", NULL},
+    {"reputation.abandoned", NULL},
+};
+
 static bool
-needs_restart(const char *name)
+needs_restart(const char *name, const char **part_r)
 {
-	static const char *const names[] = {"socket", "socket_mode",
-	    "socket_group", "user", "pid_file", "server_name", "secret_file",
-	    "retry_window", "keep", "redis.", "store.memory",
-	    "store.network_cap", "store.file", "store.save_every",
-	    "reputation.half_life", "reputation.abandoned"};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		size_t len = strlen(table[i].name);
 
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		size_t len = strlen(names[i]);
-
-		if (names[i][len - 1] == '.' ? strncmp(name, names[i], len) == 0
-					     : strcmp(name, names[i]) == 0)
+		*part_r = table[i].part;
+		if (table[i].name[len - 1] == '.'
+			? strncmp(name, table[i].name, len) == 0
+			: strcmp(name, table[i].name) == 0)
 			return true;
 	}
 	return false;
@@ -60,16 +78,18 @@ same_value(const struct setting *setting, const struct settings *before,
 
 void
 reload_compare(const struct settings *before, const struct settings *after,
-    void (*each)(void *arg, const char *name), void *arg)
+    void (*each)(void *arg, const char *name, const char *part), void *arg)
 {
 	char name[NAME_SIZE];
+	const char *part;
 
 	for (size_t i = 0; i < setting_count; i++) {
 		const struct setting *setting = &setting_table[i];
 
 		(void)snprintf(name, sizeof name, "%s%s%s", setting->section,
 		    setting->section[0] != '\0' ? "." : "", setting->name);
-		if (needs_restart(name) && !same_value(setting, before, after))
-			each(arg, name);
+		if (needs_restart(name, &part) &&
+		    !same_value(setting, before, after))
+			each(arg, name, part);
 	}
 }

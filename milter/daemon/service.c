@@ -15,6 +15,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/open_store.h"
 #include "daemon/pid_file.h"
+#include "daemon/preflight.h"
 #include "daemon/process.h"
 #include "daemon/reload.h"
 #include "session/filter.h"
@@ -22,6 +23,7 @@
 
 #define STOP_MS	      1200 /* for all callbacks and ticks; they have deadlines */
 #define SAVE_MS	      5000 /* for saving, which is long if there is much */
+#define LOOK_MS	      1000 /* for what the settings name to be looked at */
 #define CLOSE_SECONDS 10   /* for all of the close */
 
 /* What runs in the background, each in a thread of its own, so that what one may
@@ -93,10 +95,46 @@ open_process(struct service *service, char *why_r, size_t size)
 }
 
 static void
-log_restart(void *arg, const char *name)
+look(void *data)
+{
+	struct policy *const *policy = data;
+
+	(void)preflight(&(*policy)->settings, service_log_finding, NULL);
+}
+
+static void
+drop_look(void *data)
+{
+	policy_release(data);
+}
+
+/* Tell what will not work; a file system that hangs does not keep us from the
+ * start. */
+static void
+look_around(struct policy *policy)
+{
+	struct aside *aside =
+	    aside_open("preflight", sizeof(struct policy *), look, drop_look);
+
+	if (aside == NULL)
+		return;
+	*(struct policy **)aside_data(aside) = policy_hold(policy);
+	if (aside_start(aside))
+		(void)aside_wait(aside, LOOK_MS);
+	aside_close(&aside);
+}
+
+static void
+log_restart(void *arg, const char *name, const char *part)
 {
 	(void)arg;
-	log_warning("the new value of %s takes effect at a restart", name);
+	if (part == NULL)
+		log_warning(
+		    "the new value of %s takes effect at a restart", name);
+	else
+		log_warning("the new value of %s takes effect now, but for %s "
+			    "at a restart",
+		    name, part);
 }
 
 static void
@@ -115,6 +153,7 @@ reload(struct service *service)
 	    policy->settings.log_facility);
 	log_info(
 	    "reloaded %s with %zu rules", service->file, policy->rule_count);
+	look_around(policy);
 	shared_publish(service->shared, policy);
 }
 
@@ -170,9 +209,11 @@ start_threads(struct service *service)
 static bool
 open_shared(struct service *service, char *why_r, size_t size)
 {
-	struct store *store = open_store(
-	    &service->policy->settings, (int64_t)time(NULL), why_r, size);
+	const struct settings *settings = &service->policy->settings;
+	struct store *store;
 
+	look_around(service->policy);
+	store = open_store(settings, (int64_t)time(NULL), why_r, size);
 	if (store == NULL)
 		return false;
 	(void)snprintf(why_r, size, "out of memory or threads");

@@ -33,6 +33,16 @@ open_parts(struct shared *shared)
 	    shared->file_reports != NULL;
 }
 
+bool
+shared_has_suffixes(void)
+{
+	psl_ctx_t *psl = psl_latest(NULL);
+	bool has = psl != NULL;
+
+	psl_free(psl);
+	return has;
+}
+
 struct shared *
 shared_open(struct policy *policy, struct store *store)
 {

@@ -36,6 +36,9 @@ void shared_stop(struct shared *shared);
 void shared_session_began(struct shared *shared);
 void shared_session_ended(struct shared *shared);
 
+/* Whether this host has a public suffix list, by which organisations are known. */
+bool shared_has_suffixes(void);
+
 /* The organisational domain of a verified host name; false if it has none. */
 bool shared_organisation(
     const struct shared *shared, const char *name, char *organisation_r);
