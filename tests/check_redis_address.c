@@ -31,6 +31,8 @@ static const struct {
     {"a port by name", "redis:redis", NULL, NULL, NULL},
     {"IPv6 without brackets", "::1:6379", NULL, NULL, NULL},
     {"empty brackets", "[]:6379", NULL, NULL, NULL},
+    {"a zone", "[fe80::1%eth0]:6379", "fe80::1%eth0", "6379", NULL},
+    {"a host with a blank", "redis example:6379", NULL, NULL, NULL},
     {"a relative path as URL", "unix:redis.sock", NULL, NULL, NULL},
 };
 
@@ -65,6 +67,13 @@ static const struct {
     {"an empty host is the one that was asked", ":7001", "192.0.2.1"},
     {"a port is needed", "192.0.2.9", NULL},
     {"and a good one", "192.0.2.9:70010", NULL},
+    {"a name", "node-7_b.redis.example:7001", "node-7_b.redis.example"},
+    {"a line of a log", "x\nverdict=accept:7001", NULL},
+    {"a terminal's control", "\033[31mred:7001", NULL},
+    {"a blank", "a b:7001", NULL},
+    {"a path", "/run/redis.sock:7001", NULL},
+    {"a zone", "fe80::1%eth0:7001", NULL},
+    {"letters beyond ASCII", "r\303\251dis:7001", NULL},
 };
 
 START_TEST(as_a_cluster_gives_it)
@@ -90,11 +99,13 @@ START_TEST(names_that_are_too_long_are_refused)
 	struct redis_address address;
 
 	memset(text, 'a', sizeof text);
-	memcpy(text + REDIS_HOST_SIZE - 1, ":6379", 6);
+	memcpy(text + 253, ":6379", 6);
 	ck_assert(redis_address_parse(text, &address));
 	memset(text, 'a', sizeof text);
-	memcpy(text + REDIS_HOST_SIZE, ":6379", 6);
+	memcpy(text + 254, ":6379", 6);
 	ck_assert(!redis_address_parse(text, &address));
+	memset(text, 'a', sizeof text);
+	text[REDIS_HOST_SIZE] = '\0';
 	text[0] = '/';
 	ck_assert(!redis_address_parse(text, &address));
 }

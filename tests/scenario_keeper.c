@@ -132,7 +132,7 @@ close_keeper(struct store *store)
 }
 
 static const struct store_ops ops = {look_up, remember, exchange_load,
-    read_list, take_reports, is_up, tidy, NULL, stop, close_keeper};
+    read_list, take_reports, is_up, tidy, NULL, NULL, stop, close_keeper};
 
 struct keeper *
 keeper_open(struct store *inner)

@@ -133,6 +133,11 @@ check_redis(struct conf_build *build, const struct conf_tree *tree)
 	    settings->redis.database != 0)
 		conf_error(build->report, line_of(tree, "redis", "database"),
 		    "database: a cluster has no other than 0");
+	if (settings->redis.sentinel_user[0] != '\0' &&
+	    settings->redis.sentinel_password_file[0] == '\0')
+		conf_error(build->report,
+		    line_of(tree, "redis", "sentinel_user"),
+		    "sentinel_user: sentinel_password_file is missing");
 	if (settings->redis.user[0] != '\0' &&
 	    settings->redis.password_file[0] == '\0')
 		conf_error(build->report, line_of(tree, "redis", "user"),

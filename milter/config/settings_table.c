@@ -149,6 +149,8 @@ const struct setting setting_table[] = {
     {"redis", "user", TEXT(redis.user), "", 0, 0, NULL, NULL},
     {"redis", "password_file", TEXT(redis.password_file), "", 0, 0, NULL,
 	check_path},
+    {"redis", "sentinel_user", TEXT(redis.sentinel_user), "", 0, 0, NULL,
+	NULL},
     {"redis", "sentinel_password_file", TEXT(redis.sentinel_password_file), "",
 	0, 0, NULL, check_path},
     {"redis", "database", NUMBER(redis.database), "0", 0, 16383, NULL, NULL},

@@ -46,6 +46,7 @@ struct settings {
 		char *master_name;
 		char *user;
 		char *password_file;
+		char *sentinel_user;
 		char *sentinel_password_file;
 		int64_t database;
 		bool tls;

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The longest name of a host (RFC 1035, section 2.3.4). */
+enum { HOST_MOST = 253 };
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 static bool
 is_port(const char *text)
 {
@@ -14,17 +19,29 @@ is_port(const char *text)
 	    port <= 65535;
 }
 
-bool
-redis_address_make(const char *host, size_t host_length, const char *port,
+/* A zone ("fe80::1%eth0") is for the administrator to name. */
+static bool
+fill(const char *host, size_t host_length, const char *port,
     struct redis_address *address_r)
 {
-	if (host_length == 0 || host_length >= sizeof address_r->host ||
-	    memchr(host, '\0', host_length) != NULL || !is_port(port))
+	if (host_length == 0 || host_length > HOST_MOST || !is_port(port))
 		return false;
+	for (size_t i = 0; i < host_length; i++)
+		if (host[i] == '\0' ||
+		    strchr(LETTERS "0123456789.:_-%", host[i]) == NULL)
+			return false;
 	memcpy(address_r->host, host, host_length);
 	address_r->host[host_length] = '\0';
 	(void)snprintf(address_r->port, sizeof address_r->port, "%s", port);
 	return true;
+}
+
+bool
+redis_address_make(const char *host, size_t host_length, const char *port,
+    struct redis_address *address_r)
+{
+	return memchr(host, '%', host_length) == NULL &&
+	    fill(host, host_length, port, address_r);
 }
 
 static bool
@@ -49,12 +66,11 @@ redis_address_parse(const char *text, struct redis_address *address_r)
 	if (colon == NULL || colon == text)
 		return false;
 	if (text[0] == '[' && colon[-1] == ']')
-		return redis_address_make(
+		return fill(
 		    text + 1, (size_t)(colon - text) - 2, colon + 1, address_r);
 	if (memchr(text, ':', (size_t)(colon - text)) != NULL)
 		return false; /* IPv6 without brackets: which part is the port? */
-	return redis_address_make(
-	    text, (size_t)(colon - text), colon + 1, address_r);
+	return fill(text, (size_t)(colon - text), colon + 1, address_r);
 }
 
 bool
@@ -66,7 +82,7 @@ redis_address_redirect(const char *text, const struct redis_address *asked,
 	if (colon == NULL)
 		return false;
 	if (colon == text)
-		return redis_address_make(
+		return fill(
 		    asked->host, strlen(asked->host), colon + 1, address_r);
 	return redis_address_make(
 	    text, (size_t)(colon - text), colon + 1, address_r);

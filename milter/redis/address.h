@@ -24,7 +24,9 @@ bool redis_address_parse(const char *text, struct redis_address *address_r);
 bool redis_address_redirect(const char *text, const struct redis_address *asked,
     struct redis_address *address_r);
 
-/* From its parts; false if they do not fit or are empty. */
+/* From its parts, as a server names another: those end in our log, so anything
+ * but letters, digits, ".", ":", "_" and "-" in the host is refused.  False: it is
+ * none. */
 bool redis_address_make(const char *host, size_t host_length, const char *port,
     struct redis_address *address_r);
 

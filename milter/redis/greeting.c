@@ -9,7 +9,8 @@ redis_greeting_add(
 {
 	if (terms->password != NULL && terms->user != NULL)
 		resp_add(commands, "AUTH", terms->user, terms->password);
-	else if (terms->password != NULL)
+	if (terms->password != NULL &&
+	    (terms->user == NULL || terms->or_default))
 		resp_add(commands, "AUTH", terms->password);
 	if (terms->database != 0) {
 		resp_begin(commands, 2);
@@ -29,19 +30,32 @@ is_replica(const struct resp_reply *role)
 	return name != NULL && strcmp(name, "master") != 0;
 }
 
+/* After AUTH that failed, one is who one was before. */
+static bool
+is_let_in(const struct redis_call *call, size_t logins)
+{
+	for (size_t i = 0; i < logins; i++)
+		if (i >= call->received || resp_error(call->replies[i]) == NULL)
+			return true;
+	return false;
+}
+
 /* PING may be forbidden, and fails with MISCONF where reading still works. */
 const char *
 redis_greeting_fault(const struct redis_call *call,
     const struct redis_greeting_terms *terms, bool *is_refused_r)
 {
-	size_t musts = 0; /* the first so many have to succeed */
+	size_t logins = 0, musts;
 
 	if (terms->password != NULL)
-		musts++;
+		logins = terms->user != NULL && terms->or_default ? 2 : 1;
+	musts = logins;
 	if (terms->database != 0)
 		musts++;
 	*is_refused_r = true;
-	for (size_t i = 0; i < call->received; i++) {
+	if (logins > 0 && !is_let_in(call, logins))
+		return resp_error(call->replies[0]);
+	for (size_t i = logins; i < call->received; i++) {
 		const char *error = resp_error(call->replies[i]);
 
 		if (error != NULL &&

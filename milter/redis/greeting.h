@@ -5,11 +5,12 @@
 
 #include "redis/call.h"
 
-enum { REDIS_GREETINGS = 4 }; /* AUTH, SELECT, PING, ROLE */
+enum { REDIS_GREETINGS = 5 }; /* AUTH twice, SELECT, PING, ROLE */
 
 struct redis_greeting_terms {
 	const char *user;     /* with a password; NULL: the default user */
 	const char *password; /* NULL: none */
+	bool or_default; /* who does not know the user may let in without */
 	int database;
 	bool must_be_master; /* replicas will not do */
 };

@@ -4,21 +4,11 @@
 #include <string.h>
 
 enum {
-	LINE_MS = 30000,
+	STABLE_MS = 10000,	 /* a cause that stays so long is one */
+	REMIND_MS = 3600 * 1000, /* of what goes on */
+	LINE_MS = 30000,	 /* the allowance fills at one line in */
 	ALLOWANCE_MS = 5 * LINE_MS,
 };
-
-/* Redis's errors begin with a word in capitals, the system's do not; those
- * ("Connection refused", "closed") are all of one kind. */
-static void
-kind_of(const char *why, char *kind_r, size_t size)
-{
-	size_t length = strspn(why, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-
-	if (why[length] != ' ' && why[length] != '\0')
-		length = 0;
-	(void)snprintf(kind_r, size, "%.*s", (int)length, why);
-}
 
 /* What is still spent of the allowance. */
 static int64_t
@@ -29,13 +19,23 @@ spent(const struct redis_outage *outage, int64_t now_ms)
 	return left > 0 ? left : 0;
 }
 
+/* Of a fault that has been told, but perhaps for another cause. */
 static bool
-is_worth_telling(
-    const struct redis_outage *outage, const char *kind, int64_t now_ms)
+has_changed(struct redis_outage *outage, const char *why, int64_t now_ms)
 {
-	if (outage->told && strcmp(outage->kind, kind) == 0)
-		return false;
-	if (outage->told && now_ms - outage->told_ms < LINE_MS)
+	if (strcmp(outage->cause, why) != 0) {
+		(void)snprintf(outage->cause, sizeof outage->cause, "%s", why);
+		outage->cause_ms = now_ms;
+	}
+	return strcmp(outage->told_cause, why) != 0 &&
+	    now_ms - outage->cause_ms >= STABLE_MS;
+}
+
+static bool
+is_worth_telling(struct redis_outage *outage, const char *why, int64_t now_ms)
+{
+	if (outage->told && !has_changed(outage, why, now_ms) &&
+	    now_ms - outage->told_ms < REMIND_MS)
 		return false;
 	return spent(outage, now_ms) + LINE_MS <= ALLOWANCE_MS;
 }
@@ -43,20 +43,19 @@ is_worth_telling(
 enum redis_news
 redis_outage_note(struct redis_outage *outage, const char *why, int64_t now_ms)
 {
-	char kind[sizeof outage->kind];
-
 	if (why == NULL && !outage->told)
 		return REDIS_NEWS_NONE;
 	if (why == NULL) {
 		outage->told = false;
 		return REDIS_NEWS_UP;
 	}
-	kind_of(why, kind, sizeof kind);
-	if (!is_worth_telling(outage, kind, now_ms))
+	if (!is_worth_telling(outage, why, now_ms))
 		return REDIS_NEWS_NONE;
 	outage->spent_ms = spent(outage, now_ms) + LINE_MS;
-	outage->told_ms = now_ms;
+	outage->told_ms = outage->cause_ms = now_ms;
 	outage->told = true;
-	memcpy(outage->kind, kind, sizeof kind);
+	(void)snprintf(
+	    outage->told_cause, sizeof outage->told_cause, "%s", why);
+	(void)snprintf(outage->cause, sizeof outage->cause, "%s", why);
 	return REDIS_NEWS_DOWN;
 }

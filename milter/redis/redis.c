@@ -73,7 +73,9 @@ use_login(struct redis *redis, const struct redis_login *login)
 	redis->login = *login;
 	terms->conn.greeting.user = login->user;
 	terms->conn.greeting.password = login->password;
-	terms->sentinel.greeting.user = login->sentinel_user;
+	terms->sentinel.greeting.user =
+	    login->sentinel_user != NULL ? login->sentinel_user : login->user;
+	terms->sentinel.greeting.or_default = login->sentinel_user == NULL;
 	terms->sentinel.greeting.password = login->sentinel_password;
 	terms->conn.stream.tls = terms->sentinel.stream.tls = login->tls;
 	terms->conn.stream.tls_name = login->tls_name;
@@ -218,7 +220,9 @@ check(const struct redis_config *config)
 		return "mode sentinel needs the name of the master";
 	if (config->mode == REDIS_CLUSTER && config->database != 0)
 		return "a cluster has no database but 0";
-	if (config->user != NULL && config->password == NULL)
+	if ((config->user != NULL && config->password == NULL) ||
+	    (config->sentinel_user != NULL &&
+		config->sentinel_password == NULL))
 		return "a user needs a password";
 	return NULL;
 }

@@ -51,7 +51,9 @@ struct redis_config {
 	const char *master_name;    /* as the sentinels call it */
 	const char *user; /* with a password; NULL: the default user */
 	const char *password;
-	const char *sentinel_user; /* the same, for the sentinels themselves */
+	/* The same, for the sentinels themselves.  No user: that of the servers, or
+	 * the default user of those that do not know him. */
+	const char *sentinel_user;
 	const char *sentinel_password;
 	int database; /* must be 0 with REDIS_CLUSTER */
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { WORDS = 160 };
+
 struct redis_tls {
 	SSL_CTX *context;
 };
@@ -17,16 +19,28 @@ struct redis_tls {
 struct redis_tls_session {
 	SSL *ssl;
 	short wants;
-	char why[160];
+	char why[WORDS];
 };
 
-/* The last error that OpenSSL noted in this thread. */
-static const char *
-reason(void)
+/* The error that OpenSSL noted in this thread: the system's if there is one, which
+ * stands below "system lib" and the like, or else the last.  None is left. */
+static void
+take_reason(char *reason_r, size_t size)
 {
-	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+	const char *text;
+	unsigned long error, last = 0;
 
-	return text != NULL ? text : "unknown TLS error";
+	while ((error = ERR_get_error()) != 0) {
+		last = error;
+		if (ERR_GET_LIB(error) == ERR_LIB_SYS &&
+		    strerror_r(ERR_GET_REASON(error), reason_r, size) == 0) {
+			ERR_clear_error();
+			return;
+		}
+	}
+	text = ERR_reason_error_string(last);
+	(void)snprintf(
+	    reason_r, size, "%s", text != NULL ? text : "unknown TLS error");
 }
 
 /* OpenSSL would ask for a passphrase on the terminal. */
@@ -101,8 +115,10 @@ redis_tls_open(const char *ca_file, const char *cert_file, const char *key_file,
 	if (tls != NULL && (tls->context = open_context()) != NULL)
 		bad = load_files(tls->context, ca_file, cert_file, key_file);
 	if (bad != NULL) {
-		(void)snprintf(error_r, size, "%s: %s", bad, reason());
-		ERR_clear_error();
+		char why[WORDS];
+
+		take_reason(why, sizeof why);
+		(void)snprintf(error_r, size, "%s: %s", bad, why);
 		redis_tls_close(&tls);
 	}
 	return tls;
@@ -170,7 +186,7 @@ explain(struct redis_tls_session *session, int error, int system_error)
 	if (verified != X509_V_OK)
 		text = X509_verify_cert_error_string(verified);
 	else if (ERR_peek_last_error() != 0)
-		text = reason();
+		take_reason(session->why, sizeof session->why);
 	else if (error == SSL_ERROR_ZERO_RETURN || system_error == 0 ||
 	    strerror_r(system_error, session->why, sizeof session->why) != 0)
 		text = "closed by the server";

@@ -102,6 +102,7 @@ shared_publish(struct shared *shared, struct policy *policy)
 {
 	struct policy *old;
 
+	store_renew(shared->store);
 	/* Before anybody needs them: an unknown list makes no rule hold. */
 	lists_refresh(shared->lists, policy, NULL, RELOAD_WAIT_MS);
 	pthread_mutex_lock(&shared->mutex);

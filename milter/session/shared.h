@@ -15,7 +15,8 @@ void shared_close(struct shared **shared);
 /* A reference to the policy in force; give it back with policy_release(). */
 struct policy *shared_policy(struct shared *shared);
 
-/* Put another policy in force, for sessions that begin from now on. */
+/* Put another policy in force, for sessions that begin from now on; the store
+ * reads anew with whom it logs in. */
 void shared_publish(struct shared *shared, struct policy *policy);
 
 /* What is to be done once a second in one background thread: sample and

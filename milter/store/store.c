@@ -46,6 +46,13 @@ store_tidy(struct store *store, int64_t now)
 	store->ops->tidy(store, now);
 }
 
+void
+store_renew(struct store *store)
+{
+	if (store->ops->renew != NULL)
+		store->ops->renew(store);
+}
+
 bool
 store_save(struct store *store, int64_t clock, bool last)
 {

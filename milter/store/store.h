@@ -146,6 +146,7 @@ struct store_ops {
 	    void (*each)(void *arg, const char *text), void *arg);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
+	void (*renew)(struct store *store); /* NULL: there is nothing */
 	bool (*save)(
 	    struct store *store, int64_t clock, bool last); /* or NULL */
 	void (*stop)(struct store *store);
@@ -192,6 +193,10 @@ bool store_is_up(const struct store *store);
 
 /* Called once a second in the background: expiry, pruning. */
 void store_tidy(struct store *store, int64_t now);
+
+/* Read passwords and certificates again, and try at once what has failed.  Done
+ * in the background. */
+void store_renew(struct store *store);
 
 /* The end is near: what takes long in the background ends soon. */
 void store_stop(struct store *store);

@@ -126,7 +126,8 @@ open_redis(const struct store_terms *terms, const char *own_prefix,
 	settings.redis.master_name =
 	    selected.master_name != NULL ? selected.master_name : nothing;
 	settings.redis.user = settings.redis.password_file =
-	    settings.redis.sentinel_password_file = nothing;
+	    settings.redis.sentinel_user =
+		settings.redis.sentinel_password_file = nothing;
 	settings.redis.tls_ca_file = settings.redis.tls_cert_file =
 	    settings.redis.tls_key_file = settings.redis.tls_name = nothing;
 	settings.redis.prefix = copy;

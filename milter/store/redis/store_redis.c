@@ -181,6 +181,23 @@ is_up(const struct store *store)
 }
 
 static void
+renew(struct store *store)
+{
+	atomic_store(&((struct redis_store *)store)->renews_login, true);
+}
+
+static void
+renew_login(struct redis_store *store)
+{
+	bool anyway = atomic_exchange(&store->renews_login, false);
+	char why[REPORT_SIZE];
+
+	if (!login_renew(&store->login, store->redis, anyway, why, sizeof why))
+		store_redis_say(store, true,
+		    "what was read before stays in use for Redis: %s", why);
+}
+
+static void
 tidy(struct store *store, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -190,6 +207,7 @@ tidy(struct store *store, int64_t now)
 	    self->renewed_at == 0 || steady - self->renewed_at >= RENEW_EVERY;
 
 	(void)now;
+	renew_login(self);
 	if (!redis_is_up(self->redis) ||
 	    store_redis_prepare(self, &namer, 0) != STORE_OK)
 		return;
@@ -213,6 +231,7 @@ close_redis(struct store *store)
 	struct redis_store *self = (struct redis_store *)store;
 
 	redis_close(&self->redis);
+	login_free(&self->login);
 	store_redis_free_lists(self);
 	redis_secret_clear(&self->secret);
 	sweep_clear(&self->sweeps);
@@ -228,6 +247,7 @@ static const struct store_ops operations = {
     .take_reports = store_redis_take_reports,
     .is_up = is_up,
     .tidy = tidy,
+    .renew = renew,
     .stop = stop,
     .close = close_redis,
 };
@@ -260,13 +280,7 @@ link_config(struct redis_store *store, const struct settings *settings)
 	    .mode = mode_of(settings->redis.mode),
 	    .servers = (const char *const *)settings->redis.servers,
 	    .master_name = or_null(settings->redis.master_name),
-	    .user = or_null(settings->redis.user),
 	    .database = (int)settings->redis.database,
-	    .tls = settings->redis.tls,
-	    .tls_ca_file = or_null(settings->redis.tls_ca_file),
-	    .tls_cert_file = or_null(settings->redis.tls_cert_file),
-	    .tls_key_file = or_null(settings->redis.tls_key_file),
-	    .tls_name = or_null(settings->redis.tls_name),
 	    .call_ms = settings->redis.deadline_ms,
 	    .connect_ms = settings->redis.connect_ms,
 	    .report = tell_fault,
@@ -278,32 +292,16 @@ link_config(struct redis_store *store, const struct settings *settings)
 	return config;
 }
 
-/* NULL where no file is set.  False: `error_r` tells why it cannot be read. */
-static bool
-read_password(const char *file, char secret_r[SECRET_SIZE],
-    const char **password_r, char *error_r, size_t error_size)
-{
-	if (file[0] == '\0')
-		return true;
-	*password_r = secret_r;
-	return secret_read(file, secret_r, error_r, error_size);
-}
-
 static bool
 open_link(struct redis_store *store, const struct settings *settings,
     char *error_r, size_t error_size)
 {
-	char password[SECRET_SIZE], sentinel_password[SECRET_SIZE];
 	struct redis_config config = link_config(store, settings);
 
-	if (read_password(settings->redis.password_file, password,
-		&config.password, error_r, error_size) &&
-	    read_password(settings->redis.sentinel_password_file,
-		sentinel_password, &config.sentinel_password, error_r,
-		error_size))
-		store->redis = redis_open(&config, error_r, error_size);
-	secret_wipe(password, sizeof password);
-	secret_wipe(sentinel_password, sizeof sentinel_password);
+	(void)snprintf(error_r, error_size, "out of memory");
+	if (login_init(&store->login, settings))
+		store->redis =
+		    login_open(&store->login, &config, error_r, error_size);
 	return store->redis != NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "store/redis/store_redis.h"
 #include "store/redis/store_redis_clock.h"
 #include "store/redis/store_redis_keys.h"
+#include "store/redis/store_redis_login.h"
 #include "store/redis/store_redis_secret.h"
 #include "store/redis/store_redis_sweep.h"
 #include "store/redis/store_redis_trip.h"
@@ -27,6 +28,7 @@ struct redis_store {
 	char host[HOST_NAME_SIZE]; /* terms.host */
 	struct store_redis_keys keys;
 	struct redis *redis;
+	atomic_bool renews_login; /* soon */
 	struct redis_clock clock;
 	struct redis_secret secret;
 	atomic_llong healed_at; /* of the steady clock; 0: no key ever was */
@@ -36,6 +38,7 @@ struct redis_store {
 	void *report_arg;
 
 	/* only for the background thread */
+	struct redis_login_files login;
 	int64_t renewed_at;  /* the secret; of the steady clock, or 0 */
 	int64_t compared_at; /* the same, with those of other servers */
 	int apart;	     /* comparisons in which they differed */
