@@ -124,6 +124,7 @@ class Shared(Farm):
         where the key for hashing lives in Redis."""
         policy = farm.RESPONSES + farm.strangers("1s")
         one = self.daemon(policy, own_secret=False, faults=True)
+        one.expect("the key for hashing was lost")
         time.sleep(2.5)  # until it has settled
         self.server.kill()
         self.server.start()

@@ -1,0 +1,350 @@
+"""What comes from outside is bounded, and a fault of one key or call concerns
+nobody else: other programs write to Redis and to files, clocks are wrong, and a
+Redis may lie."""
+
+import os
+import signal
+import time
+import unittest
+
+from lib import cases, crowd, daemon, farm
+from lib.crowd import BOB, nameless
+from lib.daemon import wait_for
+from lib.farm import redis, stranger
+from lib.lying_proxy import LyingProxy
+from lib.policies import BUSY, GREYLISTED, response
+from lib.redis_servers import start_single
+
+ALICE = "<alice@sender.example>"
+YEAR = 365 * 86400
+SHORT = farm.RESPONSES + farm.STORE_IS_AWAY + farm.strangers("1s")
+LISTED = (farm.RESPONSES + farm.STORE_IS_AWAY
+          + 'rule "listed" { listed = "bad"  verdict = defer  '
+          'response = "internal-resource"  at = data }\n'
+          + farm.strangers("1s"))
+REPORTS = 'reputation { reports_file = "@DIR@/reports" }\n'
+POINTS = "198.51.100.9 report_trap 5\n"
+
+
+def ask(milter, address, sender=ALICE):
+    with milter.client() as client:
+        outcome = client.begin(nameless(address), address).message(
+            sender, [BOB])
+    return "accepted" if outcome.accepted else outcome.text
+
+
+def resident(milter):
+    """Octets of memory that it uses."""
+    with open(f"/proc/{milter.process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.server = start_single()
+        self.addCleanup(self.server.stop)
+
+    def daemon(self, policy=SHORT, where=None, own_secret=True, expect=(),
+               secret=None):
+        milter = farm.daemon(redis(where or self.server.where), policy,
+                             own_secret=own_secret)
+        if secret:
+            farm.put(milter, "secret", secret)
+        for pattern in expect:
+            milter.expect(pattern)
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.kill)
+        milter.start()
+        self.number = 0
+        wait_for(lambda: self.new_pair(milter) == GREYLISTED,
+                 "Redis is reached", milter.log)
+        return milter
+
+    def new_pair(self, milter, address="192.0.2.1"):
+        """The answer about a pair of which nobody has heard."""
+        self.number += 1
+        return ask(milter, address, crowd.sender(
+            1000 * milter.process.pid + self.number))
+
+    def keys(self, pattern="*"):
+        return self.server.ask("KEYS", pattern)
+
+    def passes(self, first, second, address, sender=ALICE):
+        """Does `second` let in who was deferred by `first`?"""
+        self.assertEqual(ask(first, address, sender), GREYLISTED)
+        time.sleep(1.3)
+        return ask(second, address, sender) == "accepted"
+
+
+class OneKey(Case):
+    def test_a_record_of_the_wrong_type_stops_nobody_else(self):
+        """One session a second of its network, and each time it is there
+        again: all others are judged by what the store tells."""
+        milter = self.daemon(expect=["holds nothing of ours"])
+        answers, end = [], time.monotonic() + 5
+        number = 0
+        while time.monotonic() < end:
+            self.server.ask("DEL", farm.record(stranger(0)))
+            self.server.ask("SET", farm.record(stranger(0)), "foreign")
+            self.assertIn(ask(milter, stranger(0)), (GREYLISTED, "accepted"))
+            for _ in range(20):
+                number += 1
+                answers.append(self.new_pair(milter, stranger(number % 50 + 1)))
+        self.assertEqual(set(answers), {GREYLISTED})
+        self.assertGreater(len(answers), 100)
+        self.assertEqual(len([line for line in milter.log()
+                              if "holds nothing of ours" in line]), 1)
+        milter.stop()
+
+    def test_a_field_of_a_megabyte(self):
+        milter = self.daemon(expect=["holds nothing of ours"])
+        long = "x" * (1200 * 1024)
+        self.server.ask("HSET", "mdefer:1:load", "mx9", long)
+        self.server.ask("HSET", farm.record(stranger(0)), "p", long)
+        ask(milter, stranger(0))
+        for number in range(1, 40):
+            self.assertEqual(ask(milter, stranger(number)), GREYLISTED)
+            time.sleep(0.05)
+        self.assertEqual(ask(milter, stranger(0)), GREYLISTED)
+        wait_for(lambda: self.server.ask("HLEN", "mdefer:1:load") == 1,
+                 "the load is published again")
+        milter.stop()
+
+
+class Endless(Case):
+    """SSCAN that gives a thousand more members each time, and never ends."""
+
+    def endless(self, connection, words, reply):
+        if words[0].upper() == b"SSCAN":
+            self.pages += 1
+            members = [b"d%d-%d.example" % (self.pages, i)
+                       for i in range(1000)]
+            reply = b"*2\r\n$1\r\n7\r\n*1000\r\n" + b"".join(
+                b"$%d\r\n%s\r\n" % (len(member), member)
+                for member in members)
+        connection.sendall(reply)
+
+    def run_endless(self):
+        self.pages = 0
+        proxy = LyingProxy(self.server)
+        self.addCleanup(proxy.stop)
+        self.server.ask("SADD", "mdefer:1:list:bad", "192.0.2.0/24")
+        milter = farm.daemon(redis(proxy.where), LISTED)
+        milter.expect("shared list bad ")
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.kill)
+        milter.start()
+        wait_for(lambda: ask(milter, "192.0.2.1") == farm.INTERNAL
+                 and "rule=\"listed\"" in milter.log()[-1],
+                 "the list is read", milter.log)
+        proxy.lie = self.endless
+        self.server.ask("HINCRBY", "mdefer:1:lists", "bad", 1)
+        wait_for(lambda: self.pages > 3, "the list is read again")
+        return milter
+
+    def test_memory_time_and_mail(self):
+        milter = self.run_endless()
+        before = resident(milter)
+        milter.wait_log("shared list bad ")
+        self.assertLess(resident(milter) - before, 256 << 20)
+        pages = self.pages
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        time.sleep(3)
+        self.assertLess(self.pages, 2 * pages)  # it does not go on at once
+        milter.signal(signal.SIGHUP)
+        milter.wait_log("reloaded")
+        self.assertEqual(len([line for line in milter.log()
+                              if "shared list bad " in line]), 1)
+
+    def test_the_end_comes_in_time(self):
+        milter = self.run_endless()
+        began = time.monotonic()
+        milter.signal(signal.SIGTERM)
+        self.assertEqual(milter.process.wait(daemon.PATIENCE), 0)
+        self.assertLess(time.monotonic() - began, 2.5)
+
+
+class Reports(Case):
+    def put(self, milter, text):
+        with open(os.path.join(milter.directory, "reports"), "a",
+                  encoding="ascii") as file:
+            file.write(text)
+
+    def counted(self):
+        return self.server.ask("EXISTS", "mdefer:1:{198.51.100.0/24}") == 1
+
+    def test_those_of_a_time_without_redis_count_afterwards(self):
+        milter = self.daemon(REPORTS + SHORT,
+                             expect=[farm.FAULT])
+        self.server.kill()
+        milter.wait_log(farm.FAULT)
+        self.put(milter, POINTS)
+        time.sleep(2.5)
+        self.assertTrue(os.path.exists(
+            os.path.join(milter.directory, "reports")))
+        self.server.start()
+        wait_for(self.counted, "the report counts", milter.log)
+        milter.stop()
+
+    def test_a_line_without_an_end(self):
+        """It is read in pieces, skipped and counted; what follows counts."""
+        milter = self.daemon(REPORTS + SHORT,
+                             expect=["malformed report"])
+        before = resident(milter)
+        self.put(milter, "x" * (40 << 20) + "\n" + POINTS)
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        wait_for(self.counted, "the next line counts", milter.log)
+        milter.wait_log("1 malformed report")
+        self.assertLess(resident(milter) - before, 32 << 20)
+        milter.stop()
+
+    def test_huge_entries_in_redis(self):
+        milter = self.daemon(SHORT, expect=["malformed report"])
+        with self.server.client() as client:
+            for _ in range(20):
+                client.ask("RPUSH", "mdefer:1:reports", "x" * (1200 * 1024))
+        wait_for(lambda: not self.keys("*reports"), "they are gone",
+                 milter.log)
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        self.server.ask("RPUSH", "mdefer:1:reports", POINTS.strip())
+        wait_for(self.counted, "the next one counts", milter.log)
+        milter.wait_log("malformed report")
+        self.assertEqual(farm.said_of_redis(milter), [])
+        milter.stop()
+
+
+class Clocks(Case):
+    def told(self, ahead):
+        def lie(connection, words, reply):
+            if words[0].upper() == b"TIME":
+                reply = time_reply(ahead if ahead is not None else
+                                   2 ** 63 - 1 - time.time())
+            connection.sendall(reply)
+        return lie
+
+    def run_lie(self, ahead, expect):
+        proxy = LyingProxy(self.server)
+        self.addCleanup(proxy.stop)
+        milter = self.daemon(where=proxy.where, expect=[expect])
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        proxy.lie = self.told(ahead)
+        milter.wait_log(expect)
+        time.sleep(1.3)
+        self.assertEqual(ask(milter, stranger(1)), "accepted")
+        self.assertEqual(ask(milter, stranger(2)), GREYLISTED)
+        proxy.lie = None
+        time.sleep(2.5)
+        self.assertEqual(ask(milter, stranger(2)), "accepted")
+        milter.stop()
+
+    def test_a_year_ahead_is_not_followed(self):
+        self.run_lie(YEAR, "Redis's clock jumped")
+
+    def test_the_end_of_time_is_no_time(self):
+        self.run_lie(None, "does not tell its time")
+
+    def test_six_hours_ahead_and_set_right(self):
+        """Who was first seen meanwhile waits no longer than others."""
+        proxy = LyingProxy(self.server)
+        self.addCleanup(proxy.stop)
+        proxy.lie = self.told(6 * 3600)
+        milter = self.daemon(where=proxy.where, expect=["Redis's clock"])
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        proxy.lie = None
+        milter.wait_log("is followed")
+        self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+        self.assertLessEqual(int(milter.decisions()[-1]["wait"]), 1)
+        time.sleep(1.3)
+        self.assertEqual(ask(milter, stranger(1)), "accepted")
+        milter.stop()
+
+
+def time_reply(ahead):
+    seconds = b"%d" % int(time.time() + ahead) if ahead < 2 ** 62 \
+        else b"%d" % (2 ** 63 - 1)
+    return b"*2\r\n$%d\r\n%s\r\n$1\r\n0\r\n" % (len(seconds), seconds)
+
+
+class Agreement(Case):
+    """All servers hash with the same key, or say that they do not."""
+
+    KEY = "key for hashing"
+
+    def servers(self):
+        return [self.daemon(own_secret=False, expect=[self.KEY])
+                for _ in range(2)]
+
+    def assert_agree(self, one, other):
+        for first, second in ((one, other), (other, one)):
+            self.number += 1
+            sender = crowd.sender(7 * 10 ** 6 + self.number)
+            self.assertTrue(self.passes(first, second, stranger(self.number),
+                                        sender), first.log() + second.log())
+
+    def test_after_flushall_and_a_restart(self):
+        one, other = self.servers()
+        self.assert_agree(one, other)
+        self.server.ask("FLUSHALL")
+        other.stop()
+        other.start()
+        time.sleep(3)
+        self.assert_agree(one, other)
+        for milter in (one, other):
+            milter.stop()
+
+    def test_after_another_key_was_put_there(self):
+        one, other = self.servers()
+        self.server.ask("SET", "mdefer:1:key", "f" * 64)
+        for milter in (one, other):
+            milter.wait_log("was replaced")
+        self.assert_agree(one, other)
+        self.assertGreater(self.server.ask("TTL", "mdefer:1:key"), -2)
+        for milter in (one, other):
+            milter.stop()
+
+    def test_two_secret_files(self):
+        differ = "hashes with another secret"
+        one = self.daemon(expect=[differ])
+        other = self.daemon(expect=[differ], secret="f" * 64)
+        for milter in (one, other):
+            milter.wait_log(differ)
+        other.stop()
+        one.wait_log("hash with the same secret again")
+        one.stop()
+
+
+class Blind(Case):
+    """Load rules need no store."""
+
+    POLICY = (farm.RESPONSES + response("busy", BUSY.format("%{client_addr}"))
+              + 'load { load_average = 0  pressure_cpu = 0  pressure_io = 0  '
+              'pressure_memory = 0  dwell = 1s  figure_file = "@DIR@/load" }\n'
+              'rule "known" { known = true  at = data  verdict = accept }\n'
+              'rule "busy" { load_above = 0.80  at = data  verdict = defer  '
+              'response = "busy" }\n'
+              'rule "away" { store_down = true  at = data  verdict = accept }\n'
+              + farm.strangers())
+
+    def test_a_busy_and_blind_server_sheds(self):
+        milter = farm.daemon(redis(self.server.where), self.POLICY, faults=True)
+        milter.expect("load source figure")
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.kill)
+        farm.put(milter, "load", "0.10")
+        milter.start()
+        wait_for(lambda: ask(milter, stranger(1)) == GREYLISTED,
+                 "Redis is reached", milter.log)
+        self.server.kill()
+        wait_for(lambda: ask(milter, stranger(1)) == "accepted",
+                 "it is away, and mail passes", milter.log)
+        farm.put(milter, "load", "1.20")
+        wait_for(lambda: ask(milter, stranger(2))
+                 == BUSY.format(stranger(2)), "it sheds", milter.log)
+        farm.put(milter, "load", "0.10")
+        wait_for(lambda: ask(milter, stranger(3)) == "accepted",
+                 "it sheds no longer", milter.log)
+        milter.stop()
+
+
+if __name__ == "__main__":
+    cases.main()
