@@ -127,9 +127,10 @@ class SharedLists(ListTest):
     def test_a_list_that_is_none_blocks_nobody(self):
         self.redis.ask("SET", LIST, "a string")
         with self.milter() as milter:
-            milter.expect(farm.FAULT)
+            milter.expect("shared list \\S+ cannot be read")
             time.sleep(2.5)
             self.assertEqual(mail(milter), "")
+            self.assertEqual(farm.said_of_redis(milter), [])
 
 
 class ListFiles(ListTest):

@@ -11,11 +11,12 @@
 #include "policy/load.h"
 
 #define HOSTS_MAX   1000
-#define LATCHES_MAX (2 * THRESHOLDS_MAX)
+#define LATCHES_MAX (16 * THRESHOLDS_MAX)
 #define SOURCE_SIZE (PATH_MAX + 64)
 
-/* A latch outlives the policy that asked for it, so that a reload under load
- * does not open the gates. */
+/* A latch outlives the policy that asked for it: sessions may hold that for
+ * hours, and a reload under load must not open the gates.  It goes only when its
+ * room is needed. */
 struct named_latch {
 	double threshold;
 	struct load_latch latch;
@@ -157,18 +158,25 @@ latch_of(struct load_watch *busy, double threshold)
 	return NULL;
 }
 
+static bool
+is_used(const struct policy *policy, double threshold)
+{
+	for (size_t i = 0; i < policy->threshold_count; i++)
+		if (policy->thresholds[i] == threshold)
+			return true;
+	return false;
+}
+
 static void
 drop_unused(struct load_watch *busy, const struct policy *policy)
 {
 	size_t kept = 0;
 
+	if (busy->latch_count + policy->threshold_count <= LATCHES_MAX)
+		return;
 	for (size_t i = 0; i < busy->latch_count; i++)
-		for (size_t j = 0; j < policy->threshold_count; j++)
-			if (busy->latches[i].threshold ==
-			    policy->thresholds[j]) {
-				busy->latches[kept++] = busy->latches[i];
-				break;
-			}
+		if (is_used(policy, busy->latches[i].threshold))
+			busy->latches[kept++] = busy->latches[i];
 	busy->latch_count = kept;
 }
 
@@ -193,6 +201,8 @@ step_latch(const struct policy *policy, struct named_latch *named, double load,
 	bool before = named->latch.crossed;
 	bool after = load_latch_step(&terms, &named->latch, load, now);
 
+	if (!is_used(policy, named->threshold))
+		return;
 	if (after && !before)
 		log_info("load %.2f: above %.2f from now on", load,
 		    named->threshold);
@@ -230,7 +240,10 @@ load_watch_read(struct load_watch *busy, const struct policy *policy,
 		const struct load_latch *latch =
 		    latch_of(busy, policy->thresholds[i]);
 
-		crossed_r[i] = latch != NULL && latch->crossed;
+		/* not stepped yet, since a reload of this second */
+		crossed_r[i] = latch != NULL
+		    ? latch->crossed
+		    : busy->load >= policy->thresholds[i];
 	}
 	*load_r = busy->load;
 	pthread_mutex_unlock(&busy->mutex);
