@@ -39,6 +39,11 @@
 	{                                                                      \
 		.above = (n), .period = HOUR                                   \
 	}
+#define RETRIED(n)                                                             \
+	{                                                                      \
+		.number = (n), .period = GREYLIST_WINDOW,                      \
+		.keep = GREYLIST_KEEP                                          \
+	}
 #define SCALED(n)                                                              \
 	{                                                                      \
 		.above = (n), .period = HOUR, .scaled = true                   \
@@ -436,19 +441,23 @@ static const struct row state_rows[] = {
     {"another that nobody tells", "reputation_above", REAL(-99),
 	RECORD(FACT_UNKNOWN), NULL, ANSWER_UNKNOWN},
 
-    {"a retry exactly on time", "retried", NUMBER(300), {.now = NOON}, &pending,
-	ANSWER_YES},
-    {"a retry one second early", "retried", NUMBER(301), {.now = NOON},
+    {"a retry exactly on time", "retried", RETRIED(300), {.now = NOON},
+	&pending, ANSWER_YES},
+    {"a retry one second early", "retried", RETRIED(301), {.now = NOON},
 	&pending, ANSWER_NO},
-    {"who passed has retried", "retried", NUMBER(300), {.now = NOON}, &passed,
+    {"who passed has retried", "retried", RETRIED(300), {.now = NOON}, &passed,
 	ANSWER_YES},
+    {"a forgotten first attempt counts for nothing", "retried", RETRIED(300),
+	{.now = NOON - 300 + GREYLIST_WINDOW + 1}, &pending, ANSWER_NO},
+    {"nor does a forgotten pass", "retried", RETRIED(300),
+	{.now = NOON + GREYLIST_KEEP}, &passed, ANSWER_NO},
     {"a first attempt is no retry, however short the time", "retried",
-	NUMBER(0), {.now = NOON}, &first_time, ANSWER_NO},
-    {"a pair to be asked for", "retried", NUMBER(0), {.now = NOON}, &unasked,
+	RETRIED(0), {.now = NOON}, &first_time, ANSWER_NO},
+    {"a pair to be asked for", "retried", RETRIED(0), {.now = NOON}, &unasked,
 	ANSWER_ASK},
-    {"a pair that nobody tells of", "retried", NUMBER(0), {.now = NOON},
+    {"a pair that nobody tells of", "retried", RETRIED(0), {.now = NOON},
 	&unheard, ANSWER_UNKNOWN},
-    {"no pair before RCPT", "retried", NUMBER(0), {.now = NOON}, NULL,
+    {"no pair before RCPT", "retried", RETRIED(0), {.now = NOON}, NULL,
 	ANSWER_LATER},
 
     {"the store is away", "store_down", NONE, {.store_down = true}, NULL,
@@ -494,6 +503,19 @@ static const struct row state_rows[] = {
 	    .score = 50,
 	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 15}}}}},
 	NULL, ANSWER_NO},
+    {"a larger message than the scaled limit fits alone", "recipients_above",
+	SCALED(10),
+	{.now = NOON,
+	    .record_certainty = FACT_KNOWN,
+	    .score = -50,
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 10}}}}},
+	NULL, ANSWER_NO},
+    {"but not with others", "recipients_above", SCALED(10),
+	{.now = NOON,
+	    .record_certainty = FACT_KNOWN,
+	    .score = -50,
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 11}}}}},
+	NULL, ANSWER_YES},
     {"without a score it stays as it is", "messages_above", SCALED(10),
 	COUNTED(FACT_KNOWN, 1, 11, 0), NULL, ANSWER_YES},
 };

@@ -31,12 +31,25 @@ is_for(const struct condition *condition, const struct facts *facts,
 								  : ANSWER_NO;
 }
 
+/* What holds for the whole message is asked once. */
+static unsigned times_asked;
+
+static enum answer
+says_once(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient)
+{
+	times_asked++;
+	return says(condition, facts, recipient);
+}
+
+static const struct condition_type telling_once = {
+    "says_once", VALUE_NUMBER, STAGE_MAIL, says_once, -1, ASKS_FOR_GOOD};
 static const struct condition_type telling = {
-    "says", VALUE_NUMBER, STAGE_MAIL, says, -1, false};
+    "says", VALUE_NUMBER, STAGE_MAIL, says, -1, 0};
 static const struct condition_type telling_at_data = {
-    "says_at_data", VALUE_NUMBER, STAGE_DATA, says, -1, false};
+    "says_at_data", VALUE_NUMBER, STAGE_DATA, says, -1, 0};
 static const struct condition_type addressing = {
-    "for", VALUE_GLOBS, STAGE_RCPT, is_for, -1, false};
+    "for", VALUE_GLOBS, STAGE_RCPT, is_for, -1, ASKS_RECIPIENT};
 
 #define SAYS(answer_)                                                          \
 	{                                                                      \
@@ -578,8 +591,34 @@ START_TEST(late)
 }
 END_TEST
 
+START_TEST(a_condition_of_the_message_is_judged_once)
+{
+	struct condition conditions[] = {
+	    {.type = &telling_once, .place = 0, .number = ANSWER_NO},
+	    {.type = &telling_once, .place = 1, .number = ANSWER_YES}};
+	struct rule rules[] = {
+	    {DEFER, .conditions = &conditions[0], .condition_count = 1},
+	    {DEFER, .conditions = &conditions[1], .condition_count = 1}};
+	struct policy policy = policy_of(rules, 2, 0);
+	static struct recipient recipients[RECIPIENTS_MAX];
+	unsigned char settled[SETTLED_MAX] = {0};
+	struct facts facts = {.settled = settled,
+	    .now = NOON,
+	    .recipients = recipients,
+	    .recipient_count = RECIPIENTS_MAX};
+
+	times_asked = 0;
+	for (size_t i = 0; i < RECIPIENTS_MAX; i++)
+		(void)decide(&policy, &facts, &recipients[i], STAGE_RCPT, NULL);
+	ck_assert_int_eq(
+	    decide_message(&policy, &facts, STAGE_DATA).verdict, VERDICT_DEFER);
+	ck_assert_uint_eq(times_asked, 2);
+}
+END_TEST
+
 CHECK_MAIN("decide", tcase)
 {
+	tcase_add_test(tcase, a_condition_of_the_message_is_judged_once);
 	tcase_add_loop_test(tcase, the_algebra, 0, COUNT(algebra_rows));
 	tcase_add_loop_test(tcase, rules_on_trial, 0, COUNT(observe_rows));
 	tcase_add_loop_test(tcase, stages, 0, COUNT(stage_rows));

@@ -123,7 +123,7 @@ static bool
 needs_store(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->needs_store)
+		if ((rule->conditions[i].type->flags & ASKS_STORE) != 0)
 			return true;
 	return rule->verdict == RULE_GREYLIST;
 }

@@ -425,16 +425,16 @@ static enum answer
 retried(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient)
 {
-	const struct greylist_clock *clock;
+	struct greylist_terms terms = {
+	    condition->number, condition->period, condition->keep};
+	int64_t wait;
 
 	if (recipient == NULL)
 		return ANSWER_LATER;
 	if (recipient->clock_certainty != FACT_KNOWN)
 		return unless_known(recipient->clock_certainty);
-	clock = &recipient->clock[CLOCK_REAL];
-	return yes_if(clock->last_passed != 0 ||
-	    (clock->first_seen != 0 &&
-		facts->now - clock->first_seen >= condition->number));
+	return yes_if(greylist_judge(&terms, &recipient->clock[CLOCK_REAL],
+			  facts->now, &wait) == GREYLIST_PASSED);
 }
 
 static enum answer
@@ -459,13 +459,21 @@ static bool
 limit_admits(const struct condition *condition, const struct facts *facts,
     int64_t *wait_r)
 {
-	const struct limit_count *count = &facts->limits[condition->number];
+	struct window_counts counts = facts->limits[condition->number].counts;
 	struct window_terms terms = {condition->above, condition->period};
+	int64_t spare;
 
 	if (condition->scaled && facts->record_certainty == FACT_KNOWN)
 		terms.limit =
 		    reputation_scaled_limit(terms.limit, facts->score);
-	return window_admits(&terms, &count->counts, facts->now, wait_r);
+	/* A message with more units than the limit, as it is scaled now, fits
+	 * when nobody else took any: it could never get through otherwise. */
+	spare = counts.units - terms.limit;
+	if (spare > 0 && terms.limit > 0) {
+		counts.units -= spare;
+		counts.slots[WINDOW_SLOT_NOW] -= spare;
+	}
+	return window_admits(&terms, &counts, facts->now, wait_r);
 }
 
 static enum answer
@@ -510,69 +518,79 @@ load_below(const struct condition *condition, const struct facts *facts,
 	return yes_if(!facts->load_crossed[condition->number]);
 }
 
-#define NO_LIMIT    (-1)
-#define NEEDS_STORE true
+#define NO_LIMIT (-1)
+
+/* How the table spells its flags. */
+#define CLIENT	  (ASKS_CLIENT | ASKS_FOR_GOOD)
+#define RECIPIENT (ASKS_RECIPIENT | ASKS_FOR_GOOD)
+#define STORE	  ASKS_STORE
+#define FOR_GOOD  ASKS_FOR_GOOD
+#define PASSING	  0U
 
 /* Sorted as milter-defer.conf(5) presents them. */
 const struct condition_type condition_types[] = {
-    {"client", VALUE_NETWORKS, STAGE_MAIL, client, NO_LIMIT, false},
-    {"client_list", VALUE_FILE, STAGE_MAIL, client_list, NO_LIMIT, false},
-    {"listed", VALUE_SHARED, STAGE_MAIL, listed, NO_LIMIT, false},
-    {"client_name", VALUE_GLOBS, STAGE_MAIL, client_name, NO_LIMIT, false},
-    {"no_client_name", VALUE_TRUE, STAGE_MAIL, no_client_name, NO_LIMIT, false},
-    {"generic_name", VALUE_TRUE, STAGE_MAIL, generic_name, NO_LIMIT, false},
-    {"helo", VALUE_GLOBS, STAGE_MAIL, helo, NO_LIMIT, false},
-    {"helo_malformed", VALUE_TRUE, STAGE_MAIL, helo_malformed, NO_LIMIT, false},
-    {"helo_ours", VALUE_TRUE, STAGE_MAIL, helo_ours, NO_LIMIT, false},
-    {"authenticated", VALUE_TRUE, STAGE_MAIL, authenticated, NO_LIMIT, false},
-    {"user", VALUE_GLOBS, STAGE_MAIL, user, NO_LIMIT, false},
-    {"tls", VALUE_TRUE, STAGE_MAIL, tls, NO_LIMIT, false},
-    {"daemon_name", VALUE_GLOBS, STAGE_MAIL, daemon_name, NO_LIMIT, false},
-    {"daemon_port", VALUE_NUMBER, STAGE_MAIL, daemon_port, NO_LIMIT, false},
+    {"client", VALUE_NETWORKS, STAGE_MAIL, client, NO_LIMIT, CLIENT},
+    {"client_list", VALUE_FILE, STAGE_MAIL, client_list, NO_LIMIT, CLIENT},
+    {"listed", VALUE_SHARED, STAGE_MAIL, listed, NO_LIMIT, FOR_GOOD},
+    {"client_name", VALUE_GLOBS, STAGE_MAIL, client_name, NO_LIMIT, CLIENT},
+    {"no_client_name", VALUE_TRUE, STAGE_MAIL, no_client_name, NO_LIMIT,
+	FOR_GOOD},
+    {"generic_name", VALUE_TRUE, STAGE_MAIL, generic_name, NO_LIMIT, FOR_GOOD},
+    {"helo", VALUE_GLOBS, STAGE_MAIL, helo, NO_LIMIT, FOR_GOOD},
+    {"helo_malformed", VALUE_TRUE, STAGE_MAIL, helo_malformed, NO_LIMIT,
+	FOR_GOOD},
+    {"helo_ours", VALUE_TRUE, STAGE_MAIL, helo_ours, NO_LIMIT, FOR_GOOD},
+    {"authenticated", VALUE_TRUE, STAGE_MAIL, authenticated, NO_LIMIT, CLIENT},
+    {"user", VALUE_GLOBS, STAGE_MAIL, user, NO_LIMIT, CLIENT},
+    {"tls", VALUE_TRUE, STAGE_MAIL, tls, NO_LIMIT, FOR_GOOD},
+    {"daemon_name", VALUE_GLOBS, STAGE_MAIL, daemon_name, NO_LIMIT, FOR_GOOD},
+    {"daemon_port", VALUE_NUMBER, STAGE_MAIL, daemon_port, NO_LIMIT, FOR_GOOD},
 
-    {"sender", VALUE_GLOBS, STAGE_MAIL, sender, NO_LIMIT, false},
-    {"sender_list", VALUE_FILE, STAGE_MAIL, sender_list, NO_LIMIT, false},
-    {"null_sender", VALUE_TRUE, STAGE_MAIL, null_sender, NO_LIMIT, false},
-    {"recipient", VALUE_GLOBS, STAGE_RCPT, recipient_glob, NO_LIMIT, false},
-    {"recipient_list", VALUE_FILE, STAGE_RCPT, recipient_list, NO_LIMIT, false},
+    {"sender", VALUE_GLOBS, STAGE_MAIL, sender, NO_LIMIT, FOR_GOOD},
+    {"sender_list", VALUE_FILE, STAGE_MAIL, sender_list, NO_LIMIT, FOR_GOOD},
+    {"null_sender", VALUE_TRUE, STAGE_MAIL, null_sender, NO_LIMIT, FOR_GOOD},
+    {"recipient", VALUE_GLOBS, STAGE_RCPT, recipient_glob, NO_LIMIT, RECIPIENT},
+    {"recipient_list", VALUE_FILE, STAGE_RCPT, recipient_list, NO_LIMIT,
+	RECIPIENT},
     {"recipients_in_message_above", VALUE_NUMBER, STAGE_RCPT,
-	recipients_in_message_above, NO_LIMIT, false},
+	recipients_in_message_above, NO_LIMIT, FOR_GOOD},
     {"domains_in_message_above", VALUE_NUMBER, STAGE_RCPT,
-	domains_in_message_above, NO_LIMIT, false},
+	domains_in_message_above, NO_LIMIT, FOR_GOOD},
 
     {"connected_longer", VALUE_DURATION, STAGE_MAIL, connected_longer, NO_LIMIT,
-	false},
+	PASSING},
     {"unknown_commands_above", VALUE_NUMBER, STAGE_MAIL, unknown_commands_above,
-	NO_LIMIT, false},
+	NO_LIMIT, PASSING},
     {"refused_recipients_above", VALUE_NUMBER, STAGE_MAIL,
-	refused_recipients_above, NO_LIMIT, false},
+	refused_recipients_above, NO_LIMIT, PASSING},
 
-    {"header", VALUE_HEADERS, STAGE_EOM, header, NO_LIMIT, false},
+    {"header", VALUE_HEADERS, STAGE_EOM, header, NO_LIMIT, FOR_GOOD},
     {"header_above", VALUE_HEADER_NUMBER, STAGE_EOM, header_above, NO_LIMIT,
-	false},
-    {"size_above", VALUE_SIZE, STAGE_EOM, size_above, NO_LIMIT, false},
+	FOR_GOOD},
+    {"size_above", VALUE_SIZE, STAGE_EOM, size_above, NO_LIMIT, FOR_GOOD},
 
-    {"hours", VALUE_HOURS, STAGE_MAIL, hours, NO_LIMIT, false},
-    {"share", VALUE_SHARE, STAGE_MAIL, share, NO_LIMIT, false},
+    {"hours", VALUE_HOURS, STAGE_MAIL, hours, NO_LIMIT, PASSING},
+    {"share", VALUE_SHARE, STAGE_MAIL, share, NO_LIMIT, FOR_GOOD},
 
-    {"known", VALUE_TRUE, STAGE_MAIL, known, NO_LIMIT, NEEDS_STORE},
+    {"known", VALUE_TRUE, STAGE_MAIL, known, NO_LIMIT, STORE | FOR_GOOD},
     {"reputation_below", VALUE_REAL, STAGE_MAIL, reputation_below, NO_LIMIT,
-	NEEDS_STORE},
+	STORE},
     {"reputation_above", VALUE_REAL, STAGE_MAIL, reputation_above, NO_LIMIT,
-	NEEDS_STORE},
-    {"retried", VALUE_DURATION, STAGE_RCPT, retried, NO_LIMIT, NEEDS_STORE},
-    {"load_above", VALUE_LOAD, STAGE_MAIL, load_above, NO_LIMIT, false},
-    {"load_below", VALUE_LOAD, STAGE_MAIL, load_below, NO_LIMIT, false},
+	STORE},
+    {"retried", VALUE_DURATION, STAGE_RCPT, retried, NO_LIMIT,
+	RECIPIENT | STORE},
+    {"load_above", VALUE_LOAD, STAGE_MAIL, load_above, NO_LIMIT, PASSING},
+    {"load_below", VALUE_LOAD, STAGE_MAIL, load_below, NO_LIMIT, PASSING},
     {"connections_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded,
-	LIMIT_CONNECTIONS, NEEDS_STORE},
+	LIMIT_CONNECTIONS, STORE},
     {"messages_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded, LIMIT_MESSAGES,
-	NEEDS_STORE},
+	STORE},
     {"recipients_above", VALUE_LIMIT, STAGE_DATA, limit_exceeded,
-	LIMIT_RECIPIENTS, NEEDS_STORE},
+	LIMIT_RECIPIENTS, STORE},
     {"refused_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded, LIMIT_REFUSED,
-	NEEDS_STORE},
-    {"store_down", VALUE_TRUE, STAGE_MAIL, store_down, NO_LIMIT, false},
-    {"store_late", VALUE_TRUE, STAGE_MAIL, store_late, NO_LIMIT, false},
+	STORE},
+    {"store_down", VALUE_TRUE, STAGE_MAIL, store_down, NO_LIMIT, PASSING},
+    {"store_late", VALUE_TRUE, STAGE_MAIL, store_late, NO_LIMIT, PASSING},
 };
 
 const size_t condition_type_count =
@@ -585,4 +603,25 @@ condition_type_find(const char *name)
 		if (strcmp(condition_types[i].name, name) == 0)
 			return &condition_types[i];
 	return NULL;
+}
+
+enum answer
+condition_judge(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient)
+{
+	const struct condition_type *type = condition->type;
+	unsigned char *kept = NULL;
+	enum answer answer;
+
+	if (facts->settled != NULL && condition->place < SETTLED_MAX &&
+	    (type->flags & (ASKS_FOR_GOOD | ASKS_RECIPIENT | ASKS_STORE)) ==
+		ASKS_FOR_GOOD &&
+	    type->ready != STAGE_RCPT)
+		kept = &facts->settled[condition->place];
+	if (kept != NULL && *kept != 0)
+		return (enum answer)(*kept - 1);
+	answer = type->judge(condition, facts, recipient);
+	if (kept != NULL && answer != ANSWER_LATER)
+		*kept = (unsigned char)(answer + 1);
+	return answer;
 }

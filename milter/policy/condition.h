@@ -66,6 +66,7 @@ struct hours {
 
 struct condition {
 	const struct condition_type *type;
+	size_t place; /* among all conditions of the policy */
 	size_t count; /* of whichever array is used */
 	union {
 		struct network *networks;
@@ -79,9 +80,20 @@ struct condition {
 	char *header; /* of VALUE_HEADER_NUMBER */
 	/* limits only: a copy of what the predicate needs; `number` is the
 	 * index of the limit */
-	int64_t above; /* the most that is admitted */
-	int64_t period;
-	bool scaled; /* by reputation */
+	int64_t above;	/* the most that is admitted */
+	int64_t period; /* also of `retried`: when an attempt is forgotten */
+	int64_t keep;	/* of `retried`: when a pass is forgotten */
+	bool scaled;	/* by reputation */
+};
+
+/* What sets a condition apart. */
+enum condition_flags {
+	ASKS_CLIENT = 1, /* who the client is, so that nobody else meets it */
+	ASKS_RECIPIENT = 2, /* each recipient has an answer of its own */
+	ASKS_STORE = 4,
+	/* It is the same at every attempt to send that message: whoever waits
+	 * does not change it.  What is known at MAIL holds for the message. */
+	ASKS_FOR_GOOD = 8
 };
 
 struct condition_type {
@@ -93,11 +105,17 @@ struct condition_type {
 	    const struct facts *facts, const struct recipient *recipient);
 	/* Counted by this kind of limit (enum limit_kind); -1 otherwise. */
 	int limit_kind;
-	bool needs_store; /* for the plan that -t prints */
+	unsigned flags;
 };
 
 extern const struct condition_type condition_types[];
 extern const size_t condition_type_count;
+
+/* Judge a condition.  Answers that hold for the whole message are kept in
+ * facts->settled, so that they are worked out once a message and not for each
+ * recipient at each step. */
+enum answer condition_judge(const struct condition *condition,
+    const struct facts *facts, const struct recipient *recipient);
 
 /* Seconds until the limit of this condition may admit again; 0 for any other
  * condition. */

@@ -38,7 +38,7 @@ judge_conditions(struct question *question, const struct rule *rule)
 
 	for (size_t i = 0; i < rule->condition_count; i++) {
 		const struct condition *condition = &rule->conditions[i];
-		enum answer answer = condition->type->judge(
+		enum answer answer = condition_judge(
 		    condition, question->facts, question->recipient);
 
 		/* Units of recipients are taken once all are known. */

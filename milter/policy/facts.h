@@ -59,7 +59,13 @@ struct limit_count {
 	struct window_counts counts;
 };
 
+/* Conditions of a policy whose answers can be kept. */
+#define SETTLED_MAX 1024
+
 struct facts {
+	/* By condition: 0, or 1 more than an answer that holds for the whole
+	 * message.  NULL: they are not kept.  See condition_judge(). */
+	unsigned char *settled;
 	int64_t now; /* Unix seconds; the store's clock once it was asked */
 
 	/* the client */

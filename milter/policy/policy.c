@@ -96,17 +96,34 @@ asks_kind(const struct rule *rule, enum value_kind kind)
 	return false;
 }
 
-/* Whether it asks who the client is, so that nobody else can meet it. */
 static bool
-asks_client(const struct rule *rule)
+asks_flag(const struct rule *rule, enum condition_flags flag)
 {
-	static const char *const names[] = {
-	    "client", "client_list", "client_name", "authenticated", "user"};
-
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (asks(rule, names[i]))
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if ((rule->conditions[i].type->flags & flag) != 0)
 			return true;
 	return false;
+}
+
+/* Number the conditions, and give them what they need of the settings. */
+static void
+plan_conditions(struct policy *policy)
+{
+	size_t place = 0;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		struct rule *rule = &policy->rules[i];
+
+		for (size_t j = 0; j < rule->condition_count; j++) {
+			struct condition *condition = &rule->conditions[j];
+
+			condition->place = place++;
+			if (condition->type->kind == VALUE_LIMIT)
+				continue;
+			condition->period = policy->settings.retry_window;
+			condition->keep = policy->settings.keep;
+		}
+	}
 }
 
 static enum stage
@@ -135,7 +152,7 @@ plan_rules(struct policy *policy)
 		unsigned own;
 
 		rule->own_stage = own_stage(rule);
-		rule->of_client = asks_client(rule);
+		rule->of_client = asks_flag(rule, ASKS_CLIENT);
 		rule->of_recipient =
 		    asks(rule, "recipient") || asks(rule, "recipient_list");
 		own = 1U << rule->own_stage;
@@ -321,6 +338,7 @@ void
 policy_plan(struct policy *policy)
 {
 	plan_weights(policy);
+	plan_conditions(policy);
 	plan_rules(policy);
 	plan_stages(policy);
 	plan_clocks(policy);

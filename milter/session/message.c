@@ -65,6 +65,8 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;
+	facts->settled = message->settled;
+	memset(message->settled, 0, sizeof message->settled);
 	facts->lists = message->lists;
 	forget_message(facts);
 	limits_forget(message);

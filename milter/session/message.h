@@ -21,6 +21,7 @@ struct message {
 	struct limit_count limits[LIMITS_MAX];
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
 	bool load_crossed[THRESHOLDS_MAX];
+	unsigned char settled[SETTLED_MAX];
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];
 	/* who the client is for the store; "" for no pool */

@@ -54,16 +54,20 @@ units_of(const struct message *message, const struct limit *limit)
 	return 0; /* only read here; counted as they are refused */
 }
 
+/* Whether any of the conditions that ask, or do not ask, about each recipient
+ * says "no". */
 static bool
 excludes(const struct message *message, const struct rule *rule,
-    const struct recipient *recipient)
+    const struct recipient *recipient, bool of_recipient)
 {
 	for (size_t i = 0; i < rule->condition_count; i++) {
 		const struct condition *condition = &rule->conditions[i];
+		bool asks = (condition->type->flags & ASKS_RECIPIENT) != 0;
 
 		if (condition->type->kind != VALUE_LIMIT &&
-		    condition->type->judge(
-			condition, &message->facts, recipient) == ANSWER_NO)
+		    asks == of_recipient &&
+		    condition_judge(condition, &message->facts, recipient) ==
+			ANSWER_NO)
 			return true;
 	}
 	return false;
@@ -74,12 +78,15 @@ excludes(const struct message *message, const struct rule *rule,
 static bool
 may_hold(const struct message *message, const struct rule *rule)
 {
-	if (message->facts.recipient_count == 0)
-		return !excludes(message, rule, NULL);
-	for (size_t i = 0; i < message->facts.recipient_count; i++)
-		if (!excludes(message, rule, &message->recipients[i]))
+	const struct recipient *recipients = message->recipients;
+	size_t count = message->facts.recipient_count;
+
+	if (excludes(message, rule, count == 0 ? NULL : recipients, false))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!excludes(message, rule, &recipients[i], true))
 			return true;
-	return false;
+	return count == 0 && !excludes(message, rule, NULL, true);
 }
 
 /* Whether there is anybody here whom the limit could count. */
