@@ -12,6 +12,7 @@
 struct said {
 	const char *path;
 	char text[4000];
+	bool endless;
 };
 
 static void
@@ -25,6 +26,11 @@ note(void *arg, bool error, const char *text)
 	    strncmp(text, said->path, length) == 0 && text[length] == ':',
 	    "no file in front: %s", text);
 	text += length + 1;
+	/* See endless_rows. */
+	if (strstr(text, "without end, until it is lost") != NULL) {
+		said->endless = true;
+		return;
+	}
 	snprintf(said->text + at, sizeof said->text - at, "%s%s%s%s",
 	    at == 0 ? "" : "\n", error ? "E" : "W", *text == ' ' ? "" : " ",
 	    text);
@@ -43,6 +49,7 @@ load_octets(const char *text, size_t length, struct said *said)
 	ck_assert_int_eq(fclose(file), 0);
 	said->path = path;
 	said->text[0] = '\0';
+	said->endless = false;
 	policy = conf_load(path, note, said);
 	unlink(path);
 	return policy;
@@ -493,6 +500,71 @@ static const struct {
 	"W 2: observe is set: nothing is deferred, only logged"},
 };
 
+#define UNCAPPED " verdict = defer uncapped = true }\n"
+#define NO_CAP	 "delay_cap = 0s\n"
+
+/* Which rules defer a message as often as it comes, without a word from the
+ * postmaster that he means it. */
+static const struct {
+	const char *when;
+	const char *text;
+	bool endless;
+} endless_rows[] = {
+    {"capped at data", "rule \"a\" { at = data verdict = defer }\n", false},
+    {"no pair is known at mail", "rule \"a\" { verdict = defer }\n", true},
+    {"without a cap", NO_CAP "rule \"a\" { at = data verdict = defer }\n",
+	true},
+    {"greylisting has an end",
+	NO_CAP "rule \"a\" { at = data verdict = greylist }\n", false},
+    {"a size", "rule \"a\" { size_above = 1M" UNCAPPED, true},
+    {"a header", "rule \"a\" { header = \"X: y\"" UNCAPPED, true},
+    {"a header's number", "rule \"a\" { header_above = \"X: 1\"" UNCAPPED,
+	true},
+    {"a name in HELO", "rule \"a\" { helo = \"x\"" UNCAPPED, true},
+    {"no name", "rule \"a\" { no_client_name = true" UNCAPPED, true},
+    {"a client by name is meant", "rule \"a\" { client = \"::1\"" UNCAPPED,
+	false},
+    {"but not where the cap was to help",
+	"rule \"a\" { client = \"::1\" verdict = defer }\n", true},
+    {"domains, which can come one by one",
+	"rule \"a\" { domains_in_message_above = 1" UNCAPPED, false},
+    {"recipients likewise",
+	"rule \"a\" { recipients_in_message_above = 9" UNCAPPED, false},
+    {"but not those of the whole message",
+	"rule \"a\" { domains_in_message_above = 1 at = data" UNCAPPED, true},
+    {"nor below a rule that waits for it",
+	"rule \"b\" { at = data verdict = greylist }\n"
+	"rule \"a\" { domains_in_message_above = 1" UNCAPPED,
+	true},
+    {"nor any recipient at all",
+	"rule \"a\" { recipients_in_message_above = 0" UNCAPPED, true},
+    {"load falls", "rule \"a\" { load_above = 0.5" UNCAPPED, false},
+    {"but may stay low", "rule \"a\" { load_below = 0.5" UNCAPPED, true},
+    {"a limit lets go", "rule \"a\" { messages_above = 1 within = 1h" UNCAPPED,
+	false},
+    {"bad points fade", "rule \"a\" { reputation_below = -5" UNCAPPED, false},
+    {"good ones never come", "rule \"a\" { reputation_below = 5" UNCAPPED,
+	true},
+    {"hours pass", "rule \"a\" { hours = \"01:00-02:00\"" UNCAPPED, false},
+    {"one condition that passes is enough",
+	"rule \"a\" { size_above = 1M load_above = 0.5" UNCAPPED, false},
+    {"a rule on trial", "rule \"a\" { verdict = defer observe = true }\n",
+	false},
+};
+
+START_TEST(rules_without_an_end)
+{
+	struct said said;
+	struct policy *policy = load(endless_rows[_i].text, &said);
+
+	ck_assert_msg(
+	    policy != NULL, "%s:\n%s", endless_rows[_i].when, said.text);
+	ck_assert_msg(said.endless == endless_rows[_i].endless, "%s",
+	    endless_rows[_i].when);
+	policy_release(&policy);
+}
+END_TEST
+
 START_TEST(warnings)
 {
 	struct said said;
@@ -714,6 +786,8 @@ CHECK_MAIN("conf", tcase)
 	tcase_add_test(tcase, a_nul_is_a_control_character);
 	tcase_add_test(tcase, a_huge_file_is_refused);
 	tcase_add_test(tcase, a_bad_file_leaves_nothing_behind);
+	tcase_add_loop_test(tcase, rules_without_an_end, 0,
+	    sizeof endless_rows / sizeof endless_rows[0]);
 	tcase_add_loop_test(tcase, warnings, 0, COUNT(warning_rows));
 	tcase_add_test(tcase, a_rule_has_what_was_written);
 	tcase_add_test(tcase, a_greylist_rule_needs_no_options);

@@ -116,6 +116,44 @@ check_at(const struct conf_build *build, const struct rule *rule,
 		    conf_words_stage(rule->own_stage));
 }
 
+/* --- mail that is lost in the end --- */
+
+/* Whether it names whom it means, as a block list does. */
+static bool
+names_somebody(const struct rule *rule)
+{
+	static const char *const names[] = {"client", "client_list",
+	    "client_name", "listed", "user", "sender", "sender_list",
+	    "recipient", "recipient_list"};
+
+	for (size_t i = 0; i < rule->condition_count; i++)
+		for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
+			if (strcmp(rule->conditions[i].type->name, names[j]) ==
+			    0)
+				return true;
+	return false;
+}
+
+/* A block list that is meant to be uncapped is shown in the table only. */
+static void
+check_end(const struct conf_build *build, const struct rule *rule)
+{
+	const char *why = "delay_cap is 0";
+
+	if (!policy_is_endless(build->policy, rule) ||
+	    (rule->uncapped && names_somebody(rule)))
+		return;
+	if (rule->uncapped)
+		why = "it is uncapped";
+	else if (policy_caps(build->policy, rule))
+		why = "the delay cap cannot help at mail; set its at to rcpt "
+		      "or data";
+	conf_warning(build->report, rule->line,
+	    "rule \"%s\" defers the same message without end, until it is "
+	    "lost: nothing it asks changes by waiting, and %s",
+	    rule->name, why);
+}
+
 /* --- responses --- */
 
 static bool
@@ -171,6 +209,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_reach(build, rule);
 		check_wait(build, rule);
 		check_at(build, rule, section);
+		check_end(build, rule);
 		check_link(build, rule);
 		rule++;
 	}

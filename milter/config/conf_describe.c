@@ -178,9 +178,10 @@ describe_verdict(
 		break;
 	}
 	conf_value_say_duration(policy->settings.delay_cap, cap);
-	/* Before the first recipient there is no pair whose delay counts. */
-	if (policy_caps(policy, rule) && rule->own_stage == STAGE_MAIL)
-		(void)fprintf(out, ", without end: no recipient is known yet");
+	if (policy_is_endless(policy, rule))
+		(void)fprintf(out, ", without end");
+	else if (policy_caps(policy, rule) && rule->own_stage == STAGE_MAIL)
+		(void)fprintf(out, ", as long as it holds");
 	else if (policy_caps(policy, rule))
 		(void)fprintf(out, ", at most %s in all", cap);
 	if (rule->observe)

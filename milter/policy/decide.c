@@ -56,14 +56,14 @@ judge_conditions(struct question *question, const struct rule *rule)
 }
 
 /* A null sender is a bounce or an address check by callout.  The latter never
- * gets to DATA, so nobody is told "no" before that. */
+ * gets to DATA, nor to a second recipient, so nobody is told "no" before that. */
 static bool
 too_early(const struct question *question, const struct rule *rule)
 {
 	if (question->stage < rule->at)
 		return true;
 	return rule->verdict != RULE_ACCEPT && question->facts->null_sender &&
-	    question->stage < STAGE_DATA;
+	    question->stage < STAGE_DATA && !rule->of_rest;
 }
 
 /* YES: still to wait. */
@@ -158,8 +158,12 @@ wait_of(const struct question *question, const struct rule *rule)
 static enum answer
 judge_rule(struct question *question, const struct rule *rule)
 {
-	enum answer answer = judge_conditions(question, rule);
+	enum answer answer;
 
+	/* Then it would be the whole message, which comes as it is again. */
+	if (rule->of_rest && question->stage > STAGE_RCPT)
+		return ANSWER_NO;
+	answer = judge_conditions(question, rule);
 	if (answer >= ANSWER_UNKNOWN)
 		return answer;
 	if (too_early(question, rule))

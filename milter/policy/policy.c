@@ -126,6 +126,23 @@ plan_conditions(struct policy *policy)
 	}
 }
 
+/* Who is deferred there for more than one recipient was asked about one already,
+ * and may send to that. */
+static bool
+asks_about_rest(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+		const char *name = condition->type->name;
+
+		if ((strcmp(name, "domains_in_message_above") == 0 ||
+			strcmp(name, "recipients_in_message_above") == 0) &&
+		    condition->number > 0)
+			return true;
+	}
+	return false;
+}
+
 static enum stage
 own_stage(const struct rule *rule)
 {
@@ -157,6 +174,8 @@ plan_rules(struct policy *policy)
 		    asks(rule, "recipient") || asks(rule, "recipient_list");
 		own = 1U << rule->own_stage;
 		rule->stage_mask = own | (waits & ~(own - 1));
+		rule->of_rest = asks_about_rest(rule) &&
+		    rule->stage_mask == 1U << STAGE_RCPT;
 		if (!rule->observe)
 			waits |= own;
 	}
@@ -217,6 +236,35 @@ policy_caps(const struct policy *policy, const struct rule *rule)
 {
 	return rule->verdict != RULE_ACCEPT && !rule->observe &&
 	    !rule->uncapped && policy->settings.delay_cap > 0;
+}
+
+static bool
+lasts(const struct condition *condition)
+{
+	const char *name = condition->type->name;
+
+	/* Nobody earns or loses points by being deferred. */
+	if (strcmp(name, "reputation_below") == 0)
+		return condition->real > 0;
+	if (strcmp(name, "reputation_above") == 0)
+		return condition->real < 0;
+	return strcmp(name, "load_below") == 0 ||
+	    (condition->type->flags & ASKS_FOR_GOOD) != 0;
+}
+
+bool
+policy_is_endless(const struct policy *policy, const struct rule *rule)
+{
+	bool at_mail = (rule->stage_mask >> STAGE_MAIL & 1U) != 0;
+
+	/* At MAIL there is no pair yet whose delays could be capped. */
+	if (rule->verdict != RULE_DEFER || rule->observe || rule->of_rest ||
+	    (policy_caps(policy, rule) && !at_mail))
+		return false;
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (!lasts(&rule->conditions[i]))
+			return false;
+	return true;
 }
 
 static void

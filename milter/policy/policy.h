@@ -38,6 +38,9 @@ struct rule {
 	bool uncapped;	   /* the delay cap does not apply */
 	bool of_recipient; /* it asks who the recipient is */
 	bool of_client;	   /* it asks who the client is: see message_exempt() */
+	/* It holds from a second recipient on, for that one alone: whoever is
+	 * deferred can send to the others first. */
+	bool of_rest;
 	struct condition *conditions;
 	size_t condition_count;
 	enum stage own_stage; /* when its own facts are known */
@@ -111,5 +114,9 @@ void policy_plan(struct policy *policy);
 
 /* Whether the delay cap may let this rule's mail go. */
 bool policy_caps(const struct policy *policy, const struct rule *rule);
+
+/* Whether this rule defers a message as often as it comes: nothing that it asks
+ * changes by waiting, and no cap lets it go.  Such mail is lost in the end. */
+bool policy_is_endless(const struct policy *policy, const struct rule *rule);
 
 #endif
