@@ -2,6 +2,7 @@
  * held to it, else that of the Redis which they name (lib/keeper.h). */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/store_steps.h"
 
@@ -156,14 +157,28 @@ static const struct {
 	const struct store_client *marked, *asked;
 	bool found;
 } identity_rows[] = {
-    {"a host's attempt is its network's", &stranger, &neighbour, true},
+    {"a host's attempt is its own", &stranger, &stranger, true},
+    {"and not its neighbour's", &stranger, &neighbour, false},
+    {"without addresses a network is one",
+	&(const struct store_client){"192.0.2.0/24", 7, NULL, NULL},
+	&(const struct store_client){"192.0.2.0/24", 8, NULL, NULL}, true},
     {"another network is another client", &stranger, &elsewhere, false},
     {"a retry from elsewhere in the pool counts", &pooled_here, &pooled_there,
 	true},
-    {"a pool's attempt is not its network's", &pooled_here,
-	&(const struct store_client){"203.0.113.0/24", 1, NULL}, false},
+    {"one from the same address does when the DNS fails", &pooled_here,
+	&unnamed_here, true},
+    {"and when it works again", &unnamed_here, &pooled_here, true},
+    {"but what was begun without a name is not the pool's", &unnamed_here,
+	&pooled_there, false},
+    {"a pool's attempt is not its neighbours'", &pooled_here,
+	&(const struct store_client){"203.0.113.0/24", 2, NULL, "203.0.113.2"},
+	false},
+    {"nor another pool's in the same network", &pooled_here,
+	&(const struct store_client){
+	    "203.0.113.0/24", 2, "example.com", "203.0.113.2"},
+	false},
     {"an empty pool is none", &stranger,
-	&(const struct store_client){"192.0.2.0/24", 7, ""}, true},
+	&(const struct store_client){"192.0.2.0/24", 7, "", "192.0.2.7"}, true},
 };
 
 START_TEST(identities)
@@ -180,9 +195,53 @@ START_TEST(identities)
 	answer = look_up(identity_rows[_i].asked);
 	ck_assert_msg(
 	    answer->pairs[0][CLOCK_REAL].first_seen == (found ? now - 60 : 0) &&
-		answer->passes == (found ? 3 : 0) &&
-		answer->last_used == (found ? now - 60 : 0),
+		answer->passes == (found ? 3 : 0),
 	    "%s", identity_rows[_i].when);
+	close_store();
+}
+END_TEST
+
+/* Who was seen using what its organisation earned keeps it without a name. */
+START_TEST(what_a_pool_earned_is_marked_on_its_addresses)
+{
+	struct store_client second = pooled_here, nameless;
+	struct store_effects effects = {.passes = 3, .worthy = true};
+
+	second.host = 2;
+	second.address = "203.0.113.2";
+	nameless = second;
+	nameless.pool = NULL;
+	open_store();
+	effects.client = pooled_there;
+	effects.now = now - 60;
+	store_remember(store, &effects);
+	ck_assert_int_eq(look_up(&nameless)->passes, 0);
+	ck_assert_int_eq(look_up(&second)->passes, 3);
+	ck_assert_int_eq(look_up(&second)->last_used, 0); /* not yet marked */
+	effects.client = second;
+	effects.passes = 0;
+	effects.now = now;
+	store_remember(store, &effects);
+	ck_assert_int_eq(look_up(&nameless)->passes, 3);
+	ck_assert_int_eq(look_up(&nameless)->last_used, now);
+	ck_assert_int_eq(look_up(&unnamed_here)->passes, 0);
+	close_store();
+}
+END_TEST
+
+START_TEST(trust_that_is_not_used_ends_though_its_neighbours_live_on)
+{
+	struct store_effects effects = {.passes = 3, .worthy = true};
+
+	open_store();
+	effects.client = stranger;
+	effects.now = now - KEEPER_WORTHY_LIFE - 60;
+	store_remember(store, &effects);
+	effects.client = neighbour;
+	effects.now = now - 60;
+	store_remember(store, &effects);
+	ck_assert_int_eq(look_up(&stranger)->passes, 0);
+	ck_assert_int_eq(look_up(&neighbour)->passes, 3);
 	close_store();
 }
 END_TEST
@@ -282,6 +341,68 @@ START_TEST(every_host_of_a_network_has_its_sums)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	double bad;
+	int64_t ago[4]; /* of accepted messages, oldest first; -1: none */
+	double good_left, bad_left;
+} accepted_rows[] = {
+    {"an accepted message is a good one", 0, {0, -1, -1, -1}, 1, 0},
+    {"more of them within the hour are not", 0, {900, 600, 300, 0}, 1, 0},
+    {"but one an hour is", 0, {10800, 7200, 3600, 0}, 3.975, 0},
+    {"they take back bad points instead", 3, {900, 600, 300, -1}, 1, 1},
+    {"and never more than there are", 2, {900, 600, 300, 0}, 1, 0},
+};
+
+START_TEST(accepted)
+{
+	const struct reputation_sums left = {
+	    accepted_rows[_i].good_left, accepted_rows[_i].bad_left};
+	const char *when = accepted_rows[_i].when;
+	const struct store_answer *answer;
+
+	open_store();
+	if (accepted_rows[_i].bad > 0)
+		earn(&stranger, 0, accepted_rows[_i].bad, now - 900);
+	for (int i = 0; i < 4; i++) {
+		if (accepted_rows[_i].ago[i] < 0)
+			continue;
+		look_up(&stranger);
+		accept_mail(&stranger, 1, time_of(accepted_rows[_i].ago[i]));
+	}
+	answer = look_up(&stranger);
+	check_points(when, "network", &answer->network, &left);
+	check_points(when, "host", &answer->host, &left);
+	close_store();
+}
+END_TEST
+
+START_TEST(hosts_of_a_network_earn_for_it_only_once)
+{
+	struct store_client client = stranger;
+
+	open_store();
+	for (client.host = 0; client.host < 20; client.host++) {
+		look_up(&client);
+		accept_mail(&client, 1, now);
+	}
+	ck_assert_double_eq_tol(look_up(&stranger)->network.good, 1, 0.01);
+	ck_assert_double_eq_tol(look_up(&stranger)->host.good, 1, 0.01);
+	close_store();
+}
+END_TEST
+
+START_TEST(sessions_at_once_earn_once)
+{
+	open_store();
+	look_up(&stranger);
+	for (int i = 0; i < 20; i++)
+		accept_mail(&stranger, 1, now);
+	ck_assert_double_eq_tol(look_up(&stranger)->network.good, 1, 0.01);
+	close_store();
+}
+END_TEST
+
 START_TEST(the_sums_of_a_pool_are_its_networks_own)
 {
 	open_store();
@@ -312,10 +433,19 @@ static const struct {
 	2 * KEEPER_ABANDONED_AFTER, &other_pair, 0, false},
     {"rules on trial abandon nothing", &stranger, CLOCK_OBSERVED, MARK_FIRST,
 	KEEPER_ABANDONED_AFTER, &other_pair, 0, false},
-    {"what a pool abandons counts against the network that is seen",
-	&pooled_here, CLOCK_REAL, MARK_FIRST, KEEPER_ABANDONED_AFTER,
-	&other_pair, 2, true},
+    {"what a pool abandons counts once", &pooled_here, CLOCK_REAL, MARK_FIRST,
+	KEEPER_ABANDONED_AFTER, &other_pair, 2, true},
 };
+
+/* Look up and tidy until nothing more happens. */
+static void
+settle(const struct store_client *client)
+{
+	for (int i = 0; i < 3; i++) {
+		look_up_pair(client, &other_pair);
+		store_tidy(store, now);
+	}
+}
 
 START_TEST(abandoned)
 {
@@ -326,10 +456,7 @@ START_TEST(abandoned)
 	open_store();
 	mark_pair(client, &pair, abandoned_rows[_i].space,
 	    abandoned_rows[_i].mark, now - abandoned_rows[_i].ago);
-	for (int i = 0; i < 3; i++) {
-		look_up_pair(client, abandoned_rows[_i].asked);
-		store_tidy(store, now);
-	}
+	settle(client);
 	answer = look_up(client);
 	gone = answer->pairs[0][abandoned_rows[_i].space].first_seen == 0 &&
 	    answer->pairs[0][abandoned_rows[_i].space].last_passed == 0;
@@ -337,6 +464,48 @@ START_TEST(abandoned)
 		fabs(answer->network.bad - abandoned_rows[_i].bad) < 0.01,
 	    "%s: %s, bad %g", abandoned_rows[_i].when, gone ? "gone" : "there",
 	    answer->network.bad);
+	close_store();
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const struct store_client *first, *then;
+	enum clock_mark then_mark; /* at once */
+	double bad;		   /* of the first one's network and host */
+} blame_rows[] = {
+    {"whoever of its organisation comes next is not to blame", &pooled_here,
+	&pooled_there, MARK_NONE, 2},
+    {"nor is a neighbour", &stranger, &neighbour, MARK_NONE, 2},
+    {"who came back from elsewhere has abandoned nothing", &pooled_here,
+	&pooled_there, MARK_PASSED, 0},
+    {"who came back with a name has abandoned nothing", &unnamed_here,
+	&pooled_here, MARK_PASSED, 0},
+};
+
+START_TEST(blame)
+{
+	const struct store_client *first = blame_rows[_i].first;
+	const struct store_client *then = blame_rows[_i].then;
+	bool same_network = strcmp(first->network, then->network) == 0;
+	const struct reputation_sums owed = {0, blame_rows[_i].bad};
+	const struct reputation_sums nothing = {0, 0};
+	const char *when = blame_rows[_i].when;
+	const struct store_answer *answer;
+
+	open_store();
+	mark(first, MARK_FIRST, now - KEEPER_ABANDONED_AFTER);
+	mark(then, blame_rows[_i].then_mark, now);
+	settle(then);
+	settle(first);
+	answer = look_up(then);
+	check_points(when, "next one's network", &answer->network,
+	    same_network ? &owed : &nothing);
+	if (then->host != first->host)
+		check_points(when, "next one", &answer->host, &nothing);
+	answer = look_up(first);
+	check_points(when, "first one's network", &answer->network, &owed);
+	check_points(when, "first one", &answer->host, &owed);
 	close_store();
 }
 END_TEST
@@ -367,11 +536,18 @@ store_suite(void)
 	tcase_add_test(records, only_the_clocks_that_are_asked_for_are_told);
 	tcase_add_test(records, each_recipient_has_its_clock);
 	tcase_add_loop_test(records, identities, 0, COUNT(identity_rows));
+	tcase_add_test(records, what_a_pool_earned_is_marked_on_its_addresses);
+	tcase_add_test(
+	    records, trust_that_is_not_used_ends_though_its_neighbours_live_on);
 	tcase_add_test(records, passes_add_up);
 	tcase_add_loop_test(records, sums, 0, COUNT(sum_rows));
 	tcase_add_test(records, every_host_of_a_network_has_its_sums);
 	tcase_add_test(records, the_sums_of_a_pool_are_its_networks_own);
+	tcase_add_loop_test(records, accepted, 0, COUNT(accepted_rows));
+	tcase_add_test(records, hosts_of_a_network_earn_for_it_only_once);
+	tcase_add_test(records, sessions_at_once_earn_once);
 	tcase_add_loop_test(records, abandoned, 0, COUNT(abandoned_rows));
+	tcase_add_loop_test(records, blame, 0, COUNT(blame_rows));
 	tcase_add_test(records, who_comes_back_late_has_not_abandoned_it);
 	suite_add_tcase(suite, records);
 	return suite;

@@ -120,7 +120,7 @@ client_number(int i)
 	static char network[32];
 
 	snprintf(network, sizeof network, "10.%d.%d.0/24", i / 256, i % 256);
-	return (struct store_client){network, 1, NULL};
+	return (struct store_client){network, 1, NULL, NULL};
 }
 
 static void
@@ -328,7 +328,7 @@ START_TEST(records_survive_a_restart)
 	ck_assert_int_eq(status.st_mode & 0777, 0600);
 	open_memory(&config, NOON + 60);
 	ck_assert_str_eq(said + strlen(said) - strlen(file), file);
-	ck_assert_ptr_nonnull(strstr(said, "good: read 2 records from "));
+	ck_assert_ptr_nonnull(strstr(said, "good: read 3 records from "));
 	check_filled();
 	store_close(&store);
 	remove_directory();

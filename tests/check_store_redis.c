@@ -412,6 +412,7 @@ END_TEST
 
 /* ---- Sweeping */
 
+/* There a host and sender may add a few more, as anybody else may. */
 START_TEST(a_flood_stops_at_half_above_the_cap_by_itself)
 {
 	struct store_terms terms = keeper_terms();
@@ -423,17 +424,19 @@ START_TEST(a_flood_stops_at_half_above_the_cap_by_itself)
 		mark_attempt(&stranger, i, now);
 		look_up(&stranger);
 	}
-	ck_assert_int_eq(tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 48);
-	store_tidy(store, now);
 	ck_assert_int_eq(
-	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 32 + 2);
+	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 48 + 16);
+	store_tidy(store, now);
+	/* what the sweeper notes, and that the host is crowded */
+	ck_assert_int_eq(
+	    tell_redis("HLEN", "{192.0.2.0/24}", NULL, NULL), 32 + 3);
 	mark_attempt(&stranger, 1000, now);
 	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 1);
 	close_both();
 }
 END_TEST
 
-START_TEST(a_record_that_is_full_of_passes_takes_attempts_after_a_sweep)
+START_TEST(a_record_that_is_full_of_passes_takes_attempts)
 {
 	struct store_terms terms = keeper_terms();
 
@@ -442,9 +445,6 @@ START_TEST(a_record_that_is_full_of_passes_takes_attempts_after_a_sweep)
 	for (int i = 0; i < 2 * 32; i++)
 		mark_number(&stranger, i, MARK_PASSED, now);
 	look_up(&stranger);
-	mark_attempt(&stranger, 1000, now);
-	ck_assert_int_eq(remembered(&stranger, 1000, 1001), 0);
-	store_tidy(store, now);
 	mark_attempt(&stranger, 1000, now);
 	look_up(&stranger);
 	store_tidy(store, now);
@@ -671,8 +671,7 @@ store_redis_suite(void)
 	tcase_add_test(all, a_long_list_is_read_whole);
 	tcase_add_test(all, each_report_is_given_once);
 	tcase_add_test(all, a_flood_stops_at_half_above_the_cap_by_itself);
-	tcase_add_test(
-	    all, a_record_that_is_full_of_passes_takes_attempts_after_a_sweep);
+	tcase_add_test(all, a_record_that_is_full_of_passes_takes_attempts);
 	tcase_add_test(
 	    all, new_sums_of_hosts_refuse_attempts_only_until_a_sweep);
 	tcase_add_test(all, sums_of_another_half_life_are_swept);

@@ -204,6 +204,8 @@ const struct setting setting_table[] = {
 	YEAR, NULL, NULL},
     {"reputation", "prior", REAL(reputation.prior), "50", 1, 100000, NULL,
 	NULL},
+    {"reputation", "poor_below", REAL(reputation.poor_below), "-30", -100, 0,
+	NULL, NULL},
     {"reputation", "greylist_passed", REAL(reputation.greylist_passed), "5",
 	POINTS, NULL, NULL},
     {"reputation", "accepted", REAL(reputation.accepted), "1", POINTS, NULL,

@@ -110,6 +110,11 @@ pass_pair(const struct policy *policy, const struct facts *facts,
 		return;
 	marks[CLOCK_REAL] = pass_mark(policy, &clocks[CLOCK_REAL],
 	    outcome->triplet_passed[CLOCK_REAL], facts->now);
+	/* Let in by another rule before it had waited: nobody will come back
+	 * for it, and nobody has abandoned it. */
+	if (marks[CLOCK_REAL] == MARK_NONE &&
+	    clocks[CLOCK_REAL].first_seen != 0)
+		marks[CLOCK_REAL] = MARK_FORGET;
 	if (marks[CLOCK_REAL] == MARK_PASSED) {
 		effects_r->worthy = true;
 		/* One pass a message, however many recipients it had. */

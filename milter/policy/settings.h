@@ -89,6 +89,7 @@ struct settings {
 	struct {
 		int64_t half_life;
 		double prior;
+		double poor_below;
 		double greylist_passed;
 		double accepted;
 		double ham;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/seconds.h"
 #include "policy/effects.h"
 #include "session/message_limits.h"
 #include "session/shared_parts.h"
@@ -87,13 +88,51 @@ client_of(const struct message *message)
 	    .host = message->host,
 	    .pool = message->pool[0] == '\0' ? NULL : message->pool};
 
+	if (message->policy->settings.identity != IDENTITY_NETWORK)
+		client.address = message->address;
 	return client;
 }
 
-static const char *
-identity_of(const struct message *message)
+/* --- who was lately in good standing, for when the store does not tell --- */
+
+/* A pool's address is known by itself as well, for when the DNS fails. */
+static void
+note_known(struct shared *shared, const struct message *message)
 {
-	return message->pool[0] == '\0' ? message->network : message->pool;
+	const struct facts *facts = &message->facts;
+	const struct known_cache_entry entry = {
+	    true, (float)facts->score, facts->now};
+	const struct store_client client = client_of(message);
+	const char *own =
+	    client.address != NULL ? client.address : client.network;
+
+	if (facts->known)
+		known_cache_note(shared->known_cache, own, &entry);
+	else
+		known_cache_forget(shared->known_cache, own);
+	if (client.pool == NULL)
+		return;
+	if (facts->known)
+		known_cache_note(shared->known_cache, client.pool, &entry);
+	else
+		known_cache_forget(shared->known_cache, client.pool);
+}
+
+static bool
+recall_known(struct shared *shared, const struct message *message,
+    struct known_cache_entry *entry_r)
+{
+	const struct store_client client = client_of(message);
+	const char *own =
+	    client.address != NULL ? client.address : client.network;
+	int64_t max_age = message->policy->settings.store.remember_good;
+	int64_t now = message->facts.now;
+
+	return known_cache_recall(
+		   shared->known_cache, own, now, max_age, entry_r) ||
+	    (client.pool != NULL &&
+		known_cache_recall(shared->known_cache, client.pool, now,
+		    max_age, entry_r));
 }
 
 /* --- the look-up --- */
@@ -124,13 +163,22 @@ learn_nothing(
 	if (facts->record_certainty == FACT_KNOWN)
 		return;
 	/* Who was in good standing a while ago is taken to be so still. */
-	if (!known_cache_recall(shared->known_cache, identity_of(message),
-		facts->now, message->policy->settings.store.remember_good,
-		&entry))
+	if (!recall_known(shared, message, &entry))
 		return;
 	facts->record_certainty = FACT_KNOWN;
 	facts->known = entry.known;
 	facts->score = (double)entry.score;
+}
+
+/* A pass of a client whose reputation is poor is kept no longer than an attempt
+ * would be: it is made to look forgotten, so that its clock starts anew. */
+static void
+doubt_pass(const struct settings *settings, int64_t now,
+    struct greylist_clock *clock)
+{
+	if (clock->last_passed != 0 &&
+	    seconds_apart(now, clock->last_passed) > settings->retry_window)
+		clock->last_passed = 1;
 }
 
 static void
@@ -139,27 +187,38 @@ learn_record(struct shared *shared, struct message *message,
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
+	bool is_poor;
 
 	facts->store_down = facts->store_late = false;
 	facts->now = answer->now;
 	facts->record_certainty = FACT_KNOWN;
-	facts->known = settings->known_after > 0 &&
-	    answer->passes >= settings->known_after;
 	facts->score = reputation_score(
 	    &answer->host, &answer->network, settings->reputation.prior);
+	is_poor = facts->score < settings->reputation.poor_below;
+	facts->known = settings->known_after > 0 &&
+	    answer->passes >= settings->known_after && !is_poor;
 	facts->clock_certainty = FACT_KNOWN;
 	memcpy(facts->client_clock, answer->client, sizeof answer->client);
+	for (int space = 0; is_poor && space < CLOCK_SPACES; space++)
+		doubt_pass(settings, facts->now, &facts->client_clock[space]);
 	message->last_used = answer->last_used;
+	note_known(shared, message);
+}
 
-	if (facts->known) {
-		struct known_cache_entry entry = {
-		    true, (float)facts->score, facts->now};
+/* A pair without a clock, whose host's first attempts are pushed out by others of
+ * its own, may have come before any of those: once that has gone on for as long
+ * as anybody is put off, it is taken to have waited. */
+static void
+mind_crowd(const struct message *message, const struct store_answer *answer,
+    struct greylist_clock *clock)
+{
+	int64_t cap = message->policy->settings.delay_cap;
+	int64_t now = message->facts.now;
 
-		known_cache_note(
-		    shared->known_cache, identity_of(message), &entry);
-	} else {
-		known_cache_forget(shared->known_cache, identity_of(message));
-	}
+	if (clock->first_seen == 0 && clock->last_passed == 0 && cap > 0 &&
+	    answer->crowded_since != 0 &&
+	    seconds_between(now, answer->crowded_since) >= cap)
+		clock->first_seen = now - cap;
 }
 
 static void
@@ -173,6 +232,7 @@ learn_clocks(struct message *message, const struct store_answer *answer)
 		memcpy(recipient->clock,
 		    answer->pairs[i - message->pairs_asked],
 		    sizeof recipient->clock);
+		mind_crowd(message, answer, &recipient->clock[CLOCK_REAL]);
 		recipient->clock_certainty = FACT_KNOWN;
 	}
 	message->pairs_asked = facts->recipient_count;
@@ -248,6 +308,23 @@ add_effects(struct telling *telling, const struct effects *effects)
 	memcpy(stored->client_mark, effects->client, sizeof effects->client);
 }
 
+/* Who does wrong again while its reputation is poor waits again. */
+static void
+end_pass(const struct message *message, struct store_effects *stored)
+{
+	const struct facts *facts = &message->facts;
+
+	if (facts->record_certainty != FACT_KNOWN ||
+	    facts->clock_certainty != FACT_KNOWN ||
+	    facts->score >= message->policy->settings.reputation.poor_below)
+		return;
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		if (facts->client_clock[space].last_passed != 0 &&
+		    (stored->client_mark[space] == MARK_NONE ||
+			stored->client_mark[space] == MARK_PASSED))
+			stored->client_mark[space] = MARK_FORGET;
+}
+
 /* Everything that is known of a message only when it is over: what it earned,
  * and the units of limits that it gives back because it came to nothing. */
 static void
@@ -259,7 +336,11 @@ add_rest(struct telling *telling, struct message *message)
 	    &message->earned, message->policy->settings.reputation.message_cap);
 	stored->good = message->earned.good;
 	stored->bad = message->earned.bad;
+	stored->accepted = message->accepted;
+	if (stored->bad > 0)
+		end_pass(message, stored);
 	memset(&message->earned, 0, sizeof message->earned);
+	message->accepted = 0;
 	stored->returned = telling->returned;
 	stored->returned_count =
 	    limits_return(message, !message->complete, telling->returned);
@@ -283,7 +364,8 @@ hand_over(struct shared *shared, struct message *message,
 	if (is_over)
 		add_rest(&telling, message);
 	if (store_has_marks(stored) || stored->passes > 0 || stored->worthy ||
-	    stored->good > 0 || stored->bad > 0 || stored->returned_count > 0)
+	    stored->good > 0 || stored->bad > 0 || stored->accepted > 0 ||
+	    stored->returned_count > 0)
 		(void)store_remember(shared->store, stored);
 }
 
@@ -321,15 +403,25 @@ message_exempt(struct message *message)
 {
 	message->exempt = true;
 	message->refused = 0;
+	message->accepted = 0;
 	memset(&message->earned, 0, sizeof message->earned);
 }
 
 void
 message_event(struct message *message, enum reputation_event event)
 {
-	if (!message->exempt)
+	struct reputation_sums earned = {0, 0};
+
+	if (message->exempt)
+		return;
+	if (event != REPUTATION_ACCEPTED &&
+	    event != REPUTATION_GREYLIST_PASSED) {
 		reputation_add(
 		    &message->earned, &message->policy->weights, event);
+		return;
+	}
+	reputation_add(&earned, &message->policy->weights, event);
+	message->accepted += earned.good;
 }
 
 void

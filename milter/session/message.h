@@ -31,6 +31,7 @@ struct message {
 	char address[NETADDR_TEXT_SIZE];
 	int64_t last_used;	       /* of the record */
 	struct reputation_sums earned; /* by what the client did so far */
+	double accepted; /* points that are paced, store_effects.accepted */
 	int64_t refused; /* recipients that the MTA refused, not yet counted */
 	bool hammered;	 /* counted, once a session */
 	bool begun;

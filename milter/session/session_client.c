@@ -69,24 +69,42 @@ set_network(struct session *session)
 	message->facts.share = share_of(message->network);
 }
 
+/* The organisation whose pool it is, NULL if none.  Where the DNS fails, what it
+ * was before. */
+static const char *
+find_pool(struct session *session, char organisation[HOSTNAME_SIZE])
+{
+	struct facts *facts = &session->message.facts;
+	struct shared *shared = session->shared;
+	bool found;
+
+	facts->name_class = HOSTNAME_NONE;
+	if (facts->name_certainty == FACT_UNKNOWN)
+		return shared_recall_name(
+			   shared, &facts->client, facts->now, organisation)
+		    ? organisation
+		    : NULL;
+	found = facts->name[0] != '\0' &&
+	    shared_organisation(shared, facts->name, organisation);
+	if (facts->name[0] != '\0')
+		facts->name_class = hostname_classify(
+		    facts->name, &facts->client, found ? organisation : NULL);
+	found = found && facts->name_class == HOSTNAME_OWN;
+	shared_note_name(shared, &facts->client,
+	    found ? organisation : NULL, facts->now);
+	return found ? organisation : NULL;
+}
+
 static void
 set_pool(struct session *session)
 {
 	struct message *message = &session->message;
-	struct facts *facts = &message->facts;
 	char organisation[HOSTNAME_SIZE];
-	bool found;
+	const char *pool = find_pool(session, organisation);
 
-	message->pool[0] = '\0';
-	facts->name_class = HOSTNAME_NONE;
-	if (facts->name[0] == '\0')
-		return;
-	found = shared_organisation(session->shared, facts->name, organisation);
-	facts->name_class = hostname_classify(
-	    facts->name, &facts->client, found ? organisation : NULL);
-	if (found && facts->name_class == HOSTNAME_OWN &&
-	    message->policy->settings.identity == IDENTITY_POOL)
-		copy_text(message->pool, sizeof message->pool, organisation);
+	if (message->policy->settings.identity != IDENTITY_POOL)
+		pool = NULL;
+	copy_text(message->pool, sizeof message->pool, pool);
 }
 
 void

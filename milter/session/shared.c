@@ -25,12 +25,13 @@ open_parts(struct shared *shared)
 	shared->load_watch = load_watch_open();
 	shared->lists = lists_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
+	shared->client_names = client_names_create(seed);
 	shared->reports = reports_open();
 	shared->file_reports = reports_open();
 	shared->psl = psl_latest(NULL);
 	return shared->load_watch != NULL && shared->lists != NULL &&
-	    shared->known_cache != NULL && shared->reports != NULL &&
-	    shared->file_reports != NULL;
+	    shared->known_cache != NULL && shared->client_names != NULL &&
+	    shared->reports != NULL && shared->file_reports != NULL;
 }
 
 bool
@@ -77,6 +78,7 @@ shared_close(struct shared **shared)
 	load_watch_close(&mine->load_watch);
 	lists_close(&mine->lists);
 	known_cache_free(&mine->known_cache);
+	client_names_free(&mine->client_names);
 	reports_close(&mine->reports);
 	reports_close(&mine->file_reports);
 	psl_free(mine->psl);
@@ -163,4 +165,19 @@ shared_organisation(
     const struct shared *shared, const char *name, char *organisation_r)
 {
 	return hostname_organisation(name, shared->psl, organisation_r);
+}
+
+void
+shared_note_name(struct shared *shared, const struct netaddr *client,
+    const char *organisation, int64_t now)
+{
+	client_names_note(shared->client_names, client, organisation, now);
+}
+
+bool
+shared_recall_name(struct shared *shared, const struct netaddr *client,
+    int64_t now, char *organisation_r)
+{
+	return client_names_recall(
+	    shared->client_names, client, now, organisation_r);
 }

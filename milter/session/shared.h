@@ -44,4 +44,11 @@ bool shared_has_suffixes(void);
 bool shared_organisation(
     const struct shared *shared, const char *name, char *organisation_r);
 
+/* Remember the organisation of a verified client, or with NULL that it has none;
+ * and recall it while the DNS fails.  See client_names.h. */
+void shared_note_name(struct shared *shared, const struct netaddr *client,
+    const char *organisation, int64_t now);
+bool shared_recall_name(struct shared *shared, const struct netaddr *client,
+    int64_t now, char *organisation_r);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "load/load_watch.h"
+#include "session/client_names.h"
 #include "session/known_cache.h"
 #include "session/shared.h"
 #include "store/lists.h"
@@ -18,6 +19,7 @@ struct shared {
 	struct load_watch *load_watch;
 	struct lists *lists;
 	struct known_cache *known_cache;
+	struct client_names *client_names;
 	struct reports *reports;
 	struct reports *file_reports; /* for the thread that reads the file */
 	psl_ctx_t *psl; /* NULL: no public suffix list, hence no pools */

@@ -34,11 +34,17 @@ enum store_result {
 #define STORE_TAKES_MAX 16
 #define STORE_POOL_MAX	256 /* a domain and its NUL */
 
-/* Whose record: all strings are borrowed for the call. */
+/* Who a client is: all strings are borrowed for the call.
+ *
+ * Reputation is the network's and its hosts'.  Clocks, passes and what else is
+ * trust belong to a single address, and where there is a pool to that as well:
+ * both are told of everything, and what either knows is found. */
 struct store_client {
 	const char *network; /* canonical text, e.g. "192.0.2.0/24" */
 	unsigned host;	     /* 0..255, netaddr_host_bucket() */
 	const char *pool;    /* organisational domain, or NULL */
+	const char *address; /* canonical text; NULL: all of the network are
+			      * one */
 };
 
 /* `name` has room for STORE_NAME_SIZE octets, "" at first: there the store keeps
@@ -78,8 +84,12 @@ struct store_answer {
 	int64_t now; /* the store's clock, Unix seconds */
 	struct reputation_sums network;
 	struct reputation_sums host;
-	int64_t passes;	   /* triplets that this identity got through */
-	int64_t last_used; /* when the identity last earned a longer life */
+	int64_t passes;	   /* triplets that the client got through */
+	int64_t last_used; /* when it last earned a longer life; of address and
+			    * pool the one that did so longer ago, or never */
+	int64_t crowded_since; /* when first attempts of this address began to
+				* be pushed out of its network's record by
+				* others of its own, and still are; else 0 */
 	struct greylist_clock client[CLOCK_SPACES];
 	struct greylist_clock pairs[RECIPIENTS_MAX][CLOCK_SPACES];
 	struct window_counts counts[STORE_TAKES_MAX];
@@ -97,6 +107,10 @@ struct store_effects {
 	int64_t passes; /* to add */
 	double good;	/* points to add to network and host */
 	double bad;
+	/* Good points for a message that was accepted.  A network and a host
+	 * earn such at most once in STORE_ACCEPTED_EVERY; in between they take
+	 * back bad ones, as far as there are any.  So volume buys nothing. */
+	double accepted;
 	bool worthy; /* keep the record for known clients' time, from now on */
 	/* units to give back; negative: to take without asking */
 	const struct store_take *returned;
@@ -112,6 +126,7 @@ struct store_report {
 struct store;
 
 #define STORE_ABANDONED_MOST 5
+#define STORE_ACCEPTED_EVERY INT64_C(3600) /* seconds */
 
 /* How long and how much.  Seconds, unless said otherwise. */
 struct store_terms {
@@ -120,9 +135,10 @@ struct store_terms {
 	int64_t pending_life; /* of a stranger's record: the retry window */
 	int64_t worthy_life;  /* of a known client's record */
 	int64_t abandoned_after; /* a first attempt without a retry */
-	double abandoned_points; /* >= 0, bad points for each of those, of which
-				  * at most STORE_ABANDONED_MOST count at once:
-				  * one message may have many recipients */
+	double abandoned_points; /* >= 0, bad points for each of those, for the
+				  * network and host that made it; at most
+				  * STORE_ABANDONED_MOST count at once: one
+				  * message may have many recipients */
 	size_t network_cap;	 /* clocks of pairs that a record may hold */
 	size_t memory_max;	 /* octets of the embedded store */
 };

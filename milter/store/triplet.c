@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "base/bytes.h"
 #include "base/secret.h"
 
 #define DIGEST	   32 /* octets of SHA-256 */
@@ -134,6 +135,32 @@ triplet_holder(const struct triplet_namer *namer, const char *holder,
 	    .sender = HOLDER_MARK, .recipient = holder};
 
 	return triplet_name(namer, &pair, name_r);
+}
+
+bool
+triplet_address(const struct triplet_namer *namer,
+    const struct store_client *client, char name_r[TRIPLET_ADDRESS_SIZE])
+{
+	const char *text =
+	    client->address != NULL ? client->address : client->network;
+	char name[TRIPLET_SIZE];
+
+	if (!triplet_holder(namer, text, name))
+		return false;
+	memcpy(name_r, name, TRIPLET_ADDRESS_LENGTH);
+	name_r[TRIPLET_ADDRESS_LENGTH] = '\0';
+	return true;
+}
+
+unsigned
+triplet_sender(const struct triplet_namer *namer, const char *sender)
+{
+	char name[TRIPLET_SIZE];
+
+	if (!triplet_holder(namer, sender, name))
+		return 0;
+	return (unsigned)(bytes_sum(OCTETS_SUM, name, TRIPLET_LENGTH) %
+	    TRIPLET_SENDERS);
 }
 
 bool

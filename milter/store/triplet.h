@@ -40,6 +40,18 @@ bool triplet_name(const struct triplet_namer *namer,
 bool triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE]);
 
+/* What an address is called within its network's record: by chance two of them
+ * share a name once in 2^24.  False: out of memory. */
+#define TRIPLET_ADDRESS_LENGTH 4
+#define TRIPLET_ADDRESS_SIZE   (TRIPLET_ADDRESS_LENGTH + 1)
+bool triplet_address(const struct triplet_namer *namer,
+    const struct store_client *client, char name_r[TRIPLET_ADDRESS_SIZE]);
+
+/* A number for an envelope sender, 0..TRIPLET_SENDERS - 1, from which nobody can
+ * tell the sender.  0 too if memory ran out. */
+#define TRIPLET_SENDERS 128
+unsigned triplet_sender(const struct triplet_namer *namer, const char *sender);
+
 /* A new random key.  False: the system has no random numbers. */
 bool triplet_key_new(unsigned char key_r[TRIPLET_KEY]);
 

@@ -11,8 +11,9 @@
 #define HOUR INT64_C(3600)
 #define DAY  (24 * HOUR)
 
+/* unnamed_here is pooled_here while the DNS fails. */
 extern const struct store_client stranger, neighbour, elsewhere, pooled_here,
-    pooled_there;
+    pooled_there, unnamed_here;
 extern const struct store_pair pair, other_pair;
 
 extern struct store *store;
@@ -45,6 +46,13 @@ int remembered(const struct store_client *client, int from, int to);
 
 void
 earn(const struct store_client *client, double good, double bad, int64_t at);
+void accept_mail(const struct store_client *client, double points, int64_t at);
+
+/* The first attempts of one message to `count` recipients, numbered from
+ * `first` as those above are, but from another sender unless that is "". */
+void mark_flood(const struct store_client *client, const char *sender,
+    int first, int count, int64_t at);
+
 struct window_counts
 take(const struct store_client *client, const struct store_take *what);
 

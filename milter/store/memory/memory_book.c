@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/netaddr.h"
+
 #define OCTETS_PER_PLACE 512 /* about one record */
 #define OCTETS_MIN	 (size_t)65536
 #define EXPIRED_AT_ONCE	 5000
@@ -11,17 +13,27 @@
  * no stranger would ever be remembered until its retry. */
 #define STRANGERS_SHARE 8
 
+/* Of strangers and of known clients a family may have this share each. */
+#define FAMILY_SHARE 16
+#define FAMILY_BITS  48
+#define FAMILIES     1024 /* some share one by chance; 0 is no family */
+
 struct row {
 	struct memory_record *oldest;
 	struct memory_record *newest;
 	size_t octets;
 };
 
+/* Strangers and known clients, as record->worthy says. */
+struct rows {
+	struct row of[2];
+};
+
 struct memory_book {
 	struct store_terms terms;
 	struct triplet_namer namer;
-	struct row strangers;
-	struct row worthy;
+	struct rows all;
+	struct rows families[FAMILIES];
 	size_t count;
 	size_t table_octets;
 	size_t bytes_max;
@@ -68,70 +80,123 @@ memory_book_close(struct memory_book **book)
 	*book = NULL;
 }
 
+static bool
+number_of(const struct memory_book *book, const char *text, uint64_t *number_r)
+{
+	char name[TRIPLET_SIZE];
+
+	if (!triplet_holder(&book->namer, text, name))
+		return false;
+	memcpy(number_r, name, sizeof *number_r);
+	return true;
+}
+
+/* An IPv6 network's. */
+static bool
+find_family(const struct memory_book *book, const char *text, size_t *family_r)
+{
+	char wide[NETWORK_TEXT_SIZE], why[NETWORK_WHY_SIZE];
+	struct network network;
+	uint64_t number;
+
+	*family_r = 0;
+	if (strchr(text, ':') == NULL || !network_parse(text, &network, why))
+		return true;
+	network = network_of(&network.base, FAMILY_BITS);
+	network_format(&network, wide);
+	if (!number_of(book, wide, &number))
+		return false;
+	*family_r = 1 + (size_t)(number % (FAMILIES - 1));
+	return true;
+}
+
 bool
 memory_book_name(const struct memory_book *book, const char *text,
     struct memory_name *name_r)
 {
-	char hash[TRIPLET_SIZE];
-	uint64_t number;
-
-	if (!triplet_holder(&book->namer, text, hash))
-		return false;
-	memcpy(&number, hash, sizeof number);
 	name_r->text = text;
-	name_r->place = (size_t)(number % book->place_count);
-	return true;
+	return number_of(book, text, &name_r->number) &&
+	    find_family(book, text, &name_r->family);
 }
 
+/* The row of which a record is part. */
 static struct row *
-row_of(struct memory_book *book, const struct memory_record *record)
+row_of(struct memory_book *book, const struct memory_record *record, int which)
 {
-	return record->worthy ? &book->worthy : &book->strangers;
+	struct rows *rows = which == MEMORY_FAMILY
+	    ? &book->families[record->family]
+	    : &book->all;
+
+	return &rows->of[record->worthy];
 }
 
 static void
-row_recount(struct row *row, struct memory_record *record)
+leave_row(struct row *row, struct memory_record *record, int which)
 {
+	struct memory_links *links = &record->rows[which];
+
+	if (links->older != NULL)
+		links->older->rows[which].newer = links->newer;
+	else
+		row->oldest = links->newer;
+	if (links->newer != NULL)
+		links->newer->rows[which].older = links->older;
+	else
+		row->newest = links->older;
+	links->older = links->newer = NULL;
 	row->octets -= record->counted;
-	record->counted = memory_record_octets(record);
+}
+
+static void
+join_row(struct row *row, struct memory_record *record, int which)
+{
+	struct memory_links *links = &record->rows[which];
+
+	links->older = row->newest;
+	links->newer = NULL;
+	if (row->newest != NULL)
+		row->newest->rows[which].newer = record;
+	else
+		row->oldest = record;
+	row->newest = record;
 	row->octets += record->counted;
 }
 
 static void
-row_leave(struct row *row, struct memory_record *record)
+leave_rows(struct memory_book *book, struct memory_record *record)
 {
-	if (record->older != NULL)
-		record->older->newer = record->newer;
-	else
-		row->oldest = record->newer;
-	if (record->newer != NULL)
-		record->newer->older = record->older;
-	else
-		row->newest = record->older;
-	record->older = record->newer = NULL;
-	row->octets -= record->counted;
+	for (int which = 0; which < MEMORY_ROWS; which++)
+		leave_row(row_of(book, record, which), record, which);
 }
 
 static void
-row_join(struct row *row, struct memory_record *record)
+join_rows(struct memory_book *book, struct memory_record *record)
 {
-	record->older = row->newest;
-	record->newer = NULL;
-	if (row->newest != NULL)
-		row->newest->newer = record;
-	else
-		row->oldest = record;
-	row->newest = record;
-	record->counted = 0;
-	row_recount(row, record);
+	record->counted = memory_record_octets(record);
+	for (int which = 0; which < MEMORY_ROWS; which++)
+		join_row(row_of(book, record, which), record, which);
 }
 
 static void
-insert(struct memory_book *book, struct memory_record *record)
+recount(struct memory_book *book, struct memory_record *record)
 {
+	size_t octets = memory_record_octets(record);
+
+	for (int which = 0; which < MEMORY_ROWS; which++)
+		row_of(book, record, which)->octets += octets - record->counted;
+	record->counted = octets;
+}
+
+static void
+insert(struct memory_book *book, struct memory_record *record,
+    const struct memory_name *name)
+{
+	record->number = name->number;
+	record->family = name->family;
+	record->place = (size_t)(name->number % book->place_count);
 	record->next = book->places[record->place];
 	book->places[record->place] = record;
-	row_join(row_of(book, record), record);
+	join_rows(book, record);
 	book->count++;
 }
 
@@ -143,24 +208,39 @@ discard(struct memory_book *book, struct memory_record *record)
 	while (*at != record)
 		at = &(*at)->next;
 	*at = record->next;
-	row_leave(row_of(book, record), record);
+	leave_rows(book, record);
 	book->count--;
 	memory_record_free(&record);
 }
 
-struct memory_record *
-memory_book_find(
-    struct memory_book *book, const struct memory_name *name, int64_t now)
+/* A text of NULL: by the number alone. */
+static struct memory_record *
+find(struct memory_book *book, uint64_t number, const char *text, int64_t now)
 {
-	struct memory_record *record = book->places[name->place];
+	struct memory_record *record = book->places[number % book->place_count];
 
-	while (record != NULL && strcmp(record->name, name->text) != 0)
+	while (record != NULL &&
+	    (record->number != number ||
+		(text != NULL && strcmp(record->name, text) != 0)))
 		record = record->next;
 	if (record != NULL && record->expires <= now) {
 		discard(book, record);
 		return NULL;
 	}
 	return record;
+}
+
+struct memory_record *
+memory_book_find(
+    struct memory_book *book, const struct memory_name *name, int64_t now)
+{
+	return find(book, name->number, name->text, now);
+}
+
+struct memory_record *
+memory_book_find_number(struct memory_book *book, uint64_t number, int64_t now)
+{
+	return find(book, number, NULL, now);
 }
 
 struct memory_record *
@@ -174,9 +254,8 @@ memory_book_make(
 	record = memory_record_new(name->text);
 	if (record == NULL)
 		return NULL;
-	record->place = name->place;
 	record->expires = now + book->terms.pending_life;
-	insert(book, record);
+	insert(book, record, name);
 	return record;
 }
 
@@ -184,17 +263,30 @@ memory_book_make(
 static struct memory_record *
 least_worthy(const struct memory_book *book, int64_t now)
 {
-	struct memory_record *stranger = book->strangers.oldest;
-	struct memory_record *known = book->worthy.oldest;
+	struct memory_record *stranger = book->all.of[false].oldest;
+	struct memory_record *known = book->all.of[true].oldest;
 
 	if (stranger == NULL || known == NULL)
 		return stranger == NULL ? known : stranger;
 	if (stranger->expires <= now)
 		return stranger;
 	if (known->expires <= now ||
-	    book->strangers.octets < book->bytes_max / STRANGERS_SHARE)
+	    book->all.of[false].octets < book->bytes_max / STRANGERS_SHARE)
 		return known;
 	return stranger;
+}
+
+/* In the family of a record that was just renewed, and which stays. */
+static void
+make_room_for_kin(struct memory_book *book, const struct memory_record *record)
+{
+	struct row *kin = row_of(book, record, MEMORY_FAMILY);
+
+	if (record->family == 0)
+		return;
+	while (kin->octets > book->bytes_max / FAMILY_SHARE &&
+	    kin->oldest != record)
+		discard(book, kin->oldest);
 }
 
 static void
@@ -213,13 +305,14 @@ memory_book_renew(struct memory_book *book, struct memory_record *record,
 	    worthy ? book->terms.worthy_life : book->terms.pending_life;
 
 	if (record->worthy && !worthy) {
-		row_recount(&book->worthy, record);
+		recount(book, record);
 	} else {
-		row_leave(row_of(book, record), record);
+		leave_rows(book, record);
 		record->worthy = worthy;
 		if (record->expires < now + life)
 			record->expires = now + life;
-		row_join(row_of(book, record), record);
+		join_rows(book, record);
+		make_room_for_kin(book, record);
 	}
 	make_room(book, now);
 }
@@ -245,8 +338,8 @@ memory_book_count(const struct memory_book *book)
 size_t
 memory_book_octets(const struct memory_book *book)
 {
-	return book->table_octets + book->strangers.octets +
-	    book->worthy.octets;
+	return book->table_octets + book->all.of[false].octets +
+	    book->all.of[true].octets;
 }
 
 size_t
@@ -296,7 +389,7 @@ memory_book_adopt(
 		return;
 	}
 	turn_back(book, record, now);
-	record->place = name.place;
-	insert(book, record);
+	insert(book, record, &name);
+	make_room_for_kin(book, record);
 	make_room(book, now);
 }

@@ -2,8 +2,10 @@
  * go first when memory is short.
  *
  * Strangers and known clients stand in one row each, in the order in which they
- * were last renewed, which is the order in which they expire.  Not locked: its
- * owner does that. */
+ * were last renewed, which is the order in which they expire.  The networks of
+ * an IPv6 /48, which may be one customer's, are a family: it has no more than a
+ * share of the memory, and makes room for its own.  Not locked: the owner does
+ * that. */
 #ifndef MEMORY_BOOK_H
 #define MEMORY_BOOK_H
 
@@ -17,10 +19,11 @@ struct memory_book *memory_book_open(
     const struct store_terms *terms, const struct triplet_namer *namer);
 void memory_book_close(struct memory_book **book);
 
-/* A record's name and its place in the table: work it out before locking. */
+/* A record's name and what belongs to it: work it out before locking. */
 struct memory_name {
 	const char *text; /* borrowed */
-	size_t place;
+	uint64_t number;  /* that stands for it */
+	size_t family;	  /* 0: none */
 };
 
 /* False: out of memory. */
@@ -31,7 +34,11 @@ bool memory_book_name(const struct memory_book *book, const char *text,
 struct memory_record *memory_book_find(
     struct memory_book *book, const struct memory_name *name, int64_t now);
 
-/* The same, made if there is none.  NULL: out of memory.  Follow each change of
+/* The record of which only that number is known, or NULL. */
+struct memory_record *
+memory_book_find_number(struct memory_book *book, uint64_t number, int64_t now);
+
+/* The same as memory_book_find(), made if there is none.  NULL: out of memory.  Follow each change of
  * a record by memory_book_renew(). */
 struct memory_record *memory_book_make(
     struct memory_book *book, const struct memory_name *name, int64_t now);

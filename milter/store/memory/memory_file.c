@@ -13,7 +13,8 @@
 #include "base/file.h"
 #include "store/memory/memory_codec.h"
 
-#define MAGIC	   "milter-defer records 1\n"
+#define MAGIC	   "milter-defer records 2\n"
+#define MAGIC_OLD  "milter-defer records 1\n"
 #define MAGIC_SIZE (sizeof MAGIC - 1)
 #define SUM_SIZE   sizeof(uint64_t)
 #define ASIDE	   ".new"
@@ -33,7 +34,8 @@ struct memory_writer {
 /* What the file shows of the key: its own one whole, another only as the name
  * that it gives to a fixed text. */
 static bool
-key_mark(const struct memory_key *key, unsigned char mark_r[TRIPLET_KEY])
+key_mark(const struct memory_key *key, const char *magic,
+    unsigned char mark_r[TRIPLET_KEY])
 {
 	char name[TRIPLET_SIZE];
 
@@ -42,7 +44,7 @@ key_mark(const struct memory_key *key, unsigned char mark_r[TRIPLET_KEY])
 		return true;
 	}
 	memset(mark_r, 0, TRIPLET_KEY);
-	if (!triplet_holder(&key->namer, MAGIC, name))
+	if (!triplet_holder(&key->namer, magic, name))
 		return false;
 	memcpy(mark_r, name, TRIPLET_LENGTH);
 	return true;
@@ -55,7 +57,7 @@ memory_writer_open(const char *path, const struct memory_key *key,
 	struct memory_writer *writer = calloc(1, sizeof *writer);
 	unsigned char mark[TRIPLET_KEY];
 
-	if (writer == NULL || !key_mark(key, mark)) {
+	if (writer == NULL || !key_mark(key, MAGIC, mark)) {
 		snprintf(error_r, error_size, "%s: out of memory", path);
 		free(writer);
 		return NULL;
@@ -194,16 +196,28 @@ read_whole(const char *path, size_t *length_r)
 	return data;
 }
 
+/* Of what it holds; 0: it is no such file. */
+static int
+version_of(const unsigned char *data, size_t length)
+{
+	if (length < MAGIC_SIZE + SUM_SIZE)
+		return 0;
+	if (memcmp(data, MAGIC, MAGIC_SIZE) == 0)
+		return MEMORY_CODEC_NOW;
+	return memcmp(data, MAGIC_OLD, MAGIC_SIZE) == 0 ? MEMORY_CODEC_FIRST
+							: 0;
+}
+
 /* NULL, or why the file is refused.  `in` is left at the first record. */
 static const char *
-check_head(struct bytes_in *in, struct memory_key *key)
+check_head(struct bytes_in *in, struct memory_key *key, int *version_r)
 {
 	const unsigned char *data = in->data;
 	unsigned char mark[TRIPLET_KEY];
 	struct bytes_in tail;
 
-	if (in->left < MAGIC_SIZE + SUM_SIZE ||
-	    memcmp(data, MAGIC, MAGIC_SIZE) != 0)
+	*version_r = version_of(data, in->left);
+	if (*version_r == 0)
 		return "is no file of records, or of another version";
 	in->left -= SUM_SIZE;
 	tail = (struct bytes_in){data + in->left, SUM_SIZE, false};
@@ -217,7 +231,8 @@ check_head(struct bytes_in *in, struct memory_key *key)
 		return "is cut off";
 	if (key->own)
 		memcpy(key->namer.key, data, TRIPLET_KEY);
-	else if (!key_mark(key, mark))
+	else if (!key_mark(key,
+		     *version_r == MEMORY_CODEC_NOW ? MAGIC : MAGIC_OLD, mark))
 		return "could not be checked: out of memory";
 	else if (memcmp(data, mark, TRIPLET_KEY) != 0)
 		return "was made with another secret";
@@ -261,10 +276,12 @@ drop_all(struct memory_records *records)
 
 /* NULL, or why not. */
 static const char *
-read_records(struct bytes_in *in, struct memory_records *records)
+read_records(struct bytes_in *in, int version, const struct memory_key *key,
+    struct memory_records *records)
 {
 	while (bytes_get_number(in) == RECORD) {
-		struct memory_record *record = memory_codec_get(in);
+		struct memory_record *record =
+		    memory_codec_get(in, version, &key->namer);
 
 		if (record == NULL)
 			return "holds what is no record";
@@ -289,6 +306,7 @@ memory_file_read(const char *path, struct memory_key *key,
 	unsigned char *data = read_whole(path, &length);
 	struct bytes_in in = {data, length, false};
 	const char *wrong;
+	int version = 0;
 
 	*records_r = (struct memory_records){0};
 	if (data == NULL && errno == ENOENT)
@@ -296,9 +314,9 @@ memory_file_read(const char *path, struct memory_key *key,
 	if (data == NULL)
 		wrong = errno != 0 ? file_why(errno) : "is empty";
 	else
-		wrong = check_head(&in, key);
+		wrong = check_head(&in, key, &version);
 	if (wrong == NULL)
-		wrong = read_records(&in, records_r);
+		wrong = read_records(&in, version, key, records_r);
 	if (wrong != NULL) {
 		drop_all(records_r);
 		snprintf(error_r, error_size, "%s: %s", path, wrong);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/store.h"
+#include "store/clock_worth.h"
 #include "store/triplet.h"
 
 /* As they were at `at`. */
@@ -23,35 +23,83 @@ struct memory_sums {
 
 struct memory_host {
 	struct memory_sums sums;
+	int64_t paced_at; /* when it last earned for accepting */
 	unsigned char bucket;
 };
 
-struct memory_pair {
-	int64_t clock; /* greylist_clock_encode() */
-	char name[TRIPLET_LENGTH];
+/* Whose clock it is: of a pair, or with a name of zeros of the client itself; of
+ * one address, or with an address of zeros of the whole pool. */
+struct memory_clock_name {
+	char pair[TRIPLET_LENGTH];
+	char address[TRIPLET_ADDRESS_LENGTH];
 	unsigned char space; /* enum clock_space */
 };
 
-struct memory_record {
-	struct memory_record *next;  /* in its place of the book's table */
-	struct memory_record *older; /* in the book's order of renewal */
+/* Who started it, for its share of the places and for the blame. */
+struct memory_opener {
+	uint64_t network;     /* memory_name.number */
+	unsigned char host;   /* its bucket */
+	unsigned char sender; /* triplet_sender() */
+	bool spared; /* a pool has the same clock: only one can be abandoned */
+};
+
+struct memory_clock {
+	int64_t clock; /* greylist_clock_encode() */
+	struct memory_opener opener;
+	struct memory_clock_name name;
+};
+
+/* What one address has earned, or the pool. */
+struct memory_trust {
+	int64_t passes;
+	int64_t last_used;
+	char address[TRIPLET_ADDRESS_LENGTH];
+};
+
+struct memory_crowd {
+	struct clock_crowd crowd;
+	uint64_t author;
+};
+
+/* Its neighbours in the row of all records of the book, and of its family. */
+enum { MEMORY_ALL, MEMORY_FAMILY, MEMORY_ROWS };
+struct memory_links {
+	struct memory_record *older;
 	struct memory_record *newer;
+};
+
+struct memory_record {
+	struct memory_record *next; /* in its place of the book's table */
+	struct memory_links rows[MEMORY_ROWS]; /* in orders of renewal */
+	uint64_t number;		       /* of its name */
 	size_t place;
+	size_t family;
 	size_t counted; /* octets, as the book last counted them */
 	int64_t expires;
-	int64_t last_used;
-	int64_t passes;
-	int64_t client[CLOCK_SPACES]; /* greylist_clock_encode() */
+	int64_t prune_at; /* nothing is to be pruned before */
+	int64_t paced_at; /* when the network last earned for accepting */
 	struct memory_sums sums;
 	struct memory_host *hosts;
-	struct memory_pair *pairs;
+	struct memory_clock *clocks;
+	struct memory_trust *trusts;
+	struct memory_crowd *crowds;
+	uint16_t *index; /* of clocks by name: 1 + the place of one; 0: none */
 	size_t host_count;
 	size_t host_room;
-	size_t pair_count;
-	size_t pair_room;
+	size_t clock_count;
+	size_t clock_room;
+	size_t index_size; /* 0 or a power of 2 */
+	size_t trust_count;
+	size_t trust_room;
+	size_t crowd_count;
+	size_t crowd_room;
 	bool worthy;
 	char name[]; /* "192.0.2.0/24" or "example.org" */
 };
+
+/* More than this a record cannot hold, whatever the cap. */
+#define MEMORY_CLOCKS_MAX 20000
+#define MEMORY_TRUSTS_MAX 256
 
 /* NULL: out of memory. */
 struct memory_record *memory_record_new(const char *name);
@@ -65,34 +113,58 @@ void memory_sums_add(struct memory_sums *sums, int64_t half_life, int64_t now,
 struct reputation_sums memory_sums_read(
     const struct memory_sums *sums, int64_t half_life, int64_t now);
 
-/* The sums of a host, NULL if there are none (and none could be had). */
-struct memory_sums *
+/* Take bad points back, as far as there are any. */
+void memory_sums_take_back(
+    struct memory_sums *sums, int64_t half_life, int64_t now, double bad);
+
+/* A host, NULL if there is none (and none could be made). */
+struct memory_host *
 memory_record_host(const struct memory_record *record, unsigned bucket);
-struct memory_sums *
+struct memory_host *
 memory_record_make_host(struct memory_record *record, unsigned bucket);
 
-/* The encoded clock of a pair, 0 for none. */
-int64_t memory_record_clock(const struct memory_record *record,
-    const char *name, enum clock_space space);
+/* What an address has earned, NULL if nothing; when there are too many, the one
+ * that was used longest ago makes room. */
+struct memory_trust *
+memory_record_trust(const struct memory_record *record, const char *address);
+struct memory_trust *
+memory_record_make_trust(struct memory_record *record, const char *address);
 
-/* Put a mark at a clock.  True if that changed it. */
-bool memory_clock_mark(int64_t *clock, enum clock_mark mark, int64_t now);
+/* Since when first attempts of this host have been pushed out; 0: they are not. */
+int64_t memory_record_crowded(const struct memory_record *record,
+    const struct memory_opener *opener, int64_t now);
 
-/* The same for the clock of a pair.  When the record is full, the clock that is
- * worth the least makes room: one that is forgotten by now, else the oldest of
- * the kind that clock_surplus() says. */
+/* The encoded clock of that name, 0 for none. */
+int64_t memory_record_clock(
+    const struct memory_record *record, const struct memory_clock_name *name);
+
+/* Put a mark at a clock.  True if that changed it.  When the record holds an
+ * eighth more than its cap, it is cut down to that as clock_places_sort()
+ * says. */
 bool memory_record_mark(struct memory_record *record,
-    const struct store_terms *terms, const struct memory_pair *pair,
+    const struct store_terms *terms, const struct memory_clock *clock,
     enum clock_mark mark, int64_t now);
+
+/* Add a clock as it is.  False: out of memory, or no room. */
+bool memory_record_add(
+    struct memory_record *record, const struct memory_clock *clock);
+
+/* Who is to blame for how many first attempts that were abandoned. */
+#define MEMORY_BLAMED_MAX 16
+struct memory_blame {
+	struct memory_opener opener;
+	size_t count;
+};
+
+/* Remove the clocks that are forgotten by now, and the first attempts that were
+ * abandoned, and tell who is to blame; how many they are is returned.  Pairs of
+ * these names are spared: their senders have just come back. */
+size_t memory_record_prune(struct memory_record *record,
+    const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
+    size_t asked_count, int64_t now,
+    struct memory_blame blamed_r[MEMORY_BLAMED_MAX]);
 
 /* No time in it lies ahead of `now` any more: what does is set to now. */
 void memory_record_turn_back(struct memory_record *record, int64_t now);
-
-/* Remove the clocks that are forgotten by now, and the first attempts that were
- * abandoned; the number of those is returned.  The `asked` names are spared:
- * their senders have just come back. */
-size_t memory_record_prune(struct memory_record *record,
-    const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
-    size_t asked_count, int64_t now);
 
 #endif

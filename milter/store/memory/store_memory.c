@@ -2,15 +2,22 @@
 
 #include <string.h>
 
+#include "base/seconds.h"
+
 /* All hashes of one call, made before the lock is taken. */
 struct names {
 	struct memory_name network;
-	struct memory_name identity; /* the pool's, or else the network's */
+	struct memory_name pool; /* if there is one */
+	char address[TRIPLET_ADDRESS_SIZE];
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
+	unsigned char senders[RECIPIENTS_MAX];
 	size_t pair_count;
 	struct memory_counter_key takes[STORE_TAKES_MAX];
 	size_t take_count;
 };
+
+/* What is kept of a pool is all of its addresses'. */
+static const char all_addresses[TRIPLET_ADDRESS_SIZE];
 
 static bool
 has_pool(const struct store_client *client)
@@ -22,11 +29,11 @@ static bool
 name_client(const struct memory *memory, const struct store_client *client,
     struct names *names_r)
 {
-	if (!memory_book_name(memory->book, client->network, &names_r->network))
-		return false;
-	names_r->identity = names_r->network;
-	return !has_pool(client) ||
-	    memory_book_name(memory->book, client->pool, &names_r->identity);
+	return memory_book_name(
+		   memory->book, client->network, &names_r->network) &&
+	    triplet_address(&memory->key.namer, client, names_r->address) &&
+	    (!has_pool(client) ||
+		memory_book_name(memory->book, client->pool, &names_r->pool));
 }
 
 static bool
@@ -36,10 +43,17 @@ name_pairs(const struct memory *memory, const struct store_pair *pairs,
 	if (count > RECIPIENTS_MAX)
 		return false;
 	names_r->pair_count = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		bool same = i > 0 && pairs[i].sender == pairs[i - 1].sender;
+
 		if (!triplet_name(
 			&memory->key.namer, &pairs[i], names_r->pairs[i]))
 			return false;
+		names_r->senders[i] = same
+		    ? names_r->senders[i - 1]
+		    : (unsigned char)triplet_sender(
+			  &memory->key.namer, pairs[i].sender);
+	}
 	return true;
 }
 
@@ -68,68 +82,155 @@ name_takes(const struct memory *memory, const struct store_client *client,
 	return true;
 }
 
-/* First attempts that nobody came back for count against the network that is
- * seen again; those of a pool count against the one that is seen. */
+/* Bad points for who made first attempts that nobody came back for, if that
+ * network is still known. */
 static void
-settle_abandoned(
-    struct memory *memory, const struct store_query *query, struct names *names)
+charge(struct memory *memory, const struct memory_blame *blame, size_t count,
+    int64_t now)
 {
-	const struct memory_name *places[] = {
-	    &names->network, &names->identity};
-	struct reputation_sums points = {0};
-	struct memory_record *record;
-	size_t abandoned = 0;
+	const struct reputation_sums points = {
+	    0, (double)count * memory->terms.abandoned_points};
+	struct memory_record *record =
+	    memory_book_find_number(memory->book, blame->opener.network, now);
+	struct memory_host *host;
 
-	for (size_t i = 0; i < (has_pool(&query->client) ? 2 : 1); i++) {
-		record = memory_book_find(memory->book, places[i], query->now);
-		if (record != NULL)
-			abandoned += memory_record_prune(record, &memory->terms,
-			    names->pairs, names->pair_count, query->now);
-	}
-	if (abandoned > STORE_ABANDONED_MOST)
-		abandoned = STORE_ABANDONED_MOST;
-	points.bad = (double)abandoned * memory->terms.abandoned_points;
-	if (points.bad <= 0)
+	if (record == NULL || points.bad <= 0)
 		return;
-	record = memory_book_make(memory->book, &names->network, query->now);
+	memory_sums_add(&record->sums, memory->terms.half_life, now, &points);
+	host = memory_record_make_host(record, blame->opener.host);
+	if (host != NULL)
+		memory_sums_add(
+		    &host->sums, memory->terms.half_life, now, &points);
+	memory_book_renew(memory->book, record, false, now);
+}
+
+static void
+settle_abandoned(struct memory *memory, const struct memory_name *name,
+    struct names *names, int64_t now)
+{
+	struct memory_record *record =
+	    memory_book_find(memory->book, name, now);
+	struct memory_blame blamed[MEMORY_BLAMED_MAX];
+	size_t count, left = STORE_ABANDONED_MOST, most;
+
 	if (record == NULL)
 		return;
-	memory_sums_add(
-	    &record->sums, memory->terms.half_life, query->now, &points);
-	memory_book_renew(memory->book, record, false, query->now);
+	count = memory_record_prune(record, &memory->terms, names->pairs,
+	    names->pair_count, now, blamed);
+	for (size_t i = 0; i < count && left > 0; i++) {
+		most = blamed[i].count < left ? blamed[i].count : left;
+		charge(memory, &blamed[i], most, now);
+		left -= most;
+	}
 }
 
 static void
 read_network(struct memory *memory, const struct memory_record *record,
     const struct store_query *query, struct store_answer *answer)
 {
-	const struct memory_sums *host =
-	    memory_record_host(record, query->client.host & 0xff);
+	const struct memory_opener opener = {
+	    .network = record->number, .host = query->client.host & 0xff};
+	const struct memory_host *host =
+	    memory_record_host(record, opener.host);
 
 	answer->network = memory_sums_read(
 	    &record->sums, memory->terms.half_life, query->now);
 	if (host != NULL)
-		answer->host =
-		    memory_sums_read(host, memory->terms.half_life, query->now);
+		answer->host = memory_sums_read(
+		    &host->sums, memory->terms.half_life, query->now);
+	answer->crowded_since =
+	    memory_record_crowded(record, &opener, query->now);
+}
+
+/* What both know of a clock; NULL: that record is not there. */
+static struct greylist_clock
+read_clock(const struct memory *memory, const struct memory_record *records[2],
+    const struct names *names, const struct memory_clock_name *asked,
+    int64_t now)
+{
+	struct memory_clock_name name = *asked;
+	int64_t clocks[2] = {0, 0};
+
+	if (records[1] != NULL)
+		clocks[1] = memory_record_clock(records[1], &name);
+	memcpy(name.address, names->address, sizeof name.address);
+	if (records[0] != NULL)
+		clocks[0] = memory_record_clock(records[0], &name);
+	return clock_either(clocks[0], clocks[1], &memory->terms, now);
 }
 
 static void
-read_identity(const struct memory_record *record,
-    const struct store_query *query, char (*pairs)[TRIPLET_SIZE],
+read_clocks(const struct memory *memory, const struct memory_record *records[2],
+    const struct names *names, const struct store_query *query,
     struct store_answer *answer)
 {
-	answer->passes = record->passes;
-	answer->last_used = record->last_used;
+	struct memory_clock_name name = {0};
+
 	for (int space = 0; space < CLOCK_SPACES; space++) {
 		if (!query->spaces[space])
 			continue;
+		memset(name.pair, 0, sizeof name.pair);
+		name.space = (unsigned char)space;
 		answer->client[space] =
-		    greylist_clock_decode(record->client[space]);
-		for (size_t i = 0; i < query->pair_count; i++)
-			answer->pairs[i][space] =
-			    greylist_clock_decode(memory_record_clock(
-				record, pairs[i], (enum clock_space)space));
+		    read_clock(memory, records, names, &name, query->now);
+		for (size_t i = 0; i < query->pair_count; i++) {
+			memcpy(name.pair, names->pairs[i], sizeof name.pair);
+			answer->pairs[i][space] = read_clock(
+			    memory, records, names, &name, query->now);
+		}
 	}
+}
+
+/* What was not used for long is none any more, though the record lives on for
+ * others. */
+static struct memory_trust
+trust_of(const struct memory *memory, const struct memory_record *record,
+    const char *address, int64_t now)
+{
+	const struct memory_trust *trust =
+	    record == NULL ? NULL : memory_record_trust(record, address);
+
+	if (trust == NULL ||
+	    (trust->last_used != 0 &&
+		seconds_between(now, trust->last_used) >
+		    memory->terms.worthy_life))
+		return (struct memory_trust){0};
+	return *trust;
+}
+
+static void
+read_trust(const struct memory *memory, const struct memory_record *records[2],
+    const struct names *names, const struct store_query *query,
+    struct store_answer *answer)
+{
+	struct memory_trust own =
+	    trust_of(memory, records[0], names->address, query->now);
+	struct memory_trust pool =
+	    trust_of(memory, records[1], all_addresses, query->now);
+
+	answer->passes = own.passes;
+	answer->last_used = own.last_used;
+	if (!has_pool(&query->client))
+		return;
+	if (pool.passes > own.passes)
+		answer->passes = pool.passes;
+	if (pool.last_used < own.last_used)
+		answer->last_used = pool.last_used;
+}
+
+/* The records of the network and of the pool, pruned. */
+static void
+find_records(struct memory *memory, const struct store_query *query,
+    struct names *names, const struct memory_record *records_r[2])
+{
+	settle_abandoned(memory, &names->network, names, query->now);
+	if (has_pool(&query->client))
+		settle_abandoned(memory, &names->pool, names, query->now);
+	records_r[0] =
+	    memory_book_find(memory->book, &names->network, query->now);
+	records_r[1] = has_pool(&query->client)
+	    ? memory_book_find(memory->book, &names->pool, query->now)
+	    : NULL;
 }
 
 static bool
@@ -148,7 +249,7 @@ memory_look_up(struct store *store, const struct store_query *query,
     struct store_answer *answer_r)
 {
 	struct memory *memory = (struct memory *)store;
-	const struct memory_record *record;
+	const struct memory_record *records[2];
 	struct names names;
 	bool taken;
 
@@ -161,90 +262,159 @@ memory_look_up(struct store *store, const struct store_query *query,
 		return STORE_DOWN;
 
 	pthread_mutex_lock(&memory->mutex);
-	settle_abandoned(memory, query, &names);
-	record = memory_book_find(memory->book, &names.network, query->now);
-	if (record != NULL)
-		read_network(memory, record, query, answer_r);
-	record = memory_book_find(memory->book, &names.identity, query->now);
-	if (record != NULL)
-		read_identity(record, query, names.pairs, answer_r);
+	find_records(memory, query, &names, records);
+	if (records[0] != NULL)
+		read_network(memory, records[0], query, answer_r);
+	read_trust(memory, records, &names, query, answer_r);
+	read_clocks(memory, records, &names, query, answer_r);
 	taken = take_units(memory, query, &names, answer_r);
 	pthread_mutex_unlock(&memory->mutex);
 	return taken ? STORE_OK : STORE_DOWN;
 }
 
-/* True if something changed. */
+/* One of the two records that are told of clocks and passes. */
+struct told {
+	struct memory_record *record;
+	struct memory_opener opener;
+	const char *address;
+};
+
 static bool
-mark_all(struct memory *memory, struct memory_record *record,
-    const struct store_effects *effects, const struct names *names)
+mark_clock(struct memory *memory, const struct told *told, const char *pair,
+    const enum clock_mark marks[CLOCK_SPACES], int64_t now)
 {
+	struct memory_clock clock = {.opener = told->opener};
 	bool changed = false;
 
-	for (int space = 0; space < CLOCK_SPACES; space++)
-		if (memory_clock_mark(&record->client[space],
-			effects->client_mark[space], effects->now))
+	if (pair != NULL)
+		memcpy(clock.name.pair, pair, sizeof clock.name.pair);
+	memcpy(clock.name.address, told->address, sizeof clock.name.address);
+	for (; clock.name.space < CLOCK_SPACES; clock.name.space++)
+		if (memory_record_mark(told->record, &memory->terms, &clock,
+			marks[clock.name.space], now))
 			changed = true;
-	for (size_t i = 0; i < names->pair_count; i++) {
-		struct memory_pair pair = {0};
+	return changed;
+}
 
-		memcpy(pair.name, names->pairs[i], sizeof pair.name);
-		for (; pair.space < CLOCK_SPACES; pair.space++)
-			if (memory_record_mark(record, &memory->terms, &pair,
-				effects->marks[i][pair.space], effects->now))
-				changed = true;
+/* True if something changed. */
+static bool
+mark_all(struct memory *memory, struct told *told,
+    const struct store_effects *effects, const struct names *names)
+{
+	bool changed =
+	    mark_clock(memory, told, NULL, effects->client_mark, effects->now);
+
+	for (size_t i = 0; i < names->pair_count; i++) {
+		told->opener.sender = names->senders[i];
+		if (mark_clock(memory, told, names->pairs[i], effects->marks[i],
+			effects->now))
+			changed = true;
 	}
 	return changed;
 }
 
+/* `passes` is what the other record has, or 0: an address that is seen using what
+ * its organisation has earned keeps it when the DNS fails. */
 static void
-remember_identity(struct memory *memory, const struct store_effects *effects,
-    const struct names *names)
+add_trust(
+    struct told *told, const struct store_effects *effects, int64_t passes)
 {
-	struct memory_record *record;
+	struct memory_trust *trust =
+	    memory_record_make_trust(told->record, told->address);
+
+	if (trust == NULL)
+		return;
+	if (effects->passes > 0)
+		trust->passes += effects->passes;
+	if (trust->passes < passes)
+		trust->passes = passes;
+	if (effects->worthy)
+		trust->last_used = effects->now;
+}
+
+static void
+remember_trust(struct memory *memory, const struct store_effects *effects,
+    const struct names *names, bool of_pool)
+{
+	const struct memory_name *name =
+	    of_pool ? &names->pool : &names->network;
+	struct told told = {
+	    .opener = {.network = names->network.number,
+		.host = effects->client.host & 0xff,
+		.spared = !of_pool && has_pool(&effects->client)},
+	    .address = of_pool ? all_addresses : names->address};
+	struct memory_trust pool = {0};
 	bool changed;
 
 	if (!store_has_marks(effects) && effects->passes <= 0 &&
 	    !effects->worthy)
 		return;
-	record = memory_book_make(memory->book, &names->identity, effects->now);
-	if (record == NULL)
+	told.record = memory_book_make(memory->book, name, effects->now);
+	if (told.record == NULL)
 		return;
-	changed = mark_all(memory, record, effects, names);
-	if (effects->passes > 0)
-		record->passes += effects->passes;
-	if (effects->worthy)
-		record->last_used = effects->now;
+	if (effects->worthy && told.opener.spared)
+		pool = trust_of(memory,
+		    memory_book_find(memory->book, &names->pool, effects->now),
+		    all_addresses, effects->now);
+	changed = mark_all(memory, &told, effects, names);
+	if (effects->passes > 0 || effects->worthy)
+		add_trust(&told, effects, pool.passes);
 	if (changed || effects->passes > 0 || effects->worthy)
 		memory_book_renew(
-		    memory->book, record, effects->worthy, effects->now);
+		    memory->book, told.record, effects->worthy, effects->now);
+}
+
+/* Once in a while good points, else a bad one less. */
+static void
+pace(const struct memory *memory, struct memory_sums *sums, int64_t *paced_at,
+    const struct store_effects *effects)
+{
+	const struct reputation_sums points = {effects->accepted, 0};
+
+	if (effects->accepted <= 0)
+		return;
+	if (*paced_at != 0 &&
+	    seconds_apart(effects->now, *paced_at) < STORE_ACCEPTED_EVERY) {
+		memory_sums_take_back(sums, memory->terms.half_life,
+		    effects->now, effects->accepted);
+		return;
+	}
+	memory_sums_add(sums, memory->terms.half_life, effects->now, &points);
+	*paced_at = effects->now;
 }
 
 static void
-remember_network(struct memory *memory, const struct store_effects *effects,
-    const struct names *names)
+add_points(struct memory *memory, struct memory_record *record,
+    const struct store_effects *effects)
 {
 	const struct reputation_sums points = {
 	    effects->good > 0 ? effects->good : 0,
 	    effects->bad > 0 ? effects->bad : 0};
-	struct memory_record *record;
-	struct memory_sums *host;
-	bool earned = points.good > 0 || points.bad > 0;
+	struct memory_host *host;
 
-	if (!earned && !effects->worthy)
+	memory_sums_add(
+	    &record->sums, memory->terms.half_life, effects->now, &points);
+	pace(memory, &record->sums, &record->paced_at, effects);
+	host = memory_record_make_host(record, effects->client.host & 0xff);
+	if (host == NULL)
 		return;
-	record = (earned ? memory_book_make : memory_book_find)(
-	    memory->book, &names->network, effects->now);
+	memory_sums_add(
+	    &host->sums, memory->terms.half_life, effects->now, &points);
+	pace(memory, &host->sums, &host->paced_at, effects);
+}
+
+static void
+remember_points(struct memory *memory, const struct store_effects *effects,
+    const struct names *names)
+{
+	struct memory_record *record;
+
+	if (effects->good <= 0 && effects->bad <= 0 && effects->accepted <= 0)
+		return;
+	record = memory_book_make(memory->book, &names->network, effects->now);
 	if (record == NULL)
 		return;
-	if (earned) {
-		memory_sums_add(&record->sums, memory->terms.half_life,
-		    effects->now, &points);
-		host = memory_record_make_host(
-		    record, effects->client.host & 0xff);
-		if (host != NULL)
-			memory_sums_add(host, memory->terms.half_life,
-			    effects->now, &points);
-	}
+	add_points(memory, record, effects);
 	memory_book_renew(memory->book, record, effects->worthy, effects->now);
 }
 
@@ -280,8 +450,10 @@ memory_remember(struct store *store, const struct store_effects *effects)
 		return STORE_DOWN;
 
 	pthread_mutex_lock(&memory->mutex);
-	remember_identity(memory, effects, &names);
-	remember_network(memory, effects, &names);
+	if (has_pool(&effects->client))
+		remember_trust(memory, effects, &names, true);
+	remember_trust(memory, effects, &names, false);
+	remember_points(memory, effects, &names);
 	return_units(memory, effects, &names);
 	pthread_mutex_unlock(&memory->mutex);
 	return STORE_OK;

@@ -236,6 +236,7 @@ close_redis(struct store *store)
 	redis_secret_clear(&self->secret);
 	sweep_clear(&self->sweeps);
 	redis_clock_clear(&self->clock);
+	seen_clear(&self->seen);
 	free(self);
 }
 
@@ -324,6 +325,7 @@ fill_in(struct redis_store *store, const struct store_redis_config *config)
 	store->report_arg = config->report_arg;
 	sweep_init(&store->sweeps);
 	redis_clock_init(&store->clock);
+	seen_init(&store->seen);
 	return redis_secret_init(&store->secret, config->key);
 }
 

@@ -138,31 +138,150 @@ keys_sum(const struct store_redis_keys *keys, char which, int64_t generation,
 }
 
 void
-keys_clock(
-    enum clock_space space, const char *name, char field_r[KEYS_FIELD_SIZE])
+keys_clock(enum clock_space space, const char *address, const char *name,
+    char field_r[KEYS_FIELD_SIZE])
 {
-	(void)stpcpy(
-	    stpcpy(field_r, space_marks[space]), name == NULL ? "c" : name);
+	char *at = stpcpy(field_r, space_marks[space]);
+
+	if (name == NULL) {
+		keys_trust('c', address, at);
+		return;
+	}
+	if (address != NULL)
+		at = stpcpy(at, address);
+	(void)stpcpy(at, name);
 }
 
-/* Names of pairs are told by their length, and by having no dot. */
-static bool
-is_pair(const char *field, enum clock_space *space_r)
+void
+keys_trust(char which, const char *address, char field_r[KEYS_FIELD_SIZE])
 {
-	size_t length = strlen(field);
+	char *at = field_r;
 
-	if (strchr(field, '.') != NULL)
-		return false;
-	for (int i = CLOCK_SPACES - 1; i >= 0; i--) {
-		size_t mark = strlen(space_marks[i]);
+	*at++ = which;
+	*at = '\0';
+	if (address == NULL)
+		return;
+	*at++ = '.';
+	(void)stpcpy(at, address);
+}
 
-		if (length == mark + TRIPLET_LENGTH &&
-		    strncmp(field, space_marks[i], mark) == 0) {
+void
+keys_host(char which, uint32_t host, char field_r[KEYS_FIELD_SIZE])
+{
+	field_r[0] = which;
+	field_r[1] = '\0';
+	if (host != KEYS_NO_HOST)
+		(void)put_host(field_r + 1, host);
+}
+
+/* Who started a pending clock stands below its time: 8 bits for the host, 7 for
+ * the sender, one more.  No time alone is as large as one with these behind it,
+ * and a pass is negative. */
+#define OPENER_BITS 16
+#define TIME_ALONE  (INT64_C(1) << 40)
+#define TIME_MOST   (INT64_MAX >> OPENER_BITS)
+
+void
+keys_put_value(const struct keys_value *value, char text_r[KEYS_VALUE_SIZE])
+{
+	int64_t number = value->clock;
+	char *at;
+
+	if (number > 0 && number < TIME_MOST)
+		number = number << OPENER_BITS | (value->host & 255) << 8 |
+		    (value->sender & 127) << 1 | value->spared;
+	at = put_number(text_r, number);
+	if (value->network[0] == '\0' || number <= 0)
+		return;
+	*at++ = '@';
+	(void)stpcpy(at, value->network);
+}
+
+void
+keys_get_value(const char *text, struct keys_value *value_r)
+{
+	char *end = NULL;
+	int64_t number;
+
+	*value_r = (struct keys_value){0};
+	if (text == NULL)
+		return;
+	number = strtoll(text, &end, 10);
+	if (end == text ||
+	    (*end != '\0' &&
+		(*end != '@' || strlen(end + 1) >= KEYS_NETWORK_SIZE)))
+		return;
+	value_r->clock = number;
+	if (number <= TIME_ALONE)
+		return;
+	value_r->clock = number >> OPENER_BITS;
+	value_r->is_known = true;
+	value_r->host = number >> 8 & 255;
+	value_r->sender = number >> 1 & 127;
+	value_r->spared = number & 1;
+	if (*end == '@')
+		(void)stpcpy(value_r->network, end + 1);
+}
+
+/* Two times in one number, as seconds after the start of 2024. */
+#define CROWD_BITS 31
+
+static int64_t
+crowd_time(int64_t time)
+{
+	const struct greylist_clock clock = {.first_seen = time};
+
+	return greylist_clock_encode(&clock) & ((INT64_C(1) << CROWD_BITS) - 1);
+}
+
+int64_t
+keys_put_crowd(const struct clock_crowd *crowd)
+{
+	return crowd_time(crowd->since) << CROWD_BITS | crowd_time(crowd->last);
+}
+
+struct clock_crowd
+keys_get_crowd(int64_t number)
+{
+	int64_t low = (INT64_C(1) << CROWD_BITS) - 1;
+
+	if (number <= 0)
+		return (struct clock_crowd){0, 0};
+	return (struct clock_crowd){
+	    greylist_clock_decode(number >> CROWD_BITS & low).first_seen,
+	    greylist_clock_decode(number & low).first_seen};
+}
+
+/* The space whose mark stands before a field, and what comes after it. */
+static const char *
+skip_mark(const char *field, enum clock_space *space_r)
+{
+	for (int i = CLOCK_SPACES - 1; i > 0; i--)
+		if (field[0] == space_marks[i][0]) {
 			*space_r = (enum clock_space)i;
-			return true;
+			return field + 1;
 		}
-	}
-	return false;
+	*space_r = CLOCK_REAL;
+	return field;
+}
+
+/* Names of pairs are told by their length, and by having no dot: where they
+ * belong to an address, that comes before. */
+static bool
+is_pair(const char *name)
+{
+	size_t length = strlen(name);
+
+	return strchr(name, '.') == NULL &&
+	    (length == TRIPLET_LENGTH ||
+		length == TRIPLET_ADDRESS_LENGTH + TRIPLET_LENGTH);
+}
+
+static bool
+is_of_address(const char *name, char which)
+{
+	return name[0] == which && name[1] == '.' &&
+	    strlen(name + 2) == TRIPLET_ADDRESS_LENGTH;
 }
 
 static bool
@@ -180,8 +299,16 @@ enum keys_kind
 keys_kind_of(const struct store_redis_keys *keys, const char *field,
     int64_t generation, enum clock_space *space_r)
 {
-	if (is_pair(field, space_r))
+	const char *name = skip_mark(field, space_r);
+
+	if (is_pair(name))
 		return KEYS_PAIR;
+	if (is_of_address(name, 'c'))
+		return KEYS_CLIENT;
+	if (is_of_address(field, KEYS_USED))
+		return KEYS_TRUSTED;
+	if (field[0] == KEYS_CROWD && field[1] == '.')
+		return KEYS_CROWDED;
 	if ((field[0] != 'g' && field[0] != 'b') || strchr(field, '.') == NULL)
 		return KEYS_OTHER;
 	return sum_counts(keys, field, generation) ? KEYS_SUM : KEYS_OLD_SUM;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "policy/facts.h"
+#include "store/clock_worth.h"
 #include "store/triplet.h"
 
 #define KEYS_PREFIX_SIZE 65
@@ -63,24 +64,60 @@ void keys_units(const struct keys_limit *limit, int64_t slot,
 void keys_sum(const struct store_redis_keys *keys, char which,
     int64_t generation, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
 
+/* Whose a field is: an address, by triplet_address(), or with NULL the whole
+ * pool. */
+
 /* The field of a clock: of a pair, or with `name` NULL of the client. */
-void keys_clock(
-    enum clock_space space, const char *name, char field_r[KEYS_FIELD_SIZE]);
+void keys_clock(enum clock_space space, const char *address, const char *name,
+    char field_r[KEYS_FIELD_SIZE]);
+
+/* The field of what an address has earned: KEYS_PASSES or KEYS_USED. */
+#define KEYS_PASSES 'p'
+#define KEYS_USED   'u' /* when it last earned a longer life */
+void keys_trust(char which, const char *address, char field_r[KEYS_FIELD_SIZE]);
+
+/* The field of what is noted of a host, or with KEYS_NO_HOST of a network. */
+#define KEYS_PACED 'a' /* when it last earned points for accepted mail */
+#define KEYS_CROWD 'w' /* its first attempts are pushed out: keys_put_crowd() */
+void keys_host(char which, uint32_t host, char field_r[KEYS_FIELD_SIZE]);
 
 /* Fields with fixed names. */
-#define KEYS_PASSES "p"
-#define KEYS_USED   "u" /* when it last earned a longer life */
 #define KEYS_SWEPT  "s" /* when it was last swept */
-#define KEYS_OTHERS "n" /* fields besides clocks of pairs, when swept */
+#define KEYS_OTHERS "n" /* fields besides clocks, when swept */
+
+/* What stands in the field of a clock: a number, which for one that is pending
+ * tells also who started it, and in the record of a pool the network after it. */
+#define KEYS_VALUE_SIZE	  (32 + KEYS_NETWORK_SIZE)
+#define KEYS_NETWORK_SIZE 64
+struct keys_value {
+	int64_t clock;	 /* greylist_clock_encode() */
+	unsigned host;	 /* bucket */
+	unsigned sender; /* triplet_sender() */
+	bool spared;	 /* a pool has the same: only one can be abandoned */
+	bool is_known;	 /* who started it; if not, the three above are 0 */
+	char network[KEYS_NETWORK_SIZE]; /* "": that of the record */
+};
+void
+keys_put_value(const struct keys_value *value, char text_r[KEYS_VALUE_SIZE]);
+
+/* Anything else than such a text is a clock of 0, that is none. */
+void keys_get_value(const char *text, struct keys_value *value_r);
+
+/* A crowd as one number, and back. */
+int64_t keys_put_crowd(const struct clock_crowd *crowd);
+struct clock_crowd keys_get_crowd(int64_t number);
 
 enum keys_kind {
 	KEYS_PAIR,    /* the clock of a pair */
+	KEYS_CLIENT,  /* that of a client */
+	KEYS_TRUSTED, /* KEYS_USED of an address */
+	KEYS_CROWDED, /* KEYS_CROWD of a host */
 	KEYS_SUM,     /* a sum that still counts */
 	KEYS_OLD_SUM, /* one of an older generation or another half-life */
 	KEYS_OTHER
 };
 
-/* What the field of a record is; for a pair, `*space_r` tells of what space. */
+/* What the field of a record is; for a clock, `*space_r` tells of what space. */
 enum keys_kind keys_kind_of(const struct store_redis_keys *keys,
     const char *field, int64_t generation, enum clock_space *space_r);
 

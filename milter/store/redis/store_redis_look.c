@@ -27,18 +27,29 @@ struct counting {
 	struct slots beside; /* in the key before, or after */
 };
 
+/* What one record tells of clocks and trust; of each space the client's clock
+ * first, then those of the pairs. */
+struct clocks_read {
+	int64_t passes;
+	int64_t last_used;
+	int64_t clocks[CLOCK_SPACES][1 + RECIPIENTS_MAX];
+};
+
 struct look_up {
 	struct redis_store *store;
 	const struct store_query *query;
 	int64_t now;   /* by our reckoning */
 	int64_t asked; /* of the steady clock */
 	struct triplet_namer namer;
+	char address[TRIPLET_ADDRESS_SIZE];
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
 	struct redis_trip trip;
 	bool asks_time;	 /* before all else */
 	int generations; /* of sums that are asked for */
 	size_t network;	 /* stops */
-	size_t identity;
+	size_t pool;	 /* the network's if there is none */
+	struct clocks_read network_clocks;
+	struct clocks_read pool_clocks;
 	struct counting countings[STORE_TAKES_MAX];
 };
 
@@ -67,53 +78,72 @@ ask_sums(struct look_up *look_up, struct resp_commands *commands, uint32_t host)
 	}
 }
 
+/* What is the address's, or with NULL the pool's. */
 static void
-ask_clocks(struct look_up *look_up, struct resp_commands *commands)
+ask_clocks(struct look_up *look_up, struct resp_commands *commands,
+    const char *address)
 {
 	const struct store_query *query = look_up->query;
 	char field[KEYS_FIELD_SIZE];
 
-	resp_add_string(commands, KEYS_PASSES);
-	resp_add_string(commands, KEYS_USED);
+	keys_trust(KEYS_PASSES, address, field);
+	resp_add_string(commands, field);
+	keys_trust(KEYS_USED, address, field);
+	resp_add_string(commands, field);
 	for (int i = 0; i < CLOCK_SPACES; i++) {
 		enum clock_space space = (enum clock_space)i;
 
 		if (!query->spaces[space])
 			continue;
-		keys_clock(space, NULL, field);
+		keys_clock(space, address, NULL, field);
 		resp_add_string(commands, field);
 		for (size_t j = 0; j < query->pair_count; j++) {
-			keys_clock(space, look_up->pairs[j], field);
+			keys_clock(space, address, look_up->pairs[j], field);
 			resp_add_string(commands, field);
 		}
 	}
 }
 
-/* HMGET of what is wanted, then HLEN; `stop` is one or both of the two. */
+/* KEYS_PACED of the network and of the host, and KEYS_CROWD of the host. */
+#define HOST_FIELDS 3
+
+static void
+ask_host(struct look_up *look_up, struct resp_commands *commands)
+{
+	uint32_t host = look_up->query->client.host;
+	char field[KEYS_FIELD_SIZE];
+
+	keys_host(KEYS_PACED, KEYS_NO_HOST, field);
+	resp_add_string(commands, field);
+	keys_host(KEYS_PACED, host, field);
+	resp_add_string(commands, field);
+	keys_host(KEYS_CROWD, host, field);
+	resp_add_string(commands, field);
+}
+
+/* HMGET of what is wanted, then HLEN. */
 static void
 ask_record(struct look_up *look_up, size_t stop)
 {
 	struct resp_commands *commands = trip_commands(&look_up->trip, stop);
 	const char *key = trip_key(&look_up->trip, stop);
-	size_t words = 2 + SWEEP_FIELDS;
+	bool of_network = stop == look_up->network;
+	size_t words = 2 + SWEEP_FIELDS + 2 +
+	    count_spaces(look_up->query) * (1 + look_up->query->pair_count);
 
-	if (stop == look_up->network)
-		words += (size_t)4 * (size_t)look_up->generations;
-	if (stop == look_up->identity)
-		words += 2 +
-		    count_spaces(look_up->query) *
-			(1 + look_up->query->pair_count);
+	if (of_network)
+		words += (size_t)4 * (size_t)look_up->generations + HOST_FIELDS;
 	resp_begin(commands, words);
 	resp_add_string(commands, "HMGET");
 	resp_add_string(commands, key);
 	resp_add_string(commands, KEYS_SWEPT);
 	resp_add_string(commands, KEYS_OTHERS);
-	if (stop == look_up->network) {
+	if (of_network) {
 		ask_sums(look_up, commands, KEYS_NO_HOST);
 		ask_sums(look_up, commands, look_up->query->client.host);
+		ask_host(look_up, commands);
 	}
-	if (stop == look_up->identity)
-		ask_clocks(look_up, commands);
+	ask_clocks(look_up, commands, of_network ? look_up->address : NULL);
 	resp_add(commands, "HLEN", key);
 }
 
@@ -190,14 +220,16 @@ ask(struct look_up *look_up)
 	const struct store_query *query = look_up->query;
 	struct redis_trip *trip = &look_up->trip;
 
+	if (!triplet_address(&look_up->namer, &query->client, look_up->address))
+		return false;
 	for (size_t i = 0; i < query->pair_count; i++)
 		if (!triplet_name(
 			&look_up->namer, &query->pairs[i], look_up->pairs[i]))
 			return false;
-	look_up->network = look_up->identity =
+	look_up->network = look_up->pool =
 	    trip_stop_for(trip, query->client.network);
 	if (query->client.pool != NULL && query->client.pool[0] != '\0')
-		look_up->identity = trip_stop_for(trip, query->client.pool);
+		look_up->pool = trip_stop_for(trip, query->client.pool);
 	look_up->generations =
 	    decay_remembers(look_up->store->terms.half_life, look_up->now)
 	    ? GENERATIONS
@@ -206,8 +238,8 @@ ask(struct look_up *look_up)
 	if (look_up->asks_time)
 		resp_add(trip_commands(trip, look_up->network), "TIME");
 	ask_record(look_up, look_up->network);
-	if (look_up->identity != look_up->network)
-		ask_record(look_up, look_up->identity);
+	if (look_up->pool != look_up->network)
+		ask_record(look_up, look_up->pool);
 	for (size_t i = 0; i < query->take_count; i++)
 		if (!ask_take(look_up, i))
 			return false;
@@ -248,59 +280,89 @@ read_sums(
 	    decay_value(half_life, look_up->now, bad[0], bad[1])};
 }
 
+/* A clock, which is 0 where there is none. */
+static int64_t
+next_clock(const struct resp_reply *fields, size_t *at)
+{
+	const struct resp_reply *reply = resp_element(fields, (*at)++);
+	struct keys_value value;
+
+	keys_get_value(
+	    resp_type(reply) == RESP_STRING ? resp_string(reply, NULL) : NULL,
+	    &value);
+	return value.clock;
+}
+
 static void
 read_clocks(const struct look_up *look_up, const struct resp_reply *fields,
-    size_t *at, struct store_answer *answer)
+    size_t *at, struct clocks_read *read_r)
 {
-	answer->passes = next_number(fields, at);
-	answer->last_used =
+	read_r->passes = next_number(fields, at);
+	read_r->last_used =
 	    greylist_clock_decode(next_number(fields, at)).first_seen;
 	for (int space = 0; space < CLOCK_SPACES; space++) {
 		if (!look_up->query->spaces[space])
 			continue;
-		answer->client[space] =
-		    greylist_clock_decode(next_number(fields, at));
-		for (size_t i = 0; i < look_up->query->pair_count; i++)
-			answer->pairs[i][space] =
-			    greylist_clock_decode(next_number(fields, at));
+		for (size_t i = 0; i <= look_up->query->pair_count; i++)
+			read_r->clocks[space][i] = next_clock(fields, at);
 	}
-}
-
-static int64_t
-older(int64_t oldest, const struct greylist_clock *clock)
-{
-	if (clock->first_seen == 0 ||
-	    (oldest != 0 && oldest < clock->first_seen))
-		return oldest;
-	return clock->first_seen;
+	/* kept alive by others, but of no use for long */
+	if (read_r->last_used != 0 &&
+	    seconds_between(look_up->now, read_r->last_used) >
+		look_up->store->terms.worthy_life)
+		read_r->passes = read_r->last_used = 0;
 }
 
 /* The oldest pending clock of those that were read, or 0. */
 static int64_t
-oldest_of(const struct look_up *look_up, const struct store_answer *answer)
+oldest_of(const struct look_up *look_up, const struct clocks_read *read)
 {
 	int64_t oldest = 0;
 
-	for (int space = 0; space < CLOCK_SPACES; space++) {
-		oldest = older(oldest, &answer->client[space]);
-		for (size_t i = 0; i < look_up->query->pair_count; i++)
-			oldest = older(oldest, &answer->pairs[i][space]);
-	}
-	return oldest;
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		for (size_t i = 0; i <= look_up->query->pair_count; i++) {
+			int64_t clock = read->clocks[space][i];
+
+			if (clock > 0 && (oldest == 0 || clock < oldest))
+				oldest = clock;
+		}
+	return greylist_clock_decode(oldest).first_seen;
 }
 
 static void
 notice_sweep(
     struct look_up *look_up, size_t stop, const struct sweep_reading *reading)
 {
-	struct sweep_entry entry = {0};
-
 	/* longer ones never get here: their trip has failed */
-	strncpy(entry.tag, look_up->trip.stops[stop].tag, sizeof entry.tag - 1);
-	strncpy(entry.network, look_up->query->client.network,
-	    sizeof entry.network - 1);
 	sweep_notice(&look_up->store->sweeps, &look_up->store->terms, reading,
-	    &entry, look_up->now);
+	    look_up->trip.stops[stop].tag, look_up->now);
+}
+
+/* What stands in the record of the network only. */
+static void
+read_network(const struct look_up *look_up, const struct resp_reply *fields,
+    size_t *at, struct store_answer *answer)
+{
+	const struct store_client *client = &look_up->query->client;
+	struct seen_place network = {0}, host = {0};
+	char field[KEYS_FIELD_SIZE];
+	struct clock_crowd crowd;
+
+	answer->network = read_sums(look_up, fields, at);
+	answer->host = read_sums(look_up, fields, at);
+	network.who = seen_who(client->network, "");
+	network.paced_at =
+	    greylist_clock_decode(next_number(fields, at)).first_seen;
+	network.bad = answer->network.bad;
+	keys_host(KEYS_PACED, client->host, field);
+	host.who = seen_who(client->network, field);
+	host.paced_at =
+	    greylist_clock_decode(next_number(fields, at)).first_seen;
+	host.bad = answer->host.bad;
+	seen_note(&look_up->store->seen, &network);
+	seen_note(&look_up->store->seen, &host);
+	crowd = keys_get_crowd(next_number(fields, at));
+	answer->crowded_since = clock_crowd_since(&crowd, look_up->now);
 }
 
 static void
@@ -309,23 +371,53 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 {
 	const struct resp_reply *fields =
 	    trip_reply(&look_up->trip, stop, position);
+	bool of_network = stop == look_up->network;
+	struct clocks_read *clocks =
+	    of_network ? &look_up->network_clocks : &look_up->pool_clocks;
 	struct sweep_reading reading = {.others = -1};
 	size_t at = 0;
 
 	reading.swept =
 	    greylist_clock_decode(next_number(fields, &at)).first_seen;
 	(void)resp_integer(resp_element(fields, at++), &reading.others);
-	if (stop == look_up->network) {
-		answer->network = read_sums(look_up, fields, &at);
-		answer->host = read_sums(look_up, fields, &at);
-	}
-	if (stop == look_up->identity) {
-		read_clocks(look_up, fields, &at, answer);
-		reading.oldest = oldest_of(look_up, answer);
-	}
+	if (of_network)
+		read_network(look_up, fields, &at, answer);
+	read_clocks(look_up, fields, &at, clocks);
+	reading.oldest = oldest_of(look_up, clocks);
 	reading.fields =
 	    number_of(trip_reply(&look_up->trip, stop, position + 1));
 	notice_sweep(look_up, stop, &reading);
+}
+
+/* What either record knows. */
+static void
+combine(const struct look_up *look_up, struct store_answer *answer)
+{
+	const struct store_query *query = look_up->query;
+	const struct clocks_read *own = &look_up->network_clocks;
+	const struct clocks_read *pool = &look_up->pool_clocks;
+
+	answer->passes = own->passes;
+	answer->last_used = own->last_used;
+	if (look_up->pool != look_up->network) {
+		struct seen_place seen = {
+		    .who = seen_who(query->client.network, look_up->address)};
+
+		if (pool->passes > own->passes) {
+			answer->passes = pool->passes;
+			seen.lacking = pool->passes - own->passes;
+		}
+		if (pool->last_used < own->last_used)
+			answer->last_used = pool->last_used;
+		seen_note(&look_up->store->seen, &seen);
+	}
+	for (int space = 0; space < CLOCK_SPACES; space++)
+		for (size_t i = 0; i <= query->pair_count; i++)
+			*(i == 0 ? &answer->client[space]
+				 : &answer->pairs[i - 1][space]) =
+			    clock_either(own->clocks[space][i],
+				pool->clocks[space][i], &look_up->store->terms,
+				look_up->now);
 }
 
 /* 0 where there is none; one that has outgrown whole numbers is as full as can
@@ -389,8 +481,9 @@ read_answers(struct look_up *look_up, struct store_answer *answer_r)
 	answer_r->now = read_time(look_up);
 	read_record(
 	    look_up, look_up->network, look_up->asks_time ? 1 : 0, answer_r);
-	if (look_up->identity != look_up->network)
-		read_record(look_up, look_up->identity, 0, answer_r);
+	if (look_up->pool != look_up->network)
+		read_record(look_up, look_up->pool, 0, answer_r);
+	combine(look_up, answer_r);
 	for (size_t i = 0; i < look_up->query->take_count; i++)
 		read_take(look_up, i, &answer_r->counts[i]);
 }

@@ -10,6 +10,7 @@
 #include "store/redis/store_redis_keys.h"
 #include "store/redis/store_redis_login.h"
 #include "store/redis/store_redis_secret.h"
+#include "store/redis/store_redis_seen.h"
 #include "store/redis/store_redis_sweep.h"
 #include "store/redis/store_redis_trip.h"
 
@@ -34,6 +35,7 @@ struct redis_store {
 	atomic_llong healed_at; /* of the steady clock; 0: no key ever was */
 	struct sweep_queue sweeps;
 	atomic_bool is_stopping;
+	struct seen_table seen;
 	store_say *report;
 	void *report_arg;
 
@@ -99,9 +101,9 @@ enum store_result store_redis_read_list(
 enum store_result store_redis_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
 
-/* Add bad points to a network alone, without waiting. */
+/* Add bad points to a network and a host in it, without waiting. */
 void store_redis_charge(
-    struct redis_store *store, const char *network, double bad, int64_t now);
+    struct redis_store *store, const char *network, unsigned host, double bad);
 
 void store_redis_free_lists(struct redis_store *store);
 

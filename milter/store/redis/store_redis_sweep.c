@@ -1,5 +1,6 @@
 #include "store/redis/store_redis_sweep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -7,6 +8,8 @@
 #include "policy/decay.h"
 
 #define SWEEP_EVERY INT64_C(3600)
+#define FULL_CLOCKS 16	 /* that an author may add to a full record */
+#define FULL_FIELDS 4096 /* then only one */
 
 void
 sweep_init(struct sweep_queue *queue)
@@ -65,20 +68,22 @@ is_due(const struct store_terms *terms, const struct sweep_reading *reading,
 
 void
 sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
-    const struct sweep_reading *reading, const struct sweep_entry *entry,
-    int64_t now)
+    const struct sweep_reading *reading, const char *tag, int64_t now)
 {
 	int64_t cap = (int64_t)terms->network_cap;
-	bool full = clocks_of(reading) >= cap + cap / 2;
+	bool full = clocks_of(reading) >= cap + cap / 2, same;
 	struct sweep_entry *place;
 
 	if (!is_due(terms, reading, now))
 		return;
 	pthread_mutex_lock(&queue->mutex);
-	place = place_of(queue, entry->tag);
-	if (!place->used || strcmp(place->tag, entry->tag) == 0 ||
-	    (full && !place->full)) {
-		*place = *entry;
+	place = place_of(queue, tag);
+	same = place->used && strcmp(place->tag, tag) == 0;
+	if (!place->used || same || (full && !place->full)) {
+		if (!same || full != place->full)
+			memset(place->authors, 0, sizeof place->authors);
+		/* longer ones never get here: their trip has failed */
+		snprintf(place->tag, sizeof place->tag, "%s", tag);
 		place->used = true;
 		place->full = full;
 		place->fields = reading->fields;
@@ -86,17 +91,33 @@ sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
 	pthread_mutex_unlock(&queue->mutex);
 }
 
-bool
-sweep_is_full(struct sweep_queue *queue, const char *tag)
+static uint32_t
+most_admitted(const struct sweep_entry *entry)
 {
+	return entry->fields < FULL_FIELDS ? FULL_CLOCKS : 1;
+}
+
+bool
+sweep_admits(struct sweep_queue *queue, const char *tag, const char *network,
+    unsigned host, unsigned sender)
+{
+	uint32_t who = (uint32_t)bytes_sum(
+	    OCTETS_SUM ^ host ^ sender << 8, network, strlen(network));
 	struct sweep_entry *place;
-	bool full;
+	struct sweep_author *counted;
+	bool admits = true;
 
 	pthread_mutex_lock(&queue->mutex);
 	place = place_of(queue, tag);
-	full = place->used && place->full && strcmp(place->tag, tag) == 0;
+	if (place->used && place->full && strcmp(place->tag, tag) == 0) {
+		counted = &place->authors[who % SWEEP_AUTHORS];
+		if (counted->who != who)
+			*counted = (struct sweep_author){who, 0};
+		admits = counted->admitted < most_admitted(place);
+		counted->admitted += admits;
+	}
 	pthread_mutex_unlock(&queue->mutex);
-	return full;
+	return admits;
 }
 
 bool

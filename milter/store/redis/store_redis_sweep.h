@@ -2,28 +2,34 @@
  * much, in the background.
  *
  * Look-ups notice which records need it and queue them; store_tidy() sweeps.  A
- * record which has grown far beyond its cap is marked as full meanwhile, and
- * gets no further clocks. */
+ * record which has grown far beyond its cap is marked as full meanwhile: then an
+ * author gets only a few further clocks, so that a flood ends and others still
+ * find room. */
 #ifndef STORE_REDIS_SWEEP_H
 #define STORE_REDIS_SWEEP_H
 
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "policy/identity.h"
 #include "store/redis/store_redis_keys.h"
 #include "store/store.h"
 
 #define SWEEP_PLACES 512
 
-/* A record to sweep, by its tag, and the network that answers for what was
- * abandoned there. */
+/* Further clocks of a host and sender, whoever it is, since the record was full. */
+#define SWEEP_AUTHORS 64
+struct sweep_author {
+	uint32_t who;
+	uint32_t admitted;
+};
+
+/* A record to sweep, by its tag. */
 struct sweep_entry {
 	bool used;
 	bool full;
 	int64_t fields; /* HLEN, when it was queued */
 	char tag[KEYS_TAG_SIZE];
-	char network[IDENTITY_NETWORK_SIZE];
+	struct sweep_author authors[SWEEP_AUTHORS];
 };
 
 /* Each tag has one place; whoever finds it taken waits for its next look-up. */
@@ -46,11 +52,11 @@ struct sweep_reading {
 
 /* Queue the record if it is due by `now`. */
 void sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
-    const struct sweep_reading *reading, const struct sweep_entry *entry,
-    int64_t now);
+    const struct sweep_reading *reading, const char *tag, int64_t now);
 
-/* Whether a record may get no further clocks. */
-bool sweep_is_full(struct sweep_queue *queue, const char *tag);
+/* Whether a record may get one more clock of this author, who is counted. */
+bool sweep_admits(struct sweep_queue *queue, const char *tag,
+    const char *network, unsigned host, unsigned sender);
 
 /* The next record to sweep, a copy; false: none is left.  sweep_done() when it
  * is swept. */

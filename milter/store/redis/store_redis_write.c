@@ -1,9 +1,17 @@
 #include "store/redis/store_redis_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "policy/decay.h"
 #include "policy/window.h"
+
+/* What the record in hand is told. */
+struct share {
+	bool of_network;
+	const char *address; /* whose clocks are there; NULL: the pool's */
+};
 
 struct writing {
 	struct redis_store *store;
@@ -11,6 +19,9 @@ struct writing {
 	int64_t now; /* the effects' own */
 	struct triplet_namer namer;
 	struct redis_trip trip;
+	char address[TRIPLET_ADDRESS_SIZE];
+	struct keys_value opener; /* of clocks in the record in hand */
+	struct share share;
 };
 
 bool
@@ -67,43 +78,44 @@ store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
 }
 
 static void
-set_clock(struct resp_commands *commands, const char *command, const char *key,
-    const char *field, int64_t clock)
+set_field(struct resp_commands *commands, const char *command, const char *key,
+    const char *field, const char *value)
 {
-	resp_begin(commands, 4);
-	resp_add_string(commands, command);
-	resp_add_string(commands, key);
-	resp_add_string(commands, field);
-	resp_add_integer(commands, clock);
+	resp_add(commands, command, key, field, value);
 }
 
-/* True if that can make the key. */
+static void
+set_time(struct resp_commands *commands, const char *key, const char *field,
+    int64_t time)
+{
+	const struct greylist_clock clock = {.first_seen = time};
+	char value[KEYS_VALUE_SIZE];
+
+	decimal_write(greylist_clock_encode(&clock), value);
+	set_field(commands, "HSET", key, field, value);
+}
+
+/* True if that can make the key.  `value` tells who starts it. */
 static bool
 add_mark(const struct writing *writing, struct resp_commands *commands,
     const char *key, const char *field, enum clock_mark mark)
 {
 	const struct greylist_clock first = {.first_seen = writing->now};
 	const struct greylist_clock passed = {.last_passed = writing->now};
+	struct keys_value value = writing->opener;
+	char text[KEYS_VALUE_SIZE];
 
-	switch (mark) {
-	case MARK_NONE:
+	if (mark == MARK_NONE)
 		return false;
-	case MARK_FORGET:
+	if (mark == MARK_FORGET) {
 		resp_add(commands, "HDEL", key, field);
 		return false;
-	case MARK_FIRST:
-		set_clock(commands, "HSETNX", key, field,
-		    greylist_clock_encode(&first));
-		break;
-	case MARK_RESTART:
-		set_clock(commands, "HSET", key, field,
-		    greylist_clock_encode(&first));
-		break;
-	case MARK_PASSED:
-		set_clock(commands, "HSET", key, field,
-		    greylist_clock_encode(&passed));
-		break;
 	}
+	value.clock =
+	    greylist_clock_encode(mark == MARK_PASSED ? &passed : &first);
+	keys_put_value(&value, text);
+	set_field(
+	    commands, mark == MARK_FIRST ? "HSETNX" : "HSET", key, field, text);
 	return true;
 }
 
@@ -116,40 +128,44 @@ add_client_marks(
 	bool made = false;
 
 	for (int i = 0; i < CLOCK_SPACES; i++) {
-		keys_clock((enum clock_space)i, NULL, field);
+		keys_clock(
+		    (enum clock_space)i, writing->share.address, NULL, field);
 		made |= add_mark(writing, commands, key, field,
 		    writing->effects->client_mark[i]);
 	}
 	return made;
 }
 
-/* A record that has outgrown its cap gets no new clocks: their senders wait
- * until it is swept, and nothing is pretended. */
 static bool
-is_refused(enum clock_mark mark, bool full)
-{
-	return full && (mark == MARK_FIRST || mark == MARK_RESTART);
-}
-
-static bool
-add_pair_marks(const struct writing *writing, struct resp_commands *commands,
+add_pair_marks(struct writing *writing, struct resp_commands *commands,
     size_t stop, size_t pair)
 {
 	const struct store_effects *effects = writing->effects;
 	const char *key = trip_key(&writing->trip, stop);
-	bool full = sweep_is_full(
-	    &writing->store->sweeps, writing->trip.stops[stop].tag);
 	char name[TRIPLET_SIZE], field[KEYS_FIELD_SIZE];
-	bool made = false;
+	bool made = false, admitted = true;
 
 	if (!triplet_name(&writing->namer, &effects->pairs[pair], name))
 		return false;
+	if (pair == 0 ||
+	    effects->pairs[pair].sender != effects->pairs[pair - 1].sender)
+		writing->opener.sender = triplet_sender(
+		    &writing->namer, effects->pairs[pair].sender);
 	for (int i = 0; i < CLOCK_SPACES; i++) {
 		enum clock_mark mark = effects->marks[pair][i];
 
-		if (is_refused(mark, full))
+		if (mark == MARK_FIRST || mark == MARK_RESTART)
+			admitted = admitted &&
+			    sweep_admits(&writing->store->sweeps,
+				writing->trip.stops[stop].tag,
+				effects->client.network, effects->client.host,
+				writing->opener.sender);
+		else if (mark == MARK_NONE)
 			continue;
-		keys_clock((enum clock_space)i, name, field);
+		if (!admitted)
+			continue;
+		keys_clock(
+		    (enum clock_space)i, writing->share.address, name, field);
 		made |= add_mark(writing, commands, key, field, mark);
 	}
 	return made;
@@ -164,25 +180,43 @@ has_mark(const struct store_effects *effects, size_t pair)
 	return false;
 }
 
+/* An address that is seen using what its organisation has earned keeps that when
+ * the DNS fails. */
+static int64_t
+new_passes(const struct writing *writing)
+{
+	const struct store_effects *effects = writing->effects;
+	int64_t passes = effects->passes > 0 ? effects->passes : 0;
+
+	if (effects->worthy && writing->opener.spared)
+		passes += seen_lacking(&writing->store->seen,
+		    seen_who(effects->client.network, writing->address));
+	return passes;
+}
+
 /* True if that can make the key. */
 static bool
-add_identity(struct writing *writing, size_t stop)
+add_trust(struct writing *writing, size_t stop)
 {
-	const struct greylist_clock now = {.first_seen = writing->now};
 	const struct store_effects *effects = writing->effects;
 	struct resp_commands *commands = trip_commands(&writing->trip, stop);
 	const char *key = trip_key(&writing->trip, stop);
 	bool made = add_client_marks(writing, commands, stop);
+	int64_t passes = new_passes(writing);
+	char field[KEYS_FIELD_SIZE];
 
 	for (size_t i = 0; i < effects->pair_count; i++)
 		if (has_mark(effects, i))
 			made |= add_pair_marks(writing, commands, stop, i);
-	if (effects->passes > 0)
-		increment(commands, key, KEYS_PASSES, effects->passes);
-	if (effects->worthy)
-		set_clock(commands, "HSET", key, KEYS_USED,
-		    greylist_clock_encode(&now));
-	return made || effects->passes > 0 || effects->worthy;
+	if (passes > 0) {
+		keys_trust(KEYS_PASSES, writing->share.address, field);
+		increment(commands, key, field, passes);
+	}
+	if (effects->worthy) {
+		keys_trust(KEYS_USED, writing->share.address, field);
+		set_time(commands, key, field, writing->now);
+	}
+	return made || passes > 0 || effects->worthy;
 }
 
 /* Points, when and to whom. */
@@ -193,31 +227,50 @@ struct sum {
 	uint32_t host;
 };
 
+/* Points below 0 are taken back. */
 static void
 add_points(const struct redis_store *store, struct resp_commands *commands,
     const char *key, const struct sum *sum)
 {
 	int64_t half_life = store->terms.half_life;
+	double points = sum->points < 0 ? -sum->points : sum->points;
+	int64_t weight = decay_weight(half_life, sum->now, points);
 	char field[KEYS_FIELD_SIZE];
 
+	if (weight == 0)
+		return;
 	keys_sum(&store->keys, sum->which,
 	    decay_generation(half_life, sum->now), sum->host, field);
-	increment(commands, key, field,
-	    decay_weight(half_life, sum->now, sum->points));
+	increment(commands, key, field, sum->points < 0 ? -weight : weight);
 }
 
-static void
-add_sum(struct writing *writing, size_t stop, char which, double points)
+/* Of the network or of a host; true if that can make the key. */
+static bool
+add_sums(struct writing *writing, size_t stop, uint32_t host)
 {
-	const uint32_t whose[] = {KEYS_NO_HOST, writing->effects->client.host};
+	const struct store_effects *effects = writing->effects;
 	struct resp_commands *commands = trip_commands(&writing->trip, stop);
 	const char *key = trip_key(&writing->trip, stop);
+	struct sum good = {
+	    'g', effects->good > 0 ? effects->good : 0, writing->now, host};
+	struct sum bad = {
+	    'b', effects->bad > 0 ? effects->bad : 0, writing->now, host};
+	char field[KEYS_FIELD_SIZE];
+	struct seen_gain gain = {0, 0};
 
-	for (int i = 0; i < 2 && points > 0; i++) {
-		const struct sum sum = {which, points, writing->now, whose[i]};
-
-		add_points(writing->store, commands, key, &sum);
-	}
+	keys_host(KEYS_PACED, host, field);
+	if (effects->accepted > 0)
+		gain = seen_accept(&writing->store->seen,
+		    seen_who(effects->client.network,
+			host == KEYS_NO_HOST ? "" : field),
+		    effects->accepted, writing->now);
+	if (gain.good > 0)
+		set_time(commands, key, field, writing->now);
+	good.points += gain.good;
+	bad.points -= gain.bad_less;
+	add_points(writing->store, commands, key, &good);
+	add_points(writing->store, commands, key, &bad);
+	return good.points > 0 || bad.points < 0 || bad.points > 0;
 }
 
 static void
@@ -231,20 +284,13 @@ add_life(struct writing *writing, size_t stop)
 				     : terms->pending_life);
 }
 
-/* What a record is to be told: it is the network's, the identity's, or both. */
-struct share {
-	bool of_network;
-	bool of_identity;
-};
-
 static bool
 has_any(const struct store_effects *effects, struct share share)
 {
-	if (effects->worthy ||
-	    (share.of_identity &&
-		(effects->passes > 0 || store_has_marks(effects))))
+	if (effects->worthy || effects->passes > 0 || store_has_marks(effects))
 		return true;
-	return share.of_network && (effects->good > 0 || effects->bad > 0);
+	return share.of_network &&
+	    (effects->good > 0 || effects->bad > 0 || effects->accepted > 0);
 }
 
 static void
@@ -252,37 +298,50 @@ add_record(struct writing *writing, const char *tag, struct share share)
 {
 	const struct store_effects *effects = writing->effects;
 	struct resp_commands *commands;
-	size_t stop;
 	bool made = effects->worthy;
+	size_t stop, length, count;
 
 	if (!has_any(effects, share))
 		return;
+	writing->share = share;
 	stop = trip_stop_for(&writing->trip, tag);
 	commands = trip_commands(&writing->trip, stop);
+	length = commands->length;
+	count = commands->count;
 	trip_begin_whole(commands);
-	if (share.of_identity)
-		made |= add_identity(writing, stop);
+	made |= add_trust(writing, stop);
 	if (share.of_network) {
-		add_sum(writing, stop, 'g', effects->good);
-		add_sum(writing, stop, 'b', effects->bad);
-		made |= effects->good > 0 || effects->bad > 0;
+		made |= add_sums(writing, stop, KEYS_NO_HOST);
+		made |= add_sums(writing, stop, effects->client.host);
 	}
 	if (made)
 		add_life(writing, stop);
 	trip_end_whole(commands);
+	if (commands->count == count + 2) { /* nothing came between */
+		commands->length = length;
+		commands->count = count;
+	}
 }
 
+/* A pool's clocks tell the network of who started them, and those of the network
+ * that there are others. */
 static void
 add_records(struct writing *writing)
 {
 	const struct store_client *client = &writing->effects->client;
 	bool is_pooled = client->pool != NULL && client->pool[0] != '\0';
-	const struct share network = {true, !is_pooled};
-	const struct share pool = {false, true};
+	const struct share network = {true, writing->address};
+	const struct share pool = {false, NULL};
 
+	writing->opener.host = client->host;
+	writing->opener.spared = is_pooled;
 	add_record(writing, client->network, network);
-	if (is_pooled)
-		add_record(writing, client->pool, pool);
+	if (!is_pooled)
+		return;
+	writing->opener.spared = false;
+	snprintf(writing->opener.network, sizeof writing->opener.network, "%s",
+	    client->network);
+	add_record(writing, client->pool, pool);
 }
 
 /* Where the key or the count is gone, there is nothing to give back to: XX
@@ -350,7 +409,8 @@ store_redis_remember(struct store *store, const struct store_effects *effects)
 
 	writing.effects = effects;
 	if (!redis_clock_is_known(&writing.store->clock) ||
-	    !redis_secret_read(&writing.store->secret, &writing.namer))
+	    !redis_secret_read(&writing.store->secret, &writing.namer) ||
+	    !triplet_address(&writing.namer, &effects->client, writing.address))
 		return STORE_DOWN;
 	writing.now = sane_time(writing.store, effects->now);
 	trip_init(&writing.trip, &writing.store->keys);
@@ -364,9 +424,10 @@ store_redis_remember(struct store *store, const struct store_effects *effects)
 
 void
 store_redis_charge(
-    struct redis_store *store, const char *network, double bad, int64_t now)
+    struct redis_store *store, const char *network, unsigned host, double bad)
 {
-	const struct sum sum = {'b', bad, now, KEYS_NO_HOST};
+	const uint32_t whose[] = {KEYS_NO_HOST, host};
+	int64_t now = redis_clock_now(&store->clock);
 	struct resp_commands *commands;
 	struct redis_trip trip;
 	size_t stop;
@@ -375,7 +436,11 @@ store_redis_charge(
 	stop = trip_stop_for(&trip, network);
 	commands = trip_commands(&trip, stop);
 	trip_begin_whole(commands);
-	add_points(store, commands, trip_key(&trip, stop), &sum);
+	for (int i = 0; i < 2; i++) {
+		const struct sum sum = {'b', bad, now, whose[i]};
+
+		add_points(store, commands, trip_key(&trip, stop), &sum);
+	}
 	trip_add_life(
 	    commands, trip_key(&trip, stop), store->terms.pending_life);
 	trip_end_whole(commands);
