@@ -47,8 +47,8 @@ client_names_free(struct client_names **names)
 static struct place *
 place_of(struct client_names *names, const struct netaddr *client)
 {
-	uint64_t sum = bytes_sum(OCTETS_SUM ^ names->seed, client->octets,
-	    client->length);
+	uint64_t sum =
+	    bytes_sum(OCTETS_SUM ^ names->seed, client->octets, client->length);
 
 	return &names->places[(sum ^ sum >> 32) % PLACES];
 }

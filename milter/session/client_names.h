@@ -16,7 +16,8 @@
 #include "mail/hostname.h"
 #include "mail/netaddr.h"
 
-#define CLIENT_NAMES_KEPT (INT64_C(2) * 86400) /* seconds: no outage is longer */
+#define CLIENT_NAMES_KEPT                                                      \
+	(INT64_C(2) * 86400) /* seconds: no outage is longer */
 
 struct client_names;
 
@@ -30,8 +31,8 @@ void client_names_note(struct client_names *names, const struct netaddr *client,
     const char *organisation, int64_t now);
 
 /* Whose it was within CLIENT_NAMES_KEPT; false: nobody's, or nobody knows. */
-bool client_names_recall(struct client_names *names,
-    const struct netaddr *client, int64_t now,
-    char organisation_r[HOSTNAME_SIZE]);
+bool
+client_names_recall(struct client_names *names, const struct netaddr *client,
+    int64_t now, char organisation_r[HOSTNAME_SIZE]);
 
 #endif

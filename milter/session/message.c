@@ -131,8 +131,8 @@ recall_known(struct shared *shared, const struct message *message,
 	return known_cache_recall(
 		   shared->known_cache, own, now, max_age, entry_r) ||
 	    (client.pool != NULL &&
-		known_cache_recall(shared->known_cache, client.pool, now,
-		    max_age, entry_r));
+		known_cache_recall(
+		    shared->known_cache, client.pool, now, max_age, entry_r));
 }
 
 /* --- the look-up --- */
@@ -173,8 +173,8 @@ learn_nothing(
 /* A pass of a client whose reputation is poor is kept no longer than an attempt
  * would be: it is made to look forgotten, so that its clock starts anew. */
 static void
-doubt_pass(const struct settings *settings, int64_t now,
-    struct greylist_clock *clock)
+doubt_pass(
+    const struct settings *settings, int64_t now, struct greylist_clock *clock)
 {
 	if (clock->last_passed != 0 &&
 	    seconds_apart(now, clock->last_passed) > settings->retry_window)

@@ -90,8 +90,8 @@ find_pool(struct session *session, char organisation[HOSTNAME_SIZE])
 		facts->name_class = hostname_classify(
 		    facts->name, &facts->client, found ? organisation : NULL);
 	found = found && facts->name_class == HOSTNAME_OWN;
-	shared_note_name(shared, &facts->client,
-	    found ? organisation : NULL, facts->now);
+	shared_note_name(
+	    shared, &facts->client, found ? organisation : NULL, facts->now);
 	return found ? organisation : NULL;
 }
 

@@ -51,7 +51,6 @@ look_up_pair(const struct store_client *client, const struct store_pair *asked)
 	    .pairs = asked,
 	    .pair_count = 1,
 	    .spaces = {true, true, true}};
-
 	enum store_result result = STORE_LATE;
 
 	/* the machine may be busy */
