@@ -1,5 +1,5 @@
 #include "redis/connection.h"
-#include "redis/outage.h"
+#include "base/outage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ struct redis_connection {
 	bool is_unfit;	 /* the last was such */
 	bool is_refused; /* and it was the login */
 	int64_t up_since;
-	struct redis_outage outage;
+	struct outage outage;
 
 	struct redis_stream stream;
 	struct redis_exchange exchange;
@@ -301,7 +301,7 @@ report(struct redis_connection *conn)
 		return;
 	if (why == NULL && (!redis_connection_is_up(conn) || !is_proven(conn)))
 		return;
-	news = redis_outage_note(&conn->outage, why, redis_now());
+	news = (enum redis_news)outage_note(&conn->outage, why, redis_now());
 	if (news != REDIS_NEWS_NONE && conn->terms->report != NULL)
 		conn->terms->report(conn->terms->report_arg, news, conn->where,
 		    why != NULL ? why : "answers again");

@@ -76,7 +76,8 @@ fall_ill(
 	health->refused_ms = redis_now();
 	name_of(call, refused, health->command, sizeof health->command);
 	(void)snprintf(health->where, sizeof health->where, "%s", where);
-	news = redis_outage_note(&health->outage, why, health->refused_ms);
+	news = (enum redis_news)outage_note(
+	    &health->outage, why, health->refused_ms);
 	if (news == REDIS_NEWS_DOWN && health->report != NULL)
 		health->report(health->report_arg, news, where, why);
 }
@@ -90,7 +91,7 @@ perhaps_recover(struct redis_health *health, const struct redis_call *call)
 	    !accepts(call, health->command))
 		return;
 	health->is_ill = false;
-	if (redis_outage_note(&health->outage, NULL, now) == REDIS_NEWS_UP &&
+	if (outage_note(&health->outage, NULL, now) == OUTAGE_ENDED &&
 	    health->report != NULL)
 		health->report(health->report_arg, REDIS_NEWS_UP, health->where,
 		    "accepts commands again");

@@ -9,14 +9,14 @@
 
 #include "redis/address.h"
 #include "redis/call.h"
-#include "redis/outage.h"
+#include "base/outage.h"
 
 struct redis_health {
 	redis_report report;
 	void *report_arg;
 
 	bool is_ill;
-	struct redis_outage outage;
+	struct outage outage;
 	char where[REDIS_WHERE_SIZE];
 	char command[24]; /* refused last */
 	int64_t refused_ms;

@@ -1,7 +1,7 @@
 #include "redis/nodes.h"
+#include "base/outage.h"
 #include "redis/error.h"
 #include "redis/map.h"
-#include "redis/outage.h"
 #include "redis/slot.h"
 
 #include <stdatomic.h>
@@ -26,8 +26,8 @@ struct node {
 
 struct redis_nodes {
 	struct redis_nodes_terms *terms;
-	struct redis_outage outage; /* of the map */
-	atomic_bool is_wanted;	    /* an answer, soon */
+	struct outage outage;  /* of the map */
+	atomic_bool is_wanted; /* an answer, soon */
 	int64_t asked_at;
 	size_t turn; /* whom to ask */
 
@@ -312,7 +312,7 @@ report_map(struct redis_nodes *nodes, const char *where, const char *why)
 {
 	const struct redis_connection_terms *terms = &nodes->terms->conn;
 	enum redis_news news =
-	    redis_outage_note(&nodes->outage, why, redis_now());
+	    (enum redis_news)outage_note(&nodes->outage, why, redis_now());
 
 	if (news != REDIS_NEWS_NONE && terms->report != NULL)
 		terms->report(terms->report_arg, news, where,

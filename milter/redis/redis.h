@@ -19,6 +19,7 @@
 #ifndef REDIS_H
 #define REDIS_H
 
+#include "base/outage.h"
 #include "redis/resp.h"
 
 #include <stdbool.h>
@@ -30,10 +31,10 @@ struct redis;
 enum redis_mode { REDIS_SINGLE, REDIS_SENTINEL, REDIS_CLUSTER };
 
 enum redis_news {
-	REDIS_NEWS_NONE, /* nothing to tell */
-	REDIS_NEWS_DOWN, /* it fails */
-	REDIS_NEWS_UP,	 /* it is well again */
-	REDIS_NEWS_GONE, /* it failed, and we need it no more */
+	REDIS_NEWS_NONE = OUTAGE_SAME,	/* nothing to tell */
+	REDIS_NEWS_DOWN = OUTAGE_BEGAN, /* it fails */
+	REDIS_NEWS_UP = OUTAGE_ENDED,	/* it is well again */
+	REDIS_NEWS_GONE,		/* it failed, and we need it no more */
 };
 
 /* Called when a server (`where`) begins to fail, with its own words or the

@@ -1,4 +1,4 @@
-#include "redis/outage.h"
+#include "base/outage.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #define LOADING "LOADING Redis is loading the dataset in memory"
 #define NOAUTH	"NOAUTH Authentication required."
 
-enum { NONE = REDIS_NEWS_NONE, DOWN = REDIS_NEWS_DOWN, UP = REDIS_NEWS_UP };
+enum { NONE = OUTAGE_SAME, DOWN = OUTAGE_BEGAN, UP = OUTAGE_ENDED };
 
 /* Rows of one story follow each other; a row at 0 begins a new one. */
 static const struct {
@@ -73,20 +73,20 @@ static const struct {
 
 START_TEST(stories)
 {
-	struct redis_outage outage = {0};
+	struct outage outage = {0};
 
 	for (int i = 0; i < COUNT(rows); i++) {
-		enum redis_news news;
+		enum outage_news news;
 
 		if (rows[i].ms == 0)
-			outage = (struct redis_outage){0};
-		news = redis_outage_note(&outage, rows[i].why, rows[i].ms);
+			outage = (struct outage){0};
+		news = outage_note(&outage, rows[i].why, rows[i].ms);
 		ck_assert_msg((int)news == rows[i].news, "%s", rows[i].when);
 	}
 }
 END_TEST
 
-CHECK_MAIN("redis_outage", all)
+CHECK_MAIN("outage", all)
 {
 	tcase_add_test(all, stories);
 }

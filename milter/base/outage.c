@@ -1,4 +1,4 @@
-#include "redis/outage.h"
+#include "base/outage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ enum {
 
 /* What is still spent of the allowance. */
 static int64_t
-spent(const struct redis_outage *outage, int64_t now_ms)
+spent(const struct outage *outage, int64_t now_ms)
 {
 	int64_t left = outage->spent_ms - (now_ms - outage->told_ms);
 
@@ -21,7 +21,7 @@ spent(const struct redis_outage *outage, int64_t now_ms)
 
 /* Of a fault that has been told, but perhaps for another cause. */
 static bool
-has_changed(struct redis_outage *outage, const char *why, int64_t now_ms)
+has_changed(struct outage *outage, const char *why, int64_t now_ms)
 {
 	if (strcmp(outage->cause, why) != 0) {
 		(void)snprintf(outage->cause, sizeof outage->cause, "%s", why);
@@ -32,7 +32,7 @@ has_changed(struct redis_outage *outage, const char *why, int64_t now_ms)
 }
 
 static bool
-is_worth_telling(struct redis_outage *outage, const char *why, int64_t now_ms)
+is_worth_telling(struct outage *outage, const char *why, int64_t now_ms)
 {
 	if (outage->told && !has_changed(outage, why, now_ms) &&
 	    now_ms - outage->told_ms < REMIND_MS)
@@ -40,22 +40,22 @@ is_worth_telling(struct redis_outage *outage, const char *why, int64_t now_ms)
 	return spent(outage, now_ms) + LINE_MS <= ALLOWANCE_MS;
 }
 
-enum redis_news
-redis_outage_note(struct redis_outage *outage, const char *why, int64_t now_ms)
+enum outage_news
+outage_note(struct outage *outage, const char *why, int64_t now_ms)
 {
 	if (why == NULL && !outage->told)
-		return REDIS_NEWS_NONE;
+		return OUTAGE_SAME;
 	if (why == NULL) {
 		outage->told = false;
-		return REDIS_NEWS_UP;
+		return OUTAGE_ENDED;
 	}
 	if (!is_worth_telling(outage, why, now_ms))
-		return REDIS_NEWS_NONE;
+		return OUTAGE_SAME;
 	outage->spent_ms = spent(outage, now_ms) + LINE_MS;
 	outage->told_ms = outage->cause_ms = now_ms;
 	outage->told = true;
 	(void)snprintf(
 	    outage->told_cause, sizeof outage->told_cause, "%s", why);
 	(void)snprintf(outage->cause, sizeof outage->cause, "%s", why);
-	return REDIS_NEWS_DOWN;
+	return OUTAGE_BEGAN;
 }
