@@ -4,6 +4,7 @@ Redis may lie."""
 
 import os
 import signal
+import threading
 import time
 import unittest
 
@@ -11,7 +12,7 @@ from lib import cases, crowd, daemon, farm
 from lib.crowd import BOB, nameless
 from lib.daemon import wait_for
 from lib.farm import redis, stranger
-from lib.lying_proxy import LyingProxy
+from lib.lying_proxy import DelayingProxy, LyingProxy
 from lib.policies import BUSY, GREYLISTED, response
 from lib.redis_servers import start_single
 
@@ -45,9 +46,9 @@ class Case(unittest.TestCase):
         self.addCleanup(self.server.stop)
 
     def daemon(self, policy=SHORT, where=None, own_secret=True, expect=(),
-               secret=None):
-        milter = farm.daemon(redis(where or self.server.where), policy,
-                             own_secret=own_secret)
+               secret=None, **options):
+        milter = farm.daemon(redis(where or self.server.where, **options),
+                             policy, own_secret=own_secret)
         if secret:
             farm.put(milter, "secret", secret)
         for pattern in expect:
@@ -312,6 +313,80 @@ class Agreement(Case):
         other.stop()
         one.wait_log("hash with the same secret again")
         one.stop()
+
+
+class Late(Case):
+    """A Redis that answers every call, and each after its deadline."""
+
+    SESSIONS = int(os.environ.get("LATE_SESSIONS", "16"))
+    SECONDS = float(os.environ.get("LATE_SECONDS", "4"))
+    RECIPIENTS = [f"<user{i}@local.test>" for i in range(128)]
+    POLICY = (farm.RESPONSES
+              + 'rule "away" { store_down = true  verdict = accept }\n'
+              + farm.strangers())
+
+    def flood(self, milter, number, end, texts):
+        with milter.client() as client:
+            client.begin(nameless(stranger(number)), stranger(number))
+            serial = 0
+            while time.monotonic() < end:
+                serial += 1
+                outcome = client.message(
+                    crowd.sender(1000 * number + serial), self.RECIPIENTS)
+                texts.append("accepted" if outcome.accepted else outcome.text)
+
+    def test_nobody_is_let_in_by_lateness(self):
+        texts, threads = [], []
+        with DelayingProxy(self.server) as proxy:
+            milter = self.daemon(self.POLICY, where=proxy.where,
+                                 deadline="200ms", expect=[farm.FAULT])
+            proxy.delay = 0.5
+            end = time.monotonic() + self.SECONDS
+            for number in range(self.SESSIONS):
+                threads.append(threading.Thread(
+                    target=self.flood, args=(milter, number, end, texts)))
+                threads[-1].start()
+            for thread in threads:
+                thread.join()
+            late = [one for one in milter.decisions()
+                    if one.get("score") == "unknown"]
+            self.assertGreater(len(late), self.SESSIONS)
+            self.assertEqual(set(texts), {GREYLISTED})
+            proxy.delay = 0
+            time.sleep(1)
+            ask(milter, stranger(200))
+            self.assertEqual(milter.decisions()[-1]["score"], "0")
+            milter.stop()
+
+    def test_a_retry_counts_although_the_first_answer_was_late(self):
+        with DelayingProxy(self.server) as proxy:
+            milter = self.daemon(where=proxy.where, deadline="200ms",
+                                 expect=[farm.FAULT])
+            proxy.delay = 0.4
+            self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
+            self.assertEqual(milter.decisions()[-1]["score"], "unknown")
+            time.sleep(1.5)
+            proxy.delay = 0
+            time.sleep(1)
+            self.assertEqual(ask(milter, stranger(1)), "accepted")
+            milter.stop()
+
+    def test_one_deadline_for_all_that_a_decision_asks(self):
+        """At a fresh start it asks for the time, the key and the record."""
+        with DelayingProxy(self.server) as proxy:
+            proxy.delay = 0.12
+            milter = farm.daemon(redis(proxy.where, deadline="200ms"),
+                                 self.POLICY, faults=True, own_secret=False)
+            self.addCleanup(milter.remove)
+            self.addCleanup(milter.kill)
+            milter.start()
+            slowest = 0
+            for number in range(10):
+                began = time.monotonic()
+                ask(milter, stranger(number))
+                slowest = max(slowest, time.monotonic() - began)
+            self.assertLess(slowest, 0.2 + 0.15)
+            milter.stop()
 
 
 class Blind(Case):

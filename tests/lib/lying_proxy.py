@@ -4,8 +4,10 @@ While it is honest it hands every command to the real server and gives back the
 reply as it came.
 """
 
+import queue
 import socket
 import threading
+import time
 
 from lib.lying_redis import LyingRedis
 from lib.redis_servers import encode
@@ -100,6 +102,60 @@ class CuttingProxy:
                 self.limit = None
                 self.cut.set()
             return part
+
+
+class DelayingProxy:
+    """Passes everything on, what comes back after `delay` seconds: a server that
+    answers each call, and each too late."""
+
+    def __init__(self, server):
+        self.address = (server.host, server.port)
+        self.delay = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.where = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self.address)
+            late = queue.SimpleQueue()
+            for target, *arguments in ((pump, client, server),
+                                       (self._collect, server, late),
+                                       (self._deliver, late, client)):
+                threading.Thread(target=target, args=arguments,
+                                 daemon=True).start()
+
+    def _collect(self, server, late):
+        data = b"x"
+        while data:
+            try:
+                data = server.recv(65536)
+            except OSError:
+                data = b""
+            late.put((time.monotonic() + self.delay, data))
+
+    @staticmethod
+    def _deliver(late, client):
+        while True:
+            due, data = late.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                client.sendall(data)
+            except OSError:
+                return
+            if not data:
+                shut(client)
+                return
 
 
 def pump(source, sink):

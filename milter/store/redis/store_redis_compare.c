@@ -99,10 +99,12 @@ exchange(struct redis_store *store, const char *ours)
 	resp_add(&request.commands, "EXPIRE", key, LIFE);
 	resp_add(&request.commands, "HGETALL", key);
 	trip_end_whole(&request.commands);
-	if (redis_ask(store->redis, &request, 1, 0) == REDIS_ANSWERED)
+	if (redis_ask(store->redis, &request, 1, 0) == REDIS_ANSWERED) {
 		note(store,
 		    find_other(store, resp_element(request.replies[4], 2), ours,
 			&removal));
+		store_redis_heal(store, &request);
+	}
 	if (removal.commands.count > 0)
 		(void)redis_tell(store->redis, &removal, 1);
 	redis_request_free(&request);
