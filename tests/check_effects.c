@@ -161,6 +161,22 @@ START_TEST(a_recipient_deferred_at_rcpt_is_alone)
 }
 END_TEST
 
+START_TEST(a_late_store_is_not_burdened)
+{
+	struct policy policy = policy_of(true);
+	struct recipient recipients[] = {{.clock_certainty = FACT_UNKNOWN},
+	    {.clock_certainty = FACT_UNKNOWN}, {.clock_certainty = FACT_KNOWN}};
+	struct facts facts = {
+	    .now = NOON, .recipients = recipients, .recipient_count = 3};
+	struct effects effects;
+
+	effects_of_deferral(&policy, &facts, EFFECTS_ALL, &effects);
+	ck_assert_int_eq(effects.pairs[0][CLOCK_REAL], MARK_FIRST);
+	ck_assert_int_eq(effects.pairs[1][CLOCK_REAL], MARK_NONE);
+	ck_assert_int_eq(effects.pairs[2][CLOCK_REAL], MARK_FIRST);
+}
+END_TEST
+
 static const struct {
 	const char *when;
 	enum certainty certainty;
@@ -378,6 +394,7 @@ CHECK_MAIN("effects", tcase)
 	tcase_add_test(tcase, a_deferral_starts_the_clients_clocks);
 	tcase_add_test(tcase, clocks_that_no_rule_reads_are_not_kept);
 	tcase_add_test(tcase, a_recipient_deferred_at_rcpt_is_alone);
+	tcase_add_test(tcase, a_late_store_is_not_burdened);
 	tcase_add_loop_test(tcase, unread_clocks, 0, COUNT(certainty_rows));
 	tcase_add_loop_test(
 	    tcase, an_acceptance_passes_pairs, 0, COUNT(acceptance_rows));

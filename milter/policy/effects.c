@@ -66,10 +66,19 @@ void
 effects_of_deferral(const struct policy *policy, const struct facts *facts,
     size_t only, struct effects *effects_r)
 {
+	bool is_told = false;
+
 	memset(effects_r, 0, sizeof *effects_r);
 	for (size_t i = 0; i < facts->recipient_count; i++) {
 		if (only != EFFECTS_ALL && only != i)
 			continue;
+		/* Of what was not told in time, one pair is enough to carry
+		 * the retry; more would burden a store that is late. */
+		if (facts->recipients[i].clock_certainty == FACT_UNKNOWN) {
+			if (is_told)
+				continue;
+			is_told = true;
+		}
 		start_clocks(policy, &facts->recipients[i], facts->now,
 		    effects_r->pairs[i]);
 		if (hammers(&facts->recipients[i], facts->now))
