@@ -6,7 +6,8 @@ how many of them the failure rule decided, the worst time of a decision, the
 time from the end of the fault until every client is judged by the store again,
 and what the log said, which must be one line at the start and one at the end.
 
-FAULT_SECONDS sets how long each fault lasts, FAULT_SLACK_MS by how much a
+OVERLOAD_SECONDS sets for how long all answers are late, FAULT_SECONDS how long
+each other fault lasts, FAULT_SLACK_MS by how much a
 decision may miss the deadline before the test fails (what it missed it by is
 in the table), beyond what a thread of the crowd wakes up late at worst.  All
 times are for an idle machine: see lib/pace.py.
@@ -23,7 +24,7 @@ from lib import cases, farm, lying_redis as lies
 from lib.crowd import BOB, Crowd, nameless
 from lib.daemon import wait_for
 from lib.farm import FAULT, INTERNAL, friend, redis, stranger
-from lib.lying_proxy import LyingProxy
+from lib.lying_proxy import LyingProxy, SlowProxy
 from lib.pace import milliseconds, pace, sleep
 from lib.policies import GREYLISTED
 from lib.redis_servers import RedisError, RedisServer, free_port, start_single
@@ -34,6 +35,7 @@ SESSIONS = 50
 DEADLINE_MS = 200
 LASTS = float(os.environ.get("FAULT_SECONDS", "0.5"))
 SLACK_MS = float(os.environ.get("FAULT_SLACK_MS", "300"))
+OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "2"))
 HEALS = 5.0  # seconds in which it must be over
 PATIENCE = 60
 
@@ -77,6 +79,8 @@ def words_of(line):
 
 
 class FaultTest(unittest.TestCase):
+    is_late = False  # only: who is not answered in time waits as a stranger
+
     def run_fault(self, name, where, words, begin, end, password=None):
         """One row.  `begin` None: the fault is there before the daemon."""
         with milter_for(where, password) as milter:
@@ -92,9 +96,12 @@ class FaultTest(unittest.TestCase):
         try:
             if begin is not None:
                 begin()
-            crowd.wait_each([lambda d: d.answer == "accepted",
-                             lambda d: d.answer == INTERNAL],
-                            PATIENCE, f"{name}: the failure rule decides")
+            if self.is_late:
+                crowd.milter.wait_log(FAULT + ": ")
+            else:
+                crowd.wait_each([lambda d: d.answer == "accepted",
+                                 lambda d: d.answer == INTERNAL],
+                                PATIENCE, f"{name}: the failure rule decides")
             sleep(LASTS)
         finally:
             end()
@@ -271,10 +278,52 @@ class GoodStanding(unittest.TestCase):
                                    (server.kill, server.start)):
                     begin()
                     self.assertEqual(ask(milter, stranger(1)), "accepted")
-                    self.assertEqual(ask(milter, stranger(2)), INTERNAL)
+                    wait_for(lambda: ask(milter, stranger(2)) == INTERNAL,
+                             "late for a while, then away", milter.log)
+                    self.assertEqual(ask(milter, stranger(1)), "accepted")
                     end()
                     wait_for(lambda: ask(milter, stranger(3)) == GREYLISTED,
                              "the store is back", milter.log)
+
+
+class Overload(unittest.TestCase):
+    """Every call is answered, and every answer is late."""
+
+    POLICY = (farm.RESPONSES
+              + 'rule "away" { store_down = true  verdict = accept }\n'
+              + 'rule "late" { store_late = true  verdict = defer  '
+                'response = "internal-resource" }\n'
+              + farm.strangers())
+    RECIPIENTS = [f"<user{number}@local.test>" for number in range(128)]
+
+    def test_nobody_gets_in_because_answers_are_late(self):
+        clients = [stranger(number) for number in range(100)]
+        with start_single() as server, SlowProxy(server) as proxy:
+            milter = farm.daemon(
+                redis(proxy.where, deadline=milliseconds(DEADLINE_MS)),
+                self.POLICY, faults=True)
+            with milter:
+                wait_for(lambda: ask(milter, stranger(200)) == GREYLISTED,
+                         "the store answers", milter.log)
+                proxy.delay = 2.5 * DEADLINE_MS * pace() / 1000
+                links = proxy.clients
+                with Crowd(milter, clients, pause=0,
+                           recipients=self.RECIPIENTS) as crowd:
+                    sleep(OVERLOAD)
+                proxy.delay = 0.0
+                ended = time.monotonic()
+                wait_for(lambda: ask(milter, stranger(201)) == GREYLISTED,
+                         "all is normal", milter.log)
+                heals = time.monotonic() - ended
+                by_fault = [d for d in milter.decisions()
+                            if d["rule"] == "away"]
+        TABLE.add("all answers late", len(crowd.decisions), len(by_fault),
+                  crowd.worst_ms(), heals, "")
+        self.assertEqual(by_fault, [])
+        self.assertEqual({d.answer for d in crowd.decisions}
+                         - {GREYLISTED, INTERNAL}, set())
+        self.assertEqual(proxy.clients, links, "the connection was lost")
+        self.assertLess(heals, 1 * pace() + 3 * crowd.late)
 
 
 class Full(unittest.TestCase):
@@ -343,6 +392,7 @@ class Liar(FaultTest):
         self.lie("no answer", lies.silent, "no answer in time")
 
     def test_half_an_answer(self):
+        self.is_late = True  # and then nothing comes any more
         self.lie("half a reply", lies.but_login(lies.half),
                  "no answer in time")
 
@@ -359,10 +409,12 @@ class Liar(FaultTest):
                  "a reply that nobody asked for")
 
     def test_an_answer_after_its_deadline(self):
+        self.is_late = True
         self.lie("late reply", lies.but_login(lies.late(0.4)),
                  "no answer in time")
 
     def test_answers_that_drip(self):
+        self.is_late = True
         self.lie("dripping reply", lies.but_login(lies.dripping(0.05)),
                  "no answer in time")
 

@@ -3,8 +3,10 @@
 import unittest
 
 from lib import cases
+from lib.lying_redis import LyingRedis, address, slots
 from lib.pace import sleep
-from lib.redis_probe import LinkTest, Probe
+from lib.ports import free_port
+from lib.redis_probe import LinkTest, Probe, during
 from lib.redis_servers import start_cluster, start_single
 
 
@@ -107,6 +109,62 @@ class Cluster(LinkTest):
         with start_single() as server:
             saw = Probe("-m", "cluster", server.where, seconds=1).finish()
             self.assert_never_up(saw, "cluster support disabled")
+
+
+class Lies(LinkTest):
+    """What no honest node does."""
+
+    def probe(self, *servers, **settings):
+        return Probe("-m", "cluster", "-r",
+                     *(server.where for server in servers),
+                     **{"threads": 10, "pause_ms": 20, **settings})
+
+    def send_on(self, kind, target):
+        """All that is about a key is to be had elsewhere; ASKING, too."""
+        def lie(connection, words, reply):
+            if words[0].upper() in (b"PING", b"ROLE", b"CLUSTER"):
+                connection.sendall(reply)
+            else:
+                connection.sendall(b"-%s 1 %s\r\n" % (kind, target))
+        return lie
+
+    def test_nodes_that_send_on_for_ever(self):
+        for kind in (b"ASK", b"MOVED"):
+            with self.subTest(kind), LyingRedis() as a, LyingRedis() as b:
+                a.map = b.map = slots([address(a.where), address(b.where)])
+                saw = during(
+                    lambda: (setattr(a, "lie", self.send_on(
+                                 kind, b.where.encode())),
+                             setattr(b, "lie", self.send_on(
+                                 kind, a.where.encode()))),
+                    lambda: (setattr(a, "lie", None), setattr(b, "lie", None)),
+                    "-m", "cluster", "-r", a.where, b.where, threads=10,
+                    pause_ms=20)
+                self.assert_in_time(saw)
+                self.assertGreater(saw["failed"], 0)
+                self.assertGreater(saw["last_ok_ms"], saw["last_failed_ms"])
+
+    def test_names_that_would_forge_lines(self):
+        evil = b"x\nverdict=accept \x1b[31m"
+        with LyingRedis() as server:
+            server.map = slots([(evil, 7000), address(server.where)])
+            server.lie = self.send_on(b"MOVED", b"\x1b[31m e:7000")
+            saw = self.probe(server, seconds=1.5).finish()
+            self.assert_in_time(saw)
+            self.assertEqual({report["where"] for report in saw["reports"]}
+                             - {server.where}, set())
+
+    def test_more_nodes_than_descriptors(self):
+        """A node that is listed, but to which there is no connection."""
+        with LyingRedis() as server:
+            known = address(server.where)
+            server.map = slots(
+                [known] + [(b"127.0.0.1", free_port()) for _ in range(70)]
+                + [(b"no-such-host.invalid", port) for port in range(7000, 7050)]
+                + [known])
+            saw = self.probe(server, seconds=3, files=16).finish()
+            self.assert_in_time(saw)
+            self.assertGreater(saw["asks"], 0)
 
 
 if __name__ == "__main__":

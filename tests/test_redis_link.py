@@ -113,6 +113,38 @@ class Liar(LinkTest):
             self.assertGreater(saw["unreadable"], 0)
             self.assertGreater(saw["ok"], saw["unreadable"])
 
+    def check_one_connection(self, lie):
+        """What is wrong with answers is no reason to part with a server."""
+        with LyingRedis() as server:
+            saw = during(lambda: setattr(server, "lie", lie),
+                         lambda: setattr(server, "lie", None), "-r",
+                         server.where, threads=20)
+            self.assert_in_time(saw)
+            self.assertEqual(server.accepted, 1, saw)
+            self.assertGreater(saw["last_ok_ms"], saw["last_failed_ms"], saw)
+            self.assertEqual(saw["mixed"], 0)
+        return saw
+
+    def test_late_answers_end_no_connection(self):
+        saw = self.check_one_connection(
+            lies.only(b"HMGET", lies.late(0.1)))
+        self.assertGreater(saw["late"], 0)
+
+    def test_replies_beyond_all_bounds_end_no_connection(self):
+        big = b"$2000000\r\n" + 2000000 * b"x" + b"\r\n"
+        for reply in (big, b"*2\r\n:1\r\n" + big):
+            saw = self.check_one_connection(
+                lies.only(b"HMGET", lies.instead(reply)))
+            self.assertGreater(saw["unreadable"], 0)
+
+    def test_who_is_refused_comes_less_and_less_often(self):
+        with LyingRedis() as server:
+            server.lie = lies.instead(b"-WRONGPASS invalid password\r\n")
+            saw = Probe("-p", "wrong", server.where, seconds=6).finish()
+            self.assert_never_up(saw, "^WRONGPASS ")
+            self.assertLess(server.accepted, 10)
+            self.assertGreater(server.accepted, 2)
+
     def test_who_never_accepts(self):
         with Deaf() as server:
             self.assert_never_up(Probe(server.where, seconds=2.5).finish(),

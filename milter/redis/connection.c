@@ -281,14 +281,9 @@ serve(struct redis_connection *conn, bool is_readable)
 static const char *
 fault_of(const struct redis_connection *conn)
 {
-	int64_t late_ms = conn->exchange.late_ms;
-
 	if (conn->state != UP)
 		return conn->why;
-	if (redis_connection_is_choked(conn) ||
-	    (late_ms != 0 && redis_now() - late_ms < PROVEN_MS))
-		return "no answer in time";
-	return NULL;
+	return conn->exchange.is_slow ? "no answer in time" : NULL;
 }
 
 static void

@@ -11,6 +11,7 @@ enum {
 	SILENT_CALLS = 5,	/* a silence of so many deadlines, */
 	SILENT_LEAST_MS = 1000, /* and no less, ends the connection */
 	STUCK_MS = 30000,	/* so does one reply that takes so long */
+	PROVEN_MS = 1000,	/* after that long without it nothing is slow */
 };
 
 static int64_t
@@ -125,8 +126,12 @@ send_all(struct redis_exchange *exchange, struct redis_stream *stream)
 static void
 finish_head(struct redis_exchange *exchange, struct redis_call_list *over)
 {
-	struct redis_call *call = redis_queue_at(&exchange->waiting, 0)->call;
+	const struct redis_place *place = redis_queue_at(&exchange->waiting, 0);
+	struct redis_call *call = place->call;
 
+	if (exchange->heard_ms - place->since_ms < exchange->call_ms &&
+	    exchange->heard_ms - exchange->late_ms >= PROVEN_MS)
+		exchange->is_slow = false;
 	redis_queue_drop(&exchange->waiting);
 	atomic_fetch_sub(&exchange->pending, 1);
 	if (call == NULL)
@@ -260,8 +265,10 @@ give_up_late(struct redis_exchange *exchange, struct redis_call_list *over)
 		exchange->live--;
 		redis_call_append(over, call, REDIS_LATE);
 	}
-	if (is_long)
+	if (is_long) {
 		exchange->late_ms = now;
+		exchange->is_slow = true;
+	}
 }
 
 /* Who asked while the answer to an older call is late would be late, too, and make
@@ -273,11 +280,12 @@ choke(struct redis_exchange *exchange)
 	    ? 0
 	    : redis_now() - redis_queue_at(&exchange->waiting, 0)->since_ms;
 
-	if (waits >= exchange->call_ms &&
-	    redis_now() - exchange->late_ms < exchange->call_ms)
+	if (waits >= exchange->call_ms && exchange->is_slow)
 		atomic_store(&exchange->is_choked, true);
 	else if (waits <= exchange->call_ms / 2)
 		atomic_store(&exchange->is_choked, false);
+	if (atomic_load(&exchange->is_choked))
+		exchange->late_ms = redis_now();
 }
 
 /* When silence, or one endless reply, ends the connection. */
@@ -400,6 +408,7 @@ redis_exchange_end(struct redis_exchange *exchange)
 	struct redis_call_list lost = {0};
 
 	exchange->is_open = false;
+	exchange->is_slow = false;
 	atomic_fetch_sub(&exchange->pending, exchange->waiting.count);
 	list_lost(&exchange->waiting, &lost);
 	drop_added(exchange, &lost);

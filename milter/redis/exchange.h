@@ -31,7 +31,8 @@ struct redis_exchange {
 	int64_t owed_ms;  /* since when answers are owed without a break */
 	int64_t heard_ms; /* the last byte */
 	int64_t whole_ms; /* the last whole reply */
-	int64_t late_ms;  /* a call was late that should not; or 0 */
+	int64_t late_ms;  /* when something last was late */
+	bool is_slow;	  /* until answers have come in time for a while */
 	char why[REDIS_WORDS_SIZE];
 
 	atomic_bool is_choked;	 /* those who ask would be late, too */

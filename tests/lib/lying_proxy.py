@@ -44,6 +44,60 @@ def read_reply(lines):
     return head
 
 
+class SlowProxy:
+    """Passes on all that servers say `delay` seconds after they said it, in its
+    order; the server itself is as quick as ever."""
+
+    def __init__(self, server):
+        self.address = (server.host, server.port)
+        self.delay = 0.0
+        self.clients = 0  # ever
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.where = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.clients += 1
+            server = socket.create_connection(self.address)
+            said = queue.SimpleQueue()
+            for work in ((pump, client, server), (self._hear, server, said),
+                         (self._tell, said, client)):
+                threading.Thread(target=work[0], args=work[1:],
+                                 daemon=True).start()
+
+    def _hear(self, server, said):
+        try:
+            while data := server.recv(65536):
+                said.put((time.monotonic(), data))
+        except OSError:
+            pass
+        said.put((0, b""))
+
+    def _tell(self, said, client):
+        while True:
+            heard, data = said.get()
+            if not data:
+                shut(client)
+                return
+            while (left := heard + self.delay - time.monotonic()) > 0:
+                time.sleep(min(left, 0.02))
+            try:
+                client.sendall(data)
+            except OSError:
+                return
+
+
 class CuttingProxy:
     """Passes on the first `limit` octets that clients send after arm(), then
     cuts their connection, as if the client's host had lost its power."""

@@ -15,6 +15,8 @@ from lib import pace
 class LyingRedis:
     def __init__(self):
         self.lie = None
+        self.accepted = 0
+        self.map = slots([])  # or the answer of a sentinel
         self.store = {}
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -50,6 +52,7 @@ class LyingRedis:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections.append(connection)
+            self.accepted += 1
             threading.Thread(target=self._serve, args=(connection,),
                              daemon=True).start()
 
@@ -90,6 +93,10 @@ class LyingRedis:
             return b"$%d\r\n%s\r\n" % (len(words[1]), words[1])
         if name == b"EXPIRE":
             return b":1\r\n"
+        if name in (b"CLUSTER", b"SENTINEL"):
+            return self.map
+        if name == b"ASKING":
+            return b"+OK\r\n"
         with self.lock:
             return self._answer_hash(name, words)
 
@@ -108,6 +115,26 @@ class LyingRedis:
                 else b"$%d\r\n%d\r\n" % (len(str(value)), value)
                 for value in values)
         return b"-ERR unknown command\r\n"
+
+
+def text(data):
+    return b"$%d\r\n%s\r\n" % (len(data), data)
+
+
+def address(where):
+    """(host, port), of "host:port"."""
+    host, _, port = where.rpartition(":")
+    return host.encode(), int(port)
+
+
+def slots(nodes):
+    """The answer to CLUSTER SLOTS: all slots, shared out among (host, port)."""
+    reply = b"*%d\r\n" % len(nodes)
+    for place, (host, port) in enumerate(nodes):
+        first, last = (16384 * i // len(nodes) for i in (place, place + 1))
+        reply += b"*3\r\n:%d\r\n:%d\r\n*3\r\n%s:%d\r\n$2\r\nid\r\n" % (
+            first, last - 1, text(host), port)
+    return reply
 
 
 class Deaf:
@@ -174,6 +201,16 @@ def silent(connection, words, reply):
 
 def hanging_up(connection, words, reply):
     connection.shutdown(socket.SHUT_RDWR)
+
+
+def only(name, lie):
+    """Lie to this command, and to no other."""
+    def honest_to_others(connection, words, reply):
+        if words[0].upper() == name:
+            lie(connection, words, reply)
+        else:
+            connection.sendall(reply)
+    return honest_to_others
 
 
 def but_login(lie):

@@ -7,6 +7,7 @@ All times, also those of what it saw, are for an idle machine: see pace.py.
 
 import json
 import os
+import resource
 import subprocess
 import unittest
 
@@ -27,12 +28,17 @@ def probe_path():
 class Probe:
     """A running redis_probe; finish() gives what it saw."""
 
-    def __init__(self, *arguments, seconds=2.5, threads=50, pause_ms=100):
+    def __init__(self, *arguments, seconds=2.5, threads=50, pause_ms=100,
+                 files=None):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
         self.call_ms = int(CALL_MS * pace())
         self.process = subprocess.Popen(
             [probe_path(), "-s", str(seconds * pace()), "-j", str(threads),
              "-i", str(int(pause_ms * pace())), "-w", str(self.call_ms), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=limit if files is not None else None)
 
     def finish(self):
         out, errors = self.process.communicate(timeout=300)
