@@ -7,9 +7,9 @@
 #ifndef REDIS_HEALTH_H
 #define REDIS_HEALTH_H
 
+#include "base/outage.h"
 #include "redis/address.h"
 #include "redis/call.h"
-#include "base/outage.h"
 
 struct redis_health {
 	redis_report report;
