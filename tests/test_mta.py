@@ -6,6 +6,7 @@ address and name; elsewhere the mail servers are made to believe it.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ def store(*servers):
     wanted = ", ".join(f'"{server.where}"' for server in servers)
     secret = os.path.join(servers[0].directory, "secret")
     with open(secret, "w") as file:
+        os.chmod(secret, 0o600)
         file.write("one secret for all milters of the farm\n")
     return (f'secret_file = "{secret}"\n'
             f"redis {{ servers = {{{wanted}}}  deadline = 5s }}\n")
@@ -51,6 +53,18 @@ def deliver(server, sender=ALICE, recipients=(BOB,), client=CLIENT, **more):
     with server.session(client, NAMES.get(client)) as session:
         session.ehlo()
         return session.deliver(sender, recipients, **more)
+
+
+_strangers = itertools.count()
+
+
+def reach_store(server):
+    """A milter-defer that has just begun may not have reached its Redis yet."""
+    def is_greylisted():
+        letter = "bcdfghjkmn"[next(_strangers) % 10] * 3
+        return deliver(server, f"{letter}@{letter}.example",
+                       client="203.0.113.99") == GREYLISTED
+    wait_for(is_greylisted, "Redis is reached")
 
 
 class MtaTest(unittest.TestCase):
@@ -157,9 +171,11 @@ class Shared:
     def test_a_retry_is_accepted_by_another_milter(self):
         policy = store(self.redis) + greylisting("2s")
         with self.milter(policy):
+            reach_store(self.server)
             self.assertEqual(self.deliver(), GREYLISTED)
         time.sleep(3)
         with self.milter(policy):
+            reach_store(self.server)
             self.assertTrue(self.deliver().ok)
 
     def test_what_is_written_always_has_an_end(self):
@@ -346,6 +362,8 @@ class TwoMailServers(unittest.TestCase):
             other = start(Daemon(policy, tcp_socket()))
             postfix = start(mta.Postfix(first.where))
             sendmail = start(mta.Sendmail(other.where))
+            for server in (postfix, sendmail):
+                reach_store(server)
             self.assertEqual(deliver(postfix), GREYLISTED)
             time.sleep(3)
             self.assertTrue(deliver(sendmail).ok)

@@ -98,8 +98,7 @@ class Program:
 
     def start(self, unit, slots):
         """In a process that holds its slots as long as it lives."""
-        path = os.path.join(self.directory, str(len(self.outcomes)
-                                                + len(self.waiting)))
+        path = os.path.join(self.directory, f"outcome.{len(self.waiting)}")
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
