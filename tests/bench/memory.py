@@ -69,12 +69,16 @@ class Triplets:
         return min(int(drawn), PARETO_CAP, NETWORK_CAP)
 
     def some(self, count):
-        """Fields: keyed hashes of pairs, and since when they are pending."""
+        """Fields: keyed hashes of an address and its pairs, and since when they
+        are pending, with who began them."""
         words = []
+        address = self._random.getrandbits(24).to_bytes(3, "big")
         for _ in range(count):
             digest = self._random.getrandbits(48).to_bytes(6, "big")
             since = self._now - self._random.randrange(86400)
-            words += [base64.urlsafe_b64encode(digest), b"%d" % since]
+            opener = self._random.getrandbits(16)
+            words += [base64.urlsafe_b64encode(address + digest),
+                      b"%d" % (since << 16 | opener)]
         return words
 
 

@@ -187,11 +187,11 @@ keys_put_value(const struct keys_value *value, char text_r[KEYS_VALUE_SIZE])
 	int64_t number = value->clock;
 	char *at;
 
-	if (number > 0 && number < TIME_MOST)
+	if (value->is_known && number > 0 && number < TIME_MOST)
 		number = number << OPENER_BITS | (value->host & 255) << 8 |
 		    (value->sender & 127) << 1 | value->spared;
 	at = put_number(text_r, number);
-	if (value->network[0] == '\0' || number <= 0)
+	if (value->network[0] == '\0' || !value->is_known || number <= 0)
 		return;
 	*at++ = '@';
 	(void)stpcpy(at, value->network);

@@ -32,7 +32,7 @@ struct sweeping {
 	struct redis_request removal;
 	struct clock_place *kept; /* clocks, unless there are too many */
 	const char **kept_fields; /* of those, by their items */
-	unsigned char *kept_hosts;
+	int *kept_hosts;	  /* their starters', -1: not known */
 	size_t kept_count;
 	const char **drop; /* fields; abandoned first attempts stand apart */
 	size_t dropped;
@@ -106,10 +106,13 @@ sort_clock(struct sweeping *sweeping, const char *field, const char *text,
 	case CLOCK_PASSED:
 		break;
 	}
-	sweeping->kept[item] = (struct clock_place){author_of(&value),
+	/* A client's own clock is the only one that its address can start. */
+	sweeping->kept[item] = (struct clock_place){value.is_known
+		? author_of(&value)
+		: bytes_sum(OCTETS_SUM, field, strlen(field)),
 	    (unsigned char)value.sender, value.clock, item, 0};
 	sweeping->kept_fields[item] = field;
-	sweeping->kept_hosts[item] = (unsigned char)value.host;
+	sweeping->kept_hosts[item] = value.is_known ? (int)value.host : -1;
 	sweeping->kept_count++;
 }
 
@@ -189,18 +192,20 @@ static void
 note_crowd(struct sweeping *sweeping, size_t item)
 {
 	struct resp_commands *commands = &sweeping->removal.commands;
-	unsigned host = sweeping->kept_hosts[item];
-	struct clock_crowd *crowd = &sweeping->crowds[host];
+	int host = sweeping->kept_hosts[item];
+	struct clock_crowd *crowd;
 	char field[KEYS_FIELD_SIZE];
 
-	if (strchr(sweeping->entry->tag, '/') == NULL ||
-	    crowd->last == sweeping->now)
+	if (strchr(sweeping->entry->tag, '/') == NULL || host < 0)
+		return;
+	crowd = &sweeping->crowds[host];
+	if (crowd->last == sweeping->now)
 		return;
 	if (!sweeping->has_crowd[host])
 		sweeping->others++;
 	sweeping->has_crowd[host] = true;
 	clock_crowd_note(crowd, sweeping->now);
-	keys_host(KEYS_CROWD, host, field);
+	keys_host(KEYS_CROWD, (uint32_t)host, field);
 	resp_begin(commands, 4);
 	resp_add_string(commands, "HSET");
 	resp_add_string(commands, sweeping->key);

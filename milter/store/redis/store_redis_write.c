@@ -95,7 +95,7 @@ set_time(struct resp_commands *commands, const char *key, const char *field,
 	set_field(commands, "HSET", key, field, value);
 }
 
-/* True if that can make the key.  `value` tells who starts it. */
+/* True if that can make the key. */
 static bool
 add_mark(const struct writing *writing, struct resp_commands *commands,
     const char *key, const char *field, enum clock_mark mark)
@@ -119,20 +119,23 @@ add_mark(const struct writing *writing, struct resp_commands *commands,
 	return true;
 }
 
+/* Nobody needs to be told who started them. */
 static bool
 add_client_marks(
-    const struct writing *writing, struct resp_commands *commands, size_t stop)
+    struct writing *writing, struct resp_commands *commands, size_t stop)
 {
 	const char *key = trip_key(&writing->trip, stop);
 	char field[KEYS_FIELD_SIZE];
 	bool made = false;
 
+	writing->opener.is_known = false;
 	for (int i = 0; i < CLOCK_SPACES; i++) {
 		keys_clock(
 		    (enum clock_space)i, writing->share.address, NULL, field);
 		made |= add_mark(writing, commands, key, field,
 		    writing->effects->client_mark[i]);
 	}
+	writing->opener.is_known = true;
 	return made;
 }
 
