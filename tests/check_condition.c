@@ -101,12 +101,9 @@
 		.now = NOON, .limits = (struct limit_count[])                  \
 		{                                                              \
 			{                                                      \
-				(certain),                                     \
+				(certain), {(unit), {0, (now_), (before)}},    \
 				{                                              \
-					(unit),                                \
-					{                                      \
-						0, (now_), (before)            \
-					}                                      \
+					0                                      \
 				}                                              \
 			}                                                      \
 		}                                                              \
@@ -495,26 +492,26 @@ static const struct row state_rows[] = {
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = -50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 6}}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 6}}, {0}}}},
 	NULL, ANSWER_YES},
     {"a good score scales it up", "messages_above", SCALED(10),
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = 50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 15}}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {1, {0, 15}}, {0}}}},
 	NULL, ANSWER_NO},
     {"a larger message than the scaled limit fits alone", "recipients_above",
 	SCALED(10),
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = -50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 10}}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 10}}, {0}}}},
 	NULL, ANSWER_NO},
     {"but not with others", "recipients_above", SCALED(10),
 	{.now = NOON,
 	    .record_certainty = FACT_KNOWN,
 	    .score = -50,
-	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 11}}}}},
+	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 11}}, {0}}}},
 	NULL, ANSWER_YES},
     {"without a score it stays as it is", "messages_above", SCALED(10),
 	COUNTED(FACT_KNOWN, 1, 11, 0), NULL, ANSWER_YES},

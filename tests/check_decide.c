@@ -532,7 +532,7 @@ START_TEST(a_full_limit_says_how_long)
 	const struct rule rules[] = {{DEFER, .wait = 600,
 	    .conditions = conditions, .condition_count = 1}};
 	struct policy policy = policy_of(rules, 1, 0);
-	struct limit_count full = {FACT_KNOWN, {1, {0, 1, 5}}};
+	struct limit_count full = {FACT_KNOWN, {1, {0, 1, 5}}, {0}};
 	struct facts facts = {.now = NOON, .limits = &full, .dice = 9999};
 
 	ck_assert_int_eq(

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "mail/glob.h"
+#include "policy/identity.h"
 #include "policy/reputation.h"
 
 static enum answer
@@ -456,16 +457,13 @@ store_late(const struct condition *condition, const struct facts *facts,
 }
 
 static bool
-limit_admits(const struct condition *condition, const struct facts *facts,
-    int64_t *wait_r)
+window_of_message_admits(const struct window_terms *of_limit,
+    const struct window_counts *counted, int64_t now, int64_t *wait_r)
 {
-	struct window_counts counts = facts->limits[condition->number].counts;
-	struct window_terms terms = {condition->above, condition->period};
+	struct window_terms terms = *of_limit;
+	struct window_counts counts = *counted;
 	int64_t spare;
 
-	if (condition->scaled && facts->record_certainty == FACT_KNOWN)
-		terms.limit =
-		    reputation_scaled_limit(terms.limit, facts->score);
 	/* A message with more units than the limit, as it is scaled now, fits
 	 * when nobody else took any: it could never get through otherwise. */
 	spare = counts.units - terms.limit;
@@ -473,7 +471,25 @@ limit_admits(const struct condition *condition, const struct facts *facts,
 		counts.units -= spare;
 		counts.slots[WINDOW_SLOT_NOW] -= spare;
 	}
-	return window_admits(&terms, &counts, facts->now, wait_r);
+	return window_admits(&terms, &counts, now, wait_r);
+}
+
+static bool
+limit_admits(const struct condition *condition, const struct facts *facts,
+    int64_t *wait_r)
+{
+	const struct limit_count *count = &facts->limits[condition->number];
+	struct window_terms terms = {condition->above, condition->period};
+
+	if (condition->scaled && facts->record_certainty == FACT_KNOWN)
+		terms.limit =
+		    reputation_scaled_limit(terms.limit, facts->score);
+	if (!window_of_message_admits(
+		&terms, &count->counts, facts->now, wait_r))
+		return false;
+	terms.limit *= FAMILY_NETWORKS;
+	return window_of_message_admits(
+	    &terms, &count->family, facts->now, wait_r);
 }
 
 static enum answer

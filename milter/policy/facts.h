@@ -57,6 +57,7 @@ struct header {
 struct limit_count {
 	enum certainty certainty;
 	struct window_counts counts;
+	struct window_counts family; /* identity_family()'s; all 0: none */
 };
 
 /* Conditions of a policy whose answers can be kept. */

@@ -242,8 +242,8 @@ static void
 look_up(struct shared *shared, struct message *message, enum stage stage)
 {
 	const struct policy *policy = message->policy;
-	struct store_take takes[LIMITS_MAX];
-	size_t which[LIMITS_MAX];
+	struct store_take takes[LIMIT_TAKES_MAX];
+	size_t which[LIMIT_TAKES_MAX];
 	struct store_query query = {.now = message->facts.now,
 	    .client = client_of(message),
 	    .pairs = &message->pairs[message->pairs_asked],
@@ -294,7 +294,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 /* What the store is told, put together; all of it borrowed from here. */
 struct telling {
 	struct store_effects effects;
-	struct store_take returned[LIMITS_MAX];
+	struct store_take returned[LIMIT_TAKES_MAX];
 };
 
 static void
@@ -449,7 +449,7 @@ void
 message_count_connection(
     struct shared *shared, struct message *message, int64_t now)
 {
-	struct store_take taken[LIMITS_MAX];
+	struct store_take taken[LIMIT_TAKES_MAX];
 	struct store_effects stored = {
 	    .now = now, .client = client_of(message), .returned = taken};
 

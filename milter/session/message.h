@@ -28,6 +28,7 @@ struct message {
 	char network[IDENTITY_NETWORK_SIZE];
 	unsigned host;
 	char pool[STORE_POOL_MAX];
+	char family[STORE_POOL_MAX]; /* identity_family() */
 	char address[NETADDR_TEXT_SIZE];
 	int64_t last_used;	       /* of the record */
 	struct reputation_sums earned; /* by what the client did so far */

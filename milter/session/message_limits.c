@@ -106,21 +106,36 @@ has_holder(const struct message *message, enum limit_by by)
 	return true;
 }
 
-static struct store_take
-take_of(const struct message *message, const struct limit *limit)
+/* Add what a limit counts, for the client and for its family; which of the two is
+ * told, as limits_choose() does, unless `which_r` is NULL. */
+static size_t
+add_takes(const struct message *message, size_t limit_index, int64_t units,
+    struct store_take *takes_r, size_t *which_r)
 {
-	struct store_take take = {.id = limit->id,
+	const struct limit *limit = &message->policy->limits[limit_index];
+	size_t count = 1;
+
+	_Static_assert(LIMIT_TAKES_MAX <= STORE_TAKES_MAX, "too many takes");
+	takes_r[0] = (struct store_take){.id = limit->id,
 	    .holder = holder_of(message, limit->by),
 	    .of_host = limit->by == LIMIT_BY_HOST,
 	    .period = limit->period,
-	    .units = units_of(message, limit)};
-
-	return take;
+	    .units = units,
+	    .at = message->taken_at[limit_index]};
+	if (message->family[0] != '\0' &&
+	    (limit->by == LIMIT_BY_NETWORK || limit->by == LIMIT_BY_HOST)) {
+		takes_r[1] = takes_r[0];
+		takes_r[1].holder = message->family;
+		count = 2;
+	}
+	for (size_t i = 0; which_r != NULL && i < count; i++)
+		which_r[i] = limit_index + i * LIMITS_MAX;
+	return count;
 }
 
 size_t
 limits_choose(const struct message *message, enum stage stage,
-    struct store_take takes_r[LIMITS_MAX], size_t which_r[LIMITS_MAX])
+    struct store_take takes_r[LIMIT_TAKES_MAX], size_t which_r[LIMIT_TAKES_MAX])
 {
 	const struct policy *policy = message->policy;
 	size_t count = 0;
@@ -133,8 +148,8 @@ limits_choose(const struct message *message, enum stage stage,
 		    !has_holder(message, limit->by) ||
 		    !may_hold(message, limit->rule))
 			continue;
-		which_r[count] = i;
-		takes_r[count++] = take_of(message, limit);
+		count += add_takes(message, i, units_of(message, limit),
+		    &takes_r[count], &which_r[count]);
 	}
 	return count;
 }
@@ -154,11 +169,13 @@ limits_learn(struct message *message, const struct store_query *query,
     const size_t *which, const struct store_answer *answer)
 {
 	for (size_t i = 0; i < query->take_count; i++) {
-		struct limit_count *count = &message->limits[which[i]];
+		size_t limit = which[i] % LIMITS_MAX;
+		struct limit_count *count = &message->limits[limit];
 
 		count->certainty = FACT_KNOWN;
-		message->taken_at[which[i]] = answer->now;
-		count->counts = answer->counts[i];
+		message->taken_at[limit] = answer->now;
+		*(which[i] < LIMITS_MAX ? &count->counts : &count->family) =
+		    answer->counts[i];
 	}
 	settle_idle(message);
 }
@@ -179,9 +196,7 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		message->limits[i].counts.units = 0;
 		if (!all && may_hold(message, limit->rule))
 			continue;
-		takes_r[count] = take_of(message, limit);
-		takes_r[count].at = message->taken_at[i];
-		takes_r[count++].units = units;
+		count += add_takes(message, i, units, &takes_r[count], NULL);
 	}
 	return count;
 }
@@ -197,16 +212,16 @@ add_refused(struct message *message, struct store_take *takes_r, size_t count)
 		if (policy->limits[i].kind != LIMIT_REFUSED ||
 		    !has_holder(message, policy->limits[i].by))
 			continue;
-		takes_r[count] = take_of(message, &policy->limits[i]);
-		takes_r[count++].units = -message->refused;
+		count += add_takes(
+		    message, i, -message->refused, &takes_r[count], NULL);
 	}
 	message->refused = 0;
 	return count;
 }
 
 size_t
-limits_return(
-    struct message *message, bool all, struct store_take takes_r[LIMITS_MAX])
+limits_return(struct message *message, bool all,
+    struct store_take takes_r[LIMIT_TAKES_MAX])
 {
 	size_t count = drop_units(message, all, takes_r);
 
@@ -215,7 +230,7 @@ limits_return(
 
 size_t
 limits_of_connection(
-    const struct message *message, struct store_take takes_r[LIMITS_MAX])
+    const struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX])
 {
 	const struct policy *policy = message->policy;
 	size_t count = 0;
@@ -227,8 +242,7 @@ limits_of_connection(
 		    !has_holder(message, limit->by) ||
 		    message->limits[i].certainty == FACT_KNOWN)
 			continue;
-		takes_r[count] = take_of(message, limit);
-		takes_r[count++].units = -1;
+		count += add_takes(message, i, -1, &takes_r[count], NULL);
 	}
 	return count;
 }

@@ -4,13 +4,18 @@
 
 #include "session/message.h"
 
+/* Each limit may count twice: for the client and for its family. */
+#define LIMIT_TAKES_MAX (2 * LIMITS_MAX)
+
 /* Begin a message.  A session is one connection, so the unit that was once
  * counted for that stays. */
 void limits_forget(struct message *message);
 
-/* The takes of a look-up at this stage; `which_r` names the limit of each. */
+/* The takes of a look-up at this stage; `which_r` names the limit of each,
+ * from LIMITS_MAX on that of a family. */
 size_t limits_choose(const struct message *message, enum stage stage,
-    struct store_take takes_r[LIMITS_MAX], size_t which_r[LIMITS_MAX]);
+    struct store_take takes_r[LIMIT_TAKES_MAX],
+    size_t which_r[LIMIT_TAKES_MAX]);
 
 /* Note what that look-up said. */
 void limits_learn(struct message *message, const struct store_query *query,
@@ -19,11 +24,11 @@ void limits_learn(struct message *message, const struct store_query *query,
 /* What a message that ended changes: the units to give back (all, or those of
  * rules that turned out not to concern it) and, as negative ones, those of
  * recipients that the MTA refused.  None are held afterwards. */
-size_t limits_return(
-    struct message *message, bool all, struct store_take takes_r[LIMITS_MAX]);
+size_t limits_return(struct message *message, bool all,
+    struct store_take takes_r[LIMIT_TAKES_MAX]);
 
 /* The units of a connection that never came to ask, as negative ones. */
 size_t limits_of_connection(
-    const struct message *message, struct store_take takes_r[LIMITS_MAX]);
+    const struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX]);
 
 #endif

@@ -105,6 +105,8 @@ set_pool(struct session *session)
 	if (message->policy->settings.identity != IDENTITY_POOL)
 		pool = NULL;
 	copy_text(message->pool, sizeof message->pool, pool);
+	identity_family(&message->policy->settings, &message->facts.client,
+	    message->pool, sizeof message->family, message->family);
 }
 
 void

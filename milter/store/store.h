@@ -31,7 +31,7 @@ enum store_result {
 	STORE_DOWN	  /* it is away */
 };
 
-#define STORE_TAKES_MAX 16
+#define STORE_TAKES_MAX 32
 #define STORE_POOL_MAX	256 /* a domain and its NUL */
 
 /* Who a client is: all strings are borrowed for the call.
@@ -58,7 +58,7 @@ struct store_pair {
 };
 
 /* Holders other than the client's own network, in one query. */
-#define STORE_HOLDERS_MAX 8
+#define STORE_HOLDERS_MAX 9
 
 /* One unit (or more) of one limit. */
 struct store_take {
