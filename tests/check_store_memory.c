@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/records_1.h"
 #include "lib/store_steps.h"
 #include "store/memory/memory_counters.h"
 
@@ -202,6 +204,63 @@ START_TEST(who_comes_back_stays)
 }
 END_TEST
 
+/* Messages to as many recipients as are remembered, from one network after the
+ * other. */
+static void
+flood_a_48(int networks)
+{
+	char network[64], address[64];
+	struct store_client client = {network, 1, NULL, address};
+
+	for (int i = 0; i < networks; i++) {
+		snprintf(network, sizeof network, "2001:db8:1:%x::/64", i);
+		snprintf(address, sizeof address, "2001:db8:1:%x::1", i);
+		mark_flood(&client, "s@flood.example", 0, RECIPIENTS_MAX, now);
+	}
+}
+
+START_TEST(a_flood_from_a_whole_48_leaves_others_alone)
+{
+	const struct store_client next_door = {
+	    "2001:db8:2:1::/64", 1, NULL, "2001:db8:2:1::1"};
+	struct store_terms terms = keeper_terms();
+
+	terms.memory_max = 1 << 20;
+	open_store_with(&terms);
+	mark(&stranger, MARK_FIRST, now);
+	mark(&next_door, MARK_FIRST, now);
+	flood_a_48(10000);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	ck_assert_int_eq(clock_of(&next_door, CLOCK_REAL).first_seen, now);
+	close_store();
+}
+END_TEST
+
+/* With the largest cap a flood costs the others no time: the marks of a message
+ * take about as long in a full record as in a small one. */
+START_TEST(a_large_record_is_as_fast_as_a_small_one)
+{
+	struct store_terms terms = keeper_terms();
+	clock_t small, large;
+
+	terms.network_cap = 10000;
+	open_store_with(&terms);
+	small = clock();
+	for (int i = 0; i < 70; i++) /* fill it */
+		mark_flood(
+		    &stranger, "", i * RECIPIENTS_MAX, RECIPIENTS_MAX, now);
+	small = clock() - small;
+	large = clock();
+	for (int i = 70; i < 140; i++)
+		mark_flood(
+		    &stranger, "", i * RECIPIENTS_MAX, RECIPIENTS_MAX, now);
+	large = clock() - large;
+	ck_assert_msg(
+	    large < 8 * small, "%ld, then %ld", (long)small, (long)large);
+	close_store();
+}
+END_TEST
+
 START_TEST(the_expired_go_first)
 {
 	struct store_terms terms = keeper_terms();
@@ -330,6 +389,56 @@ START_TEST(records_survive_a_restart)
 	ck_assert_str_eq(said + strlen(said) - strlen(file), file);
 	ck_assert_ptr_nonnull(strstr(said, "good: read 3 records from "));
 	check_filled();
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+/* What can be told to be somebody's is his; of a network with two hosts nobody can
+ * tell, and first attempts of which nobody knows who made them cost nothing. */
+static const struct {
+	const char *when;
+	const struct store_client *client;
+	bool taken_over;
+} old_rows[] = {
+    {"the only host of a network", &stranger, true},
+    {"but not its neighbour", &neighbour, false},
+    {"one of two hosts", &elsewhere, false},
+    {"a pool", &pooled_there, true},
+};
+
+START_TEST(a_file_of_version_1_is_read)
+{
+	const struct store_memory_config config = config_of(one_key);
+	const struct store_client *client = old_rows[_i].client;
+	bool taken_over = old_rows[_i].taken_over;
+	const char *when = old_rows[_i].when;
+	const struct store_answer *answer;
+	FILE *old;
+
+	make_directory();
+	old = fopen(file, "w");
+	ck_assert_ptr_nonnull(old);
+	ck_assert_uint_eq(
+	    fwrite(records_1, 1, sizeof records_1, old), sizeof records_1);
+	fclose(old);
+	open_memory(&config, NOON + 60);
+	ck_assert_msg(
+	    strstr(said, "good: read 4 records from ") != NULL, "%s", said);
+	answer = look_up(client);
+	ck_assert_msg(answer->passes == (taken_over ? 3 : 0) &&
+		answer->pairs[0][CLOCK_REAL].first_seen ==
+		    (taken_over ? NOON : 0) &&
+		answer->client[CLOCK_OBSERVED].last_passed ==
+		    (taken_over ? NOON : 0),
+	    "%s: %lld passes", when, (long long)answer->passes);
+	now = NOON + KEEPER_ABANDONED_AFTER + 60;
+	answer = look_up_pair(&stranger, &other_pair);
+	ck_assert_double_eq_tol(answer->network.good, 5, 0.2);
+	ck_assert_double_eq_tol(answer->host.bad, 7, 0.2);
+	store_close(&store);
+	open_memory(&config, now);
+	ck_assert_int_eq(look_up_pair(&stranger, &other_pair)->passes, 3);
 	store_close(&store);
 	remove_directory();
 }
@@ -504,12 +613,16 @@ store_memory_suite(void)
 	tcase_add_test(bounds, who_comes_back_stays);
 	tcase_add_test(
 	    bounds, what_a_clock_ahead_gave_is_of_now_when_it_is_right_again);
+	tcase_add_test(bounds, a_flood_from_a_whole_48_leaves_others_alone);
+	tcase_add_test(bounds, a_large_record_is_as_fast_as_a_small_one);
 	tcase_add_test(bounds, the_expired_go_first);
 	tcase_add_test(bounds, counters_are_bounded);
 	suite_add_tcase(suite, bounds);
 
 	tcase_add_loop_test(
 	    saved, records_survive_a_restart, 0, COUNT(key_rows));
+	tcase_add_loop_test(
+	    saved, a_file_of_version_1_is_read, 0, COUNT(old_rows));
 	tcase_add_test(saved, what_expired_meanwhile_is_not_read);
 	tcase_add_test(saved, records_are_saved_now_and_then);
 	tcase_add_test(saved, a_save_that_fails_is_told_once_and_so_is_its_end);

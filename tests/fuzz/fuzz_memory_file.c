@@ -1,0 +1,76 @@
+/* Whatever stands in a file of records with a right checksum, of either version
+ * (the first octet says which), is read or refused, and is then kept. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "store/memory/memory_book.h"
+#include "store/memory/memory_file.h"
+
+#define NOON INT64_C(1780000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+put_file(int fd, const uint8_t *data, size_t size)
+{
+	struct bytes_out out = {0};
+	uint64_t sum;
+
+	bytes_put(&out,
+	    data[0] % 2 == 0 ? "milter-defer records 2\n"
+			     : "milter-defer records 1\n",
+	    23);
+	bytes_put(&out, data + 1, size - 1);
+	sum = bytes_sum(OCTETS_SUM, out.data, out.length);
+	bytes_put_number(&out, sum);
+	if (ftruncate(fd, 0) != 0 ||
+	    pwrite(fd, out.data, out.length, 0) != (ssize_t)out.length)
+		abort();
+	bytes_free(&out);
+}
+
+static void
+keep(struct memory_records *records, const struct memory_key *key)
+{
+	const struct store_terms terms = {.pending_life = 90000,
+	    .worthy_life = 3110400,
+	    .abandoned_after = 90000,
+	    .network_cap = 256,
+	    .memory_max = 1 << 20};
+	struct memory_book *book = memory_book_open(&terms, &key->namer);
+
+	for (size_t i = 0; i < records->count; i++)
+		memory_book_adopt(book, records->array[i], NOON);
+	free(records->array);
+	memory_book_expire(book, NOON + 86400);
+	memory_book_close(&book);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct memory_key key;
+	static char path[64];
+	static int fd = -1;
+	struct memory_records records;
+	char error[512];
+
+	if (size == 0)
+		return 0;
+	if (fd < 0) {
+		fd = memfd_create("records", 0);
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		key.namer.hash = triplet_hash_new();
+		key.own = true;
+	}
+	put_file(fd, data, size);
+	if (memory_file_read(path, &key, &records, error, sizeof error) ==
+	    MEMORY_READ_OK)
+		keep(&records, &key);
+	return 0;
+}
