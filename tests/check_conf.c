@@ -592,6 +592,7 @@ good(const char *text)
 START_TEST(a_rule_has_what_was_written)
 {
 	struct policy *policy = good(
+	    "\xef\xbb\xbf" /* as Windows saves it */
 	    "delay = 6m retry_window = 5h keep = 3d\n"
 	    "response \"mine\" { reply = {\"450 4.2.1 a\", \"450 4.2.1 b\"} }\n"
 	    "rule \"x\" { client = {\"10.0.0.0/8\", \"::1\"} known = true\n"

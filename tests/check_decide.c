@@ -87,6 +87,7 @@ policy_of(const struct rule *rules, size_t count, int64_t cap)
 
 	policy.settings.delay_cap = cap;
 	policy.settings.retry_window = 25 * HOUR;
+	policy.settings.carry_recipients = true;
 	return policy;
 }
 
@@ -396,19 +397,33 @@ static const struct {
 	struct rule ann, bob, eve;
 	enum verdict verdict;
 	int rule;
+	bool each;   /* recipients are not to be carried */
+	bool unseen; /* there are recipients that were not looked at */
 } whole_rows[] = {
     {"any that may pass carries the others", {DEFER}, {ACCEPT}, {DEFER},
-	VERDICT_ACCEPT, 1},
+	VERDICT_ACCEPT, 1, false, false},
     {"even while others wait", {DEFER, IF(SAYS(LATER))}, {ACCEPT}, {DEFER},
-	VERDICT_ACCEPT, 1},
+	VERDICT_ACCEPT, 1, false, false},
     {"what can be asked is asked first", {ACCEPT}, {DEFER},
-	{DEFER, IF(SAYS(ASK))}, VERDICT_ASK, NO_RULE},
+	{DEFER, IF(SAYS(ASK))}, VERDICT_ASK, NO_RULE, false, false},
     {"nobody is deferred while one waits", {DEFER}, {DEFER},
-	{DEFER, IF(SAYS(LATER))}, VERDICT_WAIT, NO_RULE},
+	{DEFER, IF(SAYS(LATER))}, VERDICT_WAIT, NO_RULE, false, false},
     {"the shortest wait speaks", {DEFER, .wait = 60}, {DEFER, .wait = 30},
-	{DEFER, .wait = 90}, VERDICT_DEFER, 1},
+	{DEFER, .wait = 90}, VERDICT_DEFER, 1, false, false},
     {"of equal waits the first", {DEFER, .wait = 60}, {DEFER, .wait = 60},
-	{DEFER, .wait = 60}, VERDICT_DEFER, 0},
+	{DEFER, .wait = 60}, VERDICT_DEFER, 0, false, false},
+    {"nobody is carried who is not to be", {DEFER}, {ACCEPT}, {ACCEPT},
+	VERDICT_DEFER, 0, true, false},
+    {"nor those who were not looked at", {DEFER}, {ACCEPT}, {ACCEPT},
+	VERDICT_DEFER, 0, false, true},
+    {"they pass when each may", {ACCEPT}, {ACCEPT}, {ACCEPT}, VERDICT_ACCEPT, 0,
+	true, false},
+    {"likewise, with more of them", {ACCEPT}, {ACCEPT}, {ACCEPT},
+	VERDICT_ACCEPT, 0, false, true},
+    {"then the longest wait speaks", {DEFER, .wait = 60}, {DEFER, .wait = 30},
+	{DEFER, .wait = 90}, VERDICT_DEFER, 2, true, false},
+    {"and one that is deferred need not wait for others", {DEFER},
+	{DEFER, IF(SAYS(LATER))}, {ACCEPT}, VERDICT_DEFER, 0, true, false},
 };
 
 /* The same rule for one recipient alone. */
@@ -437,9 +452,14 @@ START_TEST(whole_messages)
 	struct policy policy = policy_of(rules, 3, 0);
 	struct recipient recipients[] = {
 	    {.address = ann}, {.address = bob}, {.address = eve}};
-	struct facts facts = {
-	    .now = NOON, .recipients = recipients, .recipient_count = 3};
-	struct outcome outcome = decide_message(&policy, &facts, STAGE_DATA);
+	struct facts facts = {.now = NOON,
+	    .recipients = recipients,
+	    .recipient_count = 3,
+	    .recipients_seen = whole_rows[_i].unseen ? 4 : 3};
+	struct outcome outcome;
+
+	policy.settings.carry_recipients = !whole_rows[_i].each;
+	outcome = decide_message(&policy, &facts, STAGE_DATA);
 
 	ck_assert_msg(outcome.verdict == whole_rows[_i].verdict &&
 		index_of(&policy, outcome.rule) == whole_rows[_i].rule,

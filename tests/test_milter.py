@@ -4,6 +4,7 @@ No mail server and no root is needed: the test plays the mail server's part.
 """
 
 import re
+import time
 import unittest
 
 from lib import cases, milterclient
@@ -205,6 +206,80 @@ class Transaction(unittest.TestCase):
         client.rcpt(CAROL)  # libmilter takes it for an abort, and drops it
         client.unknown("HELP")
         self.assertTrue(client.data().refuses)
+
+
+class Facts(unittest.TestCase):
+    """What is known, and when."""
+
+    def test_the_connection_is_as_old_as_its_negotiation(self):
+        """Postfix tells of quiet steps only with the next one that answers."""
+        policy = defer_all("421 4.4.2 Timeout", "connected_longer = 1s")
+        with Daemon(policy) as milter, milter.client() as client:
+            client.negotiate()
+            time.sleep(2.1)  # clocks count whole seconds
+            client.connect()
+            client.helo()
+            self.assertTrue(client.mail(ALICE).refuses)
+
+    def test_a_declared_size_is_judged_at_once(self):
+        policy = defer_all("452 4.3.1 Too large", "size_above = 1k")
+        with Daemon(policy) as milter, milter.client() as client:
+            client.begin()
+            self.assertTrue(client.mail(ALICE, "SIZE=5000").refuses)
+            self.assertFalse(client.mail(ALICE, "SIZE=500").refuses)
+            self.assertFalse(client.rcpt(BOB).refuses)
+            self.assertFalse(client.data().refuses)
+            client.header("Subject", "x" * 2000)
+            client.eoh()
+            self.assertTrue(client.eom().refuses)
+
+    def test_a_decision_at_mail_has_the_queue_id(self):
+        """Sendmail has one from the beginning; Postfix has none yet."""
+        with Daemon(defer_all("451 4.7.1 No")) as milter, \
+                milter.client() as client:
+            client.begin()
+            for queue_id in ("4F2A91C0", "4F2A91C1"):
+                client.macros(milterclient.MAIL, i=queue_id)
+                client.mail(ALICE)
+            self.assertEqual([each["id"] for each in milter.decisions()],
+                             ["4F2A91C0", "4F2A91C1"])
+
+    def test_a_header_field_is_looked_at_whole(self):
+        policy = defer_all("451 4.3.0 No", 'header = "X-Results: *fail*"')
+        with Daemon(policy) as milter:
+            for before in (0, 1000, 65000):  # libmilter takes no more
+                with self.subTest(before), milter.client() as client:
+                    client.begin()
+                    value = "pass " * (before // 5) + "fail"
+                    outcome = client.message(
+                        ALICE, [BOB], [("X-Results", value)])
+                    self.assertTrue(outcome.reply.refuses)
+
+    def test_many_long_headers_leave_the_last_ones(self):
+        policy = defer_all("451 4.3.0 No", 'header = "X-Results: *fail*"')
+        long = [("X-Results", "pass" * 15000)] * 50
+        with Daemon(policy) as milter, milter.client() as client:
+            client.begin()
+            outcome = client.message(ALICE, [BOB],
+                                     [*long, ("X-Results", "fail")])
+            self.assertTrue(outcome.reply.refuses)
+
+    def test_attempts_to_relay_are_refused_recipients(self):
+        """Postfix puts them off; other troubles are its own."""
+        policy = defer_all("451 4.7.1 No", "refused_recipients_above = 2",
+                           "at = data")
+        for why, refused in (("Relay access denied", True),
+                             ("Server configuration problem", False)):
+            with self.subTest(why), Daemon(policy) as milter, \
+                    milter.client() as client:
+                client.begin()
+                client.mail(ALICE)
+                for _ in range(3):
+                    client.refused_rcpt("<x@elsewhere.example>", why, "4.7.1")
+                client.macros(milterclient.RCPT, rcpt_mailer="local",
+                              rcpt_host="", rcpt_addr="bob@local.test")
+                client.rcpt(BOB)
+                self.assertEqual(client.data().refuses, refused)
 
 
 class Replies(unittest.TestCase):

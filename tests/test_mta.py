@@ -40,6 +40,7 @@ def store(*servers):
     with open(secret, "w") as file:
         os.chmod(secret, 0o600)
         file.write("one secret for all milters of the farm\n")
+    os.chmod(secret, 0o600)
     return (f'secret_file = "{secret}"\n'
             f"redis {{ servers = {{{wanted}}}  deadline = 5s }}\n")
 

@@ -476,5 +476,8 @@ conf_file_read(struct conf_report *report)
 		return NULL;
 	}
 	text[length] = '\0';
+	/* A mark of the byte order, with which Windows begins UTF-8. */
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		memmove(text, text + 3, length - 2);
 	return text;
 }

@@ -137,6 +137,8 @@ const struct setting setting_table[] = {
 	NULL},
     {"", "keep", SECONDS(keep), "36d", HOUR, YEAR, NULL, NULL},
     {"", "known_after", NUMBER(known_after), "3", 0, COUNT_MAX, NULL, NULL},
+    {"", "carry_recipients", TRUTH(carry_recipients), "true", 0, 0, NULL,
+	NULL},
     {"", "delay_cap", SECONDS(delay_cap), "4h", 0, 7 * DAY, NULL, NULL},
     {"", "hide_wait_below", REAL(hide_wait_below), "-30", -100, 100, NULL,
 	NULL},

@@ -274,29 +274,37 @@ decide(const struct policy *policy, const struct facts *facts,
 /* An accept rule about the recipient is for that recipient: if it carried the
  * others through, abuse@ would be a master key. */
 static int
-rank(const struct outcome *outcome)
+rank(const struct outcome *outcome, bool each)
 {
-	static const int ranks[] = {[VERDICT_ASK] = 0,
-	    [VERDICT_ACCEPT] = 1,
-	    [VERDICT_WAIT] = 2,
-	    [VERDICT_DEFER] = 3};
+	static const int ranks[][VERDICT_DEFER + 1] = {{[VERDICT_ASK] = 0,
+							   [VERDICT_ACCEPT] = 1,
+							   [VERDICT_WAIT] = 2,
+							   [VERDICT_DEFER] = 3},
+	    {[VERDICT_ASK] = 0,
+		[VERDICT_DEFER] = 1,
+		[VERDICT_WAIT] = 2,
+		[VERDICT_ACCEPT] = 3}};
 
 	if (outcome->verdict == VERDICT_ACCEPT && outcome->rule != NULL &&
 	    outcome->rule->of_recipient)
 		return 4;
-	return ranks[outcome->verdict];
+	return ranks[each][outcome->verdict];
 }
 
-/* Which of two recipients' outcomes speaks for the whole message.  A rule on
- * trial would have deferred it only if no recipient could have passed. */
+/* Which of two recipients' outcomes speaks for the whole message, where one that
+ * may pass is enough, or where `each` has to.  A rule on trial would have
+ * deferred it as a real one. */
 static bool
-speaks_before(const struct outcome *a, const struct outcome *b)
+speaks_before(const struct outcome *a, const struct outcome *b, bool each)
 {
-	if (rank(a) != rank(b))
-		return rank(a) < rank(b);
+	if (rank(a, each) != rank(b, each))
+		return rank(a, each) < rank(b, each);
 	if (a->verdict == VERDICT_ACCEPT)
-		return a->observed == NULL && b->observed != NULL;
-	return a->verdict == VERDICT_DEFER && a->wait < b->wait;
+		return (a->observed != NULL) == each &&
+		    (b->observed != NULL) != each;
+	if (a->verdict != VERDICT_DEFER)
+		return false;
+	return each ? a->wait > b->wait : a->wait < b->wait;
 }
 
 /* What any recipient has waited out, the message has. */
@@ -314,6 +322,9 @@ decide_message(
     const struct policy *policy, const struct facts *facts, enum stage stage)
 {
 	struct outcome best, passes = {.verdict = VERDICT_WAIT};
+	/* Those that were not looked at do not ride along with one that was. */
+	bool each = !policy->settings.carry_recipients ||
+	    facts->recipients_seen > (int64_t)facts->recipient_count;
 
 	if (facts->recipient_count == 0)
 		return decide(policy, facts, NULL, stage, NULL);
@@ -323,7 +334,7 @@ decide_message(
 		    decide(policy, facts, recipient, stage, NULL);
 
 		add_passes(&passes, &outcome);
-		if (i == 0 || speaks_before(&outcome, &best))
+		if (i == 0 || speaks_before(&outcome, &best, each))
 			best = outcome;
 	}
 	add_passes(&best, &passes);

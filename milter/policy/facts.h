@@ -36,8 +36,10 @@ enum stage { STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_EOM };
 enum clock_space { CLOCK_REAL, CLOCK_OBSERVED, CLOCK_DEFERRED };
 #define CLOCK_SPACES 3
 
-/* Recipients of one message beyond this many are counted, not remembered: they
- * share the verdict of the whole message (RFC 5321 4.5.3.1.8 asks for 100). */
+/* Recipients of one message beyond this many are not looked at (RFC 5321
+ * 4.5.3.1.8 asks for 100).  Where recipients are answered they are put off with
+ * 452 (4.5.3.1.10); else they are counted, and go with the message only when all
+ * those that were looked at may pass. */
 #define RECIPIENTS_MAX 128
 
 struct recipient {

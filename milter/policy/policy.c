@@ -143,18 +143,37 @@ asks_about_rest(const struct rule *rule)
 	return false;
 }
 
+/* When the facts of a rule are known, but for conditions of that kind. */
 static enum stage
-own_stage(const struct rule *rule)
+stage_without(const struct rule *rule, enum value_kind kind)
 {
 	enum stage stage = rule->at;
 
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->ready > stage)
+		if (rule->conditions[i].type->ready > stage &&
+		    rule->conditions[i].type->kind != kind)
 			stage = rule->conditions[i].type->ready;
 	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
 	    stage < STAGE_RCPT)
 		stage = STAGE_RCPT;
 	return stage;
+}
+
+static enum stage
+own_stage(const struct rule *rule)
+{
+	return asks_kind(rule, VALUE_SIZE) ? STAGE_EOM
+					   : stage_without(rule, VALUE_SIZE);
+}
+
+/* The stages before its own at which a rule about sizes may speak. */
+static unsigned
+early_stages(const struct rule *rule, unsigned waits)
+{
+	enum stage stage = stage_without(rule, VALUE_SIZE);
+	unsigned early = 1U << stage;
+
+	return early | (waits & ~(early - 1));
 }
 
 /* A rule speaks when its own facts are known, or later, as soon as one above it
@@ -174,6 +193,9 @@ plan_rules(struct policy *policy)
 		    asks(rule, "recipient") || asks(rule, "recipient_list");
 		own = 1U << rule->own_stage;
 		rule->stage_mask = own | (waits & ~(own - 1));
+		/* A declared size may say so as soon as all else is known. */
+		if (asks_kind(rule, VALUE_SIZE))
+			rule->stage_mask |= early_stages(rule, waits);
 		rule->of_rest = asks_about_rest(rule) &&
 		    rule->stage_mask == 1U << STAGE_RCPT;
 		if (!rule->observe)

@@ -36,6 +36,7 @@ struct settings {
 	int64_t delay;
 	int64_t retry_window;
 	int64_t keep;
+	bool carry_recipients;
 	int64_t known_after; /* passed triplets */
 	int64_t delay_cap;   /* 0: none */
 	double hide_wait_below;

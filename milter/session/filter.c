@@ -266,6 +266,7 @@ on_mail(SMFICTX *ctx, char **arguments)
 	    .auth_type = macro(ctx, "{auth_type}"),
 	    .auth_user = macro(ctx, "{auth_authen}"),
 	    .tls_version = macro(ctx, "{tls_version}"),
+	    .queue_id = macro(ctx, "i"),
 	};
 	struct reply reply;
 	enum action action;
@@ -273,7 +274,6 @@ on_mail(SMFICTX *ctx, char **arguments)
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
 	action = session_mail(link->session, &envelope, seconds_now(), &reply);
-	tell_queue_id(ctx, link);
 	return leave_decided(ctx, link, SMFIP_NR_MAIL, action, &reply);
 }
 
@@ -287,14 +287,18 @@ is_refused(SMFICTX *ctx)
 	return mailer != NULL && strcmp(mailer, "error") == 0;
 }
 
-/* {rcpt_host} is then the enhanced code.  That the mail server has a problem for
- * now is no fault of the client. */
+/* {rcpt_host} is then the enhanced code, {rcpt_addr} the text.  That the mail
+ * server has a problem for now is no fault of the client; but an attempt to relay
+ * is, which Postfix puts off by default (defer_unauth_destination). */
 static bool
 is_refused_for_good(SMFICTX *ctx)
 {
 	const char *code = macro(ctx, "{rcpt_host}");
+	const char *text = macro(ctx, "{rcpt_addr}");
 
-	return code == NULL || code[0] != '4';
+	return code == NULL || code[0] != '4' ||
+	    (strcmp(code, "4.7.1") == 0 && text != NULL &&
+		strstr(text, "Relay access denied") != NULL);
 }
 
 static sfsistat

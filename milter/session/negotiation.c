@@ -48,7 +48,7 @@ negotiation_macros(SMFICTX *ctx)
 		"j {client_resolve} {daemon_name} {daemon_port}"
 		" {daemon_addr} {if_addr}"},
 	    {SMFIM_ENVFROM, "i {auth_type} {auth_authen} {tls_version}"},
-	    {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host}"},
+	    {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}"},
 	    {SMFIM_DATA, "i"},
 	    {SMFIM_EOM, "i"},
 	};

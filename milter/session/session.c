@@ -106,7 +106,7 @@ answer_again(struct session *session, enum stage stage, struct reply *reply_r)
 	if (!can_answer(session, stage))
 		return ACTION_CONTINUE;
 	if (session->standing == STANDS_LOST) {
-		session_fill_lost(session, stage);
+		session_fill_own(session, OWN_LOST, stage, &session->reply);
 		session->standing = STANDS_DEFERRED;
 	}
 	*reply_r = session->reply;
@@ -238,6 +238,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	session->standing = STANDS_NOTHING;
 	session_debug_step(session, "mail", envelope->sender);
 	session_set_sender(session, envelope);
+	session_queue_id(session, envelope->queue_id);
 	message_begin(session->shared, &session->message, now);
 	set_elapsed(session, now);
 	note_exemption(session);
@@ -266,8 +267,14 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 	if (!message->begun || session->standing == STANDS_ACCEPTED)
 		return ACTION_CONTINUE;
 	set_elapsed(session, now);
-	if (!session_add_recipient(session, recipient) ||
-	    !can_answer(session, STAGE_RCPT))
+	if (!session_add_recipient(session, recipient)) {
+		if (!can_answer(session, STAGE_RCPT))
+			return ACTION_CONTINUE;
+		message->facts.recipients_seen--;
+		session_fill_own(session, OWN_TOO_MANY, STAGE_RCPT, reply_r);
+		return ACTION_DEFER;
+	}
+	if (!can_answer(session, STAGE_RCPT))
 		return ACTION_CONTINUE;
 	action = answer(
 	    session, message->facts.recipient_count - 1, STAGE_RCPT, reply_r);

@@ -55,6 +55,7 @@ struct session_envelope {
 	const char *auth_type;
 	const char *auth_user;
 	const char *tls_version;
+	const char *queue_id; /* as in session_queue_id() */
 };
 enum action
 session_mail(struct session *session, const struct session_envelope *envelope,

@@ -147,19 +147,29 @@ session_log(struct session *session, const struct outcome *outcome,
 }
 
 void
-session_fill_lost(struct session *session, enum stage stage)
+session_fill_own(struct session *session, enum own_reply which,
+    enum stage stage, struct reply *reply_r)
 {
-	static const struct reply lost = {.code = "451",
-	    .xcode = "4.3.0",
-	    .line_count = 1,
-	    .lines = {"Temporary local problem - please try later."}};
+	static const struct {
+		const char *name;
+		struct reply reply;
+	} own[] = {
+	    [OWN_LOST] = {"out-of-order",
+		{"451", "4.3.0", 1,
+		    {"Temporary local problem - please try later."}}},
+	    [OWN_TOO_MANY] = {"too-many-recipients",
+		{"452", "4.5.3", 1, {"Too many recipients"}}},
+	};
 	char detail[FIELD_SIZE];
 
-	session->reply = lost;
+	*reply_r = own[which].reply;
+	if (session->own_logged >> which & 1U)
+		return;
+	session->own_logged |= 1U << which;
 	session_draw_token(session->reference);
 	(void)snprintf(detail, sizeof detail,
-	    "rule=\"\" response=out-of-order code=%s wait=0 reference=%s",
-	    lost.code, session->reference);
+	    "rule=\"\" response=%s code=%s wait=0 reference=%s",
+	    own[which].name, reply_r->code, session->reference);
 	log_message(session, "defer", detail, MESSAGE_WHOLE, stage);
 }
 

@@ -21,10 +21,12 @@ session_forget_message(struct session *session)
 		free((char *)session->headers[i].value);
 	}
 	facts->header_count = 0;
+	session->headers_size = 0;
 	facts->recipients_seen = 0;
 	session->queue_id[0] = '\0';
 	session->reference[0] = '\0';
 	session->observed = NULL;
+	session->own_logged = 0;
 }
 
 /* RFC 1870: SIZE=octets.  The client's word; the real size is counted too. */
@@ -160,6 +162,7 @@ drop_first_header(struct session *session)
 {
 	struct facts *facts = &session->message.facts;
 
+	session->headers_size -= strlen(session->headers[0].value);
 	free((char *)session->headers[0].name);
 	free((char *)session->headers[0].value);
 	facts->header_count--;
@@ -191,8 +194,11 @@ session_header(struct session *session, const char *name, const char *value)
 		return;
 	}
 	unfold((char *)header->value);
+	session->headers_size += strlen(header->value);
 	facts->headers = session->headers;
 	facts->header_count++;
+	while (session->headers_size > HEADERS_SIZE_MAX)
+		drop_first_header(session);
 }
 
 void

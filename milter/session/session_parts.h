@@ -9,10 +9,12 @@
 #include "session/shared.h"
 
 #define SESSION_HEADERS_MAX 64
-#define HEADER_VALUE_MAX    998 /* octets that are kept of a header field */
-#define HELO_SIZE	    256
-#define NAME_SIZE	    256
-#define TOKEN_SIZE	    9 /* a reference or session id, and its NUL */
+/* Octets that are kept of a header field, and of all those of a message. */
+#define HEADER_VALUE_MAX (64 * 1024)
+#define HEADERS_SIZE_MAX (128 * 1024)
+#define HELO_SIZE	 256
+#define NAME_SIZE	 256
+#define TOKEN_SIZE	 9 /* a reference or session id, and its NUL */
 
 /* What stands of a message until the next MAIL. */
 enum standing {
@@ -39,9 +41,11 @@ struct session {
 	struct mailaddr sender;
 	struct mailaddr sender_normal;
 	struct header headers[SESSION_HEADERS_MAX];
+	size_t headers_size; /* octets of their values */
 	char queue_id[NAME_SIZE];
 	char reference[TOKEN_SIZE];
 	const struct rule *observed; /* already logged for this message */
+	unsigned own_logged;	     /* 1 << own_reply, likewise */
 	enum standing standing;
 	enum stage accepted_at;
 	struct outcome accepted;
@@ -67,8 +71,13 @@ session_header_matches(const struct session *session, char *const *patterns);
 /* session_answer.c: what the client and the log are told. */
 void session_fill_reply(struct session *session, const struct outcome *outcome,
     size_t recipient, struct reply *reply_r);
-/* What a message is told that stands as lost, and the line about it. */
-void session_fill_lost(struct session *session, enum stage stage);
+/* What no rule says, and, once a message, the line about it. */
+enum own_reply {
+	OWN_LOST,    /* the message stands as lost */
+	OWN_TOO_MANY /* recipients: RFC 5321 4.5.3.1.10 */
+};
+void session_fill_own(struct session *session, enum own_reply which,
+    enum stage stage, struct reply *reply_r);
 void session_log(struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage);
 void session_log_observed(struct session *session,

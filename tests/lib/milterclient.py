@@ -179,14 +179,15 @@ class MilterClient:
     def rcpt(self, recipient, *arguments):
         return self.step(RCPT, b"".join(map(text0, (recipient, *arguments))))
 
-    def refused_rcpt(self, recipient, why="550 5.1.1 User unknown"):
+    def refused_rcpt(self, recipient, why="550 5.1.1 User unknown",
+                     code="5.1.1"):
         """A recipient that the mail server itself turns away.
 
         It is shown only to a filter that asked for it; the answer counts for
         nothing.
         """
         if self.negotiated.steps & RCPT_REJ:
-            self.macros(RCPT, rcpt_mailer="error", rcpt_host="5.1.1",
+            self.macros(RCPT, rcpt_mailer="error", rcpt_host=code,
                         rcpt_addr=why)
             self.rcpt(recipient)
 
