@@ -280,7 +280,7 @@ static void
 play(struct input *input, struct shared *shared, struct keeper *keeper)
 {
 	static const int steps_of_time[] = {0, 1, 31, 61, 400, 5000};
-	struct talk talks[SESSIONS] = {{NULL}};
+	struct talk talks[SESSIONS] = {{.session = NULL}};
 	int64_t now = BEGINNING;
 
 	while (input->at < input->end) {
