@@ -98,13 +98,3 @@ bytes_get_real(struct bytes_in *in)
 	memcpy(&real, &bits, sizeof real);
 	return real;
 }
-
-uint64_t
-bytes_sum(uint64_t sum, const void *data, size_t length)
-{
-	const unsigned char *octets = data;
-
-	for (size_t i = 0; i < length; i++)
-		sum = (sum ^ octets[i]) * UINT64_C(0x100000001b3);
-	return sum;
-}

@@ -32,8 +32,4 @@ const unsigned char *bytes_get(struct bytes_in *in, size_t length);
 uint64_t bytes_get_number(struct bytes_in *in);
 double bytes_get_real(struct bytes_in *in);
 
-/* FNV-1a, 64 bits; begin with OCTETS_SUM.  Detects accidents, not malice. */
-#define OCTETS_SUM UINT64_C(0xcbf29ce484222325)
-uint64_t bytes_sum(uint64_t sum, const void *data, size_t length);
-
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "config/conf_build.h"
 #include "config/conf_rule_options.h"
 #include "config/conf_value.h"
@@ -100,10 +101,9 @@ read_condition(struct reading *reading, const struct condition_type *type,
 static uint32_t
 limit_id(const struct rule *rule, const struct condition_type *type)
 {
-	uint64_t sum =
-	    bytes_sum(OCTETS_SUM, rule->name, strlen(rule->name) + 1);
+	uint64_t sum = hash_64(HASH_64, rule->name, strlen(rule->name) + 1);
 
-	sum = bytes_sum(sum, type->name, strlen(type->name));
+	sum = hash_64(sum, type->name, strlen(type->name));
 	return (sum ^ sum >> 32) & 0x7ffffff;
 }
 

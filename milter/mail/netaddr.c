@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/ascii.h"
+#include "base/hash.h"
 
 enum { MAPPED_BITS = 96 };
 
@@ -120,12 +121,11 @@ netaddr_equal(const struct netaddr *a, const struct netaddr *b)
 unsigned char
 netaddr_host_bucket(const struct netaddr *addr)
 {
-	uint32_t mix = 2166136261u; /* FNV-1a, folded to one octet */
+	uint32_t mix;
 
 	if (addr->length == 4)
 		return addr->octets[3];
-	for (size_t i = 8; i < 16; i++)
-		mix = (mix ^ addr->octets[i]) * 16777619u;
+	mix = hash_32(HASH_32, addr->octets + 8, 8); /* folded to one octet */
 	mix ^= mix >> 16;
 	mix ^= mix >> 8;
 	return (unsigned char)(mix & 0xff);

@@ -1,7 +1,8 @@
 #include "redis/call.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum { FIRST_PLACES = 64, FIRST_PAUSE_MS = 250 };
 
@@ -97,23 +98,18 @@ redis_queue_free(struct redis_queue *queue)
 int64_t
 redis_now(void)
 {
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_steady_us() / 1000;
 }
 
 int64_t
 redis_pause(size_t failures, int64_t most_ms)
 {
 	int64_t pause = FIRST_PAUSE_MS;
-	struct timespec now;
 
 	while (--failures > 0 && pause < most_ms)
 		pause *= 2;
 	if (pause > most_ms)
 		pause = most_ms;
 	/* Two hosts never see the same microsecond. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return pause - pause / 4 + now.tv_nsec / 1000 % (pause / 2);
+	return pause - pause / 4 + clock_steady_us() % 1000000 % (pause / 2);
 }

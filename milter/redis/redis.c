@@ -1,8 +1,8 @@
 #include "base/secret.h"
+#include "base/thread.h"
 #include "redis/client.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,18 +191,10 @@ run(void *arg)
 	}
 }
 
-/* Signals are the main thread's. */
 static bool
 start(struct redis *redis)
 {
-	sigset_t all;
-	sigset_t before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	redis->is_running =
-	    pthread_create(&redis->thread, NULL, run, redis) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	redis->is_running = thread_start(&redis->thread, "redis", run, redis);
 	return redis->is_running;
 }
 

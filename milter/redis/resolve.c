@@ -1,11 +1,12 @@
 #include "redis/resolve.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 struct redis_resolving {
 	struct redis_address address;
@@ -56,14 +57,11 @@ run(void *arg)
 static bool
 start_thread(struct redis_resolving *resolving)
 {
-	pthread_t thread;
-
 	atomic_store(&resolving->owners, 2);
-	if (pthread_create(&thread, NULL, run, resolving) != 0) {
-		atomic_store(&resolving->owners, 1);
-		return false;
-	}
-	return pthread_detach(thread) == 0;
+	if (thread_start(NULL, "resolve", run, resolving))
+		return true;
+	atomic_store(&resolving->owners, 1);
+	return false;
 }
 
 struct redis_resolving *

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/seconds.h"
 
 #define PLACES	  8192
@@ -48,7 +49,7 @@ static struct place *
 place_of(struct client_names *names, const struct netaddr *client)
 {
 	uint64_t sum =
-	    bytes_sum(OCTETS_SUM ^ names->seed, client->octets, client->length);
+	    hash_64(HASH_64 ^ names->seed, client->octets, client->length);
 
 	return &names->places[(sum ^ sum >> 32) % PLACES];
 }

@@ -2,6 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
+
 #include "session/session_parts.h"
 
 static void
@@ -46,14 +48,12 @@ set_name(struct session *session, const struct session_origin *origin)
 		session->name[0] = '\0';
 }
 
-/* FNV-1a: the same on every host and for ever, as a share must be. */
+/* The same on every host and for ever, as a share must be. */
 static unsigned
 share_of(const char *network)
 {
-	uint32_t hash = UINT32_C(2166136261);
+	uint32_t hash = hash_32(HASH_32, network, strlen(network));
 
-	for (const char *p = network; *p != '\0'; p++)
-		hash = (hash ^ (unsigned char)*p) * UINT32_C(16777619);
 	return (hash ^ hash >> 16) % 10000;
 }
 

@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/secret.h"
 
 #define DIGEST	   32 /* octets of SHA-256 */
@@ -159,8 +160,8 @@ triplet_sender(const struct triplet_namer *namer, const char *sender)
 
 	if (!triplet_holder(namer, sender, name))
 		return 0;
-	return (unsigned)(bytes_sum(OCTETS_SUM, name, TRIPLET_LENGTH) %
-	    TRIPLET_SENDERS);
+	return (
+	    unsigned)(hash_64(HASH_64, name, TRIPLET_LENGTH) % TRIPLET_SENDERS);
 }
 
 bool

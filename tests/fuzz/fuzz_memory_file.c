@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_file.h"
 
@@ -26,7 +27,7 @@ put_file(int fd, const uint8_t *data, size_t size)
 			     : "milter-defer records 1\n",
 	    23);
 	bytes_put(&out, data + 1, size - 1);
-	sum = bytes_sum(OCTETS_SUM, out.data, out.length);
+	sum = hash_64(HASH_64, out.data, out.length);
 	bytes_put_number(&out, sum);
 	if (ftruncate(fd, 0) != 0 ||
 	    pwrite(fd, out.data, out.length, 0) != (ssize_t)out.length)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "store/memory/memory_codec.h"
 
 #define MAGIC	   "milter-defer records 2\n"
@@ -62,7 +63,7 @@ memory_writer_open(const char *path, const struct memory_key *key,
 		free(writer);
 		return NULL;
 	}
-	writer->sum = OCTETS_SUM;
+	writer->sum = HASH_64;
 	snprintf(writer->path, sizeof writer->path, "%s", path);
 	if ((size_t)snprintf(writer->aside, sizeof writer->aside, "%s" ASIDE,
 		path) >= sizeof writer->aside) {
@@ -118,8 +119,8 @@ memory_writer_flush(struct memory_writer *writer)
 	if (writer->out.failed)
 		writer->error = ENOMEM;
 	if (writer->out.length > 0)
-		writer->sum = bytes_sum(
-		    writer->sum, writer->out.data, writer->out.length);
+		writer->sum =
+		    hash_64(writer->sum, writer->out.data, writer->out.length);
 	write_out(writer);
 }
 
@@ -221,7 +222,7 @@ check_head(struct bytes_in *in, struct memory_key *key, int *version_r)
 		return "is no file of records, or of another version";
 	in->left -= SUM_SIZE;
 	tail = (struct bytes_in){data + in->left, SUM_SIZE, false};
-	if (bytes_get_number(&tail) != bytes_sum(OCTETS_SUM, data, in->left))
+	if (bytes_get_number(&tail) != hash_64(HASH_64, data, in->left))
 		return "has a wrong checksum: it is torn or was changed";
 	bytes_get(in, MAGIC_SIZE);
 	if ((bytes_get_number(in) != 0) != key->own)

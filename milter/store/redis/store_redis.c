@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 
 #define CAP_MAX	    10000 /* records are read whole when they are swept */
@@ -127,7 +128,7 @@ store_redis_learn_time(
     struct redis_store *store, const struct resp_reply *reply, int64_t asked)
 {
 	const struct clock_moment moment = {
-	    asked, redis_clock_steady(), (int64_t)time(NULL)};
+	    asked, clock_steady_us(), (int64_t)time(NULL)};
 	int64_t change;
 	enum clock_news news =
 	    redis_clock_learn(&store->clock, reply, &moment, &change);
@@ -141,7 +142,7 @@ learn_clock(struct redis_store *store, int64_t due_ms)
 {
 	char name[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = name};
-	int64_t asked = redis_clock_steady();
+	int64_t asked = clock_steady_us();
 	enum redis_answer answer;
 
 	keys_shared(&store->keys, "load", name);
@@ -202,7 +203,7 @@ tidy(struct store *store, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct triplet_namer namer;
-	int64_t steady = redis_clock_steady();
+	int64_t steady = clock_steady_us();
 	bool renews =
 	    self->renewed_at == 0 || steady - self->renewed_at >= RENEW_EVERY;
 

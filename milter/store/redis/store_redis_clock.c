@@ -1,7 +1,6 @@
 #include "store/redis/store_redis_clock.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/seconds.h"
 
 #define MICROSECONDS INT64_C(1000000)
@@ -22,15 +21,6 @@ void
 redis_clock_clear(struct redis_clock *clock)
 {
 	pthread_mutex_destroy(&clock->mutex);
-}
-
-int64_t
-redis_clock_steady(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * MICROSECONDS + time.tv_nsec / 1000;
 }
 
 /* Microseconds since 1970; false: it is no time. */
@@ -134,12 +124,11 @@ bool
 redis_clock_is_fresh(const struct redis_clock *clock)
 {
 	return redis_clock_is_known(clock) &&
-	    redis_clock_steady() - atomic_load(&clock->learned) < FRESH;
+	    clock_steady_us() - atomic_load(&clock->learned) < FRESH;
 }
 
 int64_t
 redis_clock_now(const struct redis_clock *clock)
 {
-	return (redis_clock_steady() + atomic_load(&clock->ahead)) /
-	    MICROSECONDS;
+	return (clock_steady_us() + atomic_load(&clock->ahead)) / MICROSECONDS;
 }

@@ -32,9 +32,6 @@ struct redis_clock { /* not known yet, until something is learned */
 void redis_clock_init(struct redis_clock *clock);
 void redis_clock_clear(struct redis_clock *clock);
 
-/* The steady clock, microseconds; its start means nothing. */
-int64_t redis_clock_steady(void);
-
 /* When TIME was asked for and answered, of the steady clock, and this machine's
  * Unix seconds then. */
 struct clock_moment {

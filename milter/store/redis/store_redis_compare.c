@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/seconds.h"
 #include "base/secret.h"
 #include "redis/error.h"
@@ -114,7 +115,7 @@ exchange(struct redis_store *store, const char *ours)
 void
 store_redis_compare_secrets(struct redis_store *store)
 {
-	int64_t now = redis_clock_steady();
+	int64_t now = clock_steady_us();
 	struct triplet_namer namer;
 	char ours[TRIPLET_SIZE];
 

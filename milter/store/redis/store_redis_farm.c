@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/seconds.h"
 #include "redis/error.h"
 
@@ -114,7 +115,7 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 	add_publication(&request.commands, key, self, own);
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
-	asked = redis_clock_steady();
+	asked = clock_steady_us();
 	switch (redis_ask(self->redis, &request, 1, 0)) {
 	case REDIS_ANSWERED:
 		store_redis_learn_time(

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis/error.h"
 
 #define TELL_EVERY INT64_C(60000000) /* microseconds */
@@ -13,7 +14,7 @@ static void
 tell(struct redis_store *store, const char *key, const char *error)
 {
 	char clean[REDIS_WORDS_SIZE], words[REDIS_WORDS_SIZE];
-	int64_t now = redis_clock_steady();
+	int64_t now = clock_steady_us();
 	long long before = atomic_load(&store->healed_at);
 
 	if (before != 0 && now - before < TELL_EVERY)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "redis/error.h"
 
 #define LIST_EVERY   INT64_C(60000000) /* microseconds */
@@ -167,7 +168,7 @@ read_page(struct redis_store *store, const char *set, struct reading *reading,
 static enum reading_end
 read_pages(struct redis_store *store, const char *set, struct reading *reading)
 {
-	int64_t began = redis_clock_steady();
+	int64_t began = clock_steady_us();
 	char cursor[32] = "0";
 
 	do {
@@ -178,7 +179,7 @@ read_pages(struct redis_store *store, const char *set, struct reading *reading)
 			return READING_WHOLE;
 		if (is_full(reading))
 			return READING_CUT;
-	} while (redis_clock_steady() - began < LIST_TIME_MAX);
+	} while (clock_steady_us() - began < LIST_TIME_MAX);
 	return READING_ENDLESS;
 }
 
@@ -251,7 +252,7 @@ read_changed(struct redis_store *store, struct shared_list *shared,
 	struct reading reading = {0};
 	enum reading_end end = read_members(store, set, &reading);
 
-	shared->read_at = redis_clock_steady();
+	shared->read_at = clock_steady_us();
 	shared->state = *state;
 	*list_r = reading.list;
 	if (atomic_load(&store->is_stopping))
@@ -284,7 +285,7 @@ store_redis_read_list(
 	result = ask_state(self, set, name, &state);
 	if (result == STORE_UNREADABLE)
 		tell_end(self, shared, READING_LOST);
-	if (result != STORE_OK || !is_due(shared, &state, redis_clock_steady()))
+	if (result != STORE_OK || !is_due(shared, &state, clock_steady_us()))
 		return result;
 	return read_changed(self, shared, set, &state, list_r);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/seconds.h"
 #include "policy/decay.h"
 #include "policy/window.h"
@@ -507,7 +508,7 @@ store_redis_look_up(struct store *store, const struct store_query *query,
 		return result;
 	trip_init(&look_up.trip, &look_up.store->keys);
 	look_up.now = redis_clock_now(&look_up.store->clock);
-	look_up.asked = redis_clock_steady();
+	look_up.asked = clock_steady_us();
 	result = ask(&look_up) ? trip_ask(&look_up.trip, redis, due_ms)
 			       : STORE_UNREADABLE;
 	if (result == STORE_OK)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/seconds.h"
 #include "store/store.h"
 
@@ -22,9 +23,9 @@ seen_clear(struct seen_table *table)
 uint64_t
 seen_who(const char *network, const char *what)
 {
-	uint64_t sum = bytes_sum(OCTETS_SUM, network, strlen(network) + 1);
+	uint64_t sum = hash_64(HASH_64, network, strlen(network) + 1);
 
-	return bytes_sum(sum, what, strlen(what));
+	return hash_64(sum, what, strlen(what));
 }
 
 static struct seen_place *

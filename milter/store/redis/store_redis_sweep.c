@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/seconds.h"
 #include "policy/decay.h"
 
@@ -27,7 +28,7 @@ sweep_clear(struct sweep_queue *queue)
 static struct sweep_entry *
 place_of(struct sweep_queue *queue, const char *tag)
 {
-	uint64_t sum = bytes_sum(OCTETS_SUM, tag, strlen(tag));
+	uint64_t sum = hash_64(HASH_64, tag, strlen(tag));
 
 	return &queue->places[sum % SWEEP_PLACES];
 }
@@ -101,8 +102,8 @@ bool
 sweep_admits(struct sweep_queue *queue, const char *tag, const char *network,
     unsigned host, unsigned sender)
 {
-	uint32_t who = (uint32_t)bytes_sum(
-	    OCTETS_SUM ^ host ^ sender << 8, network, strlen(network));
+	uint32_t who = (uint32_t)hash_64(
+	    HASH_64 ^ host ^ sender << 8, network, strlen(network));
 	struct sweep_entry *place;
 	struct sweep_author *counted;
 	bool admits = true;

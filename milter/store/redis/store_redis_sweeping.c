@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/seconds.h"
 #include "policy/decay.h"
 #include "store/clock_worth.h"
@@ -49,8 +50,8 @@ struct sweeping {
 static uint64_t
 author_of(const struct keys_value *opener)
 {
-	return bytes_sum(OCTETS_SUM ^ opener->host, opener->network,
-	    strlen(opener->network));
+	return hash_64(
+	    HASH_64 ^ opener->host, opener->network, strlen(opener->network));
 }
 
 /* Those of one more than BLAMED_MAX are dropped without blame. */
@@ -109,7 +110,7 @@ sort_clock(struct sweeping *sweeping, const char *field, const char *text,
 	/* A client's own clock is the only one that its address can start. */
 	sweeping->kept[item] = (struct clock_place){value.is_known
 		? author_of(&value)
-		: bytes_sum(OCTETS_SUM, field, strlen(field)),
+		: hash_64(HASH_64, field, strlen(field)),
 	    (unsigned char)value.sender, value.clock, item, 0};
 	sweeping->kept_fields[item] = field;
 	sweeping->kept_hosts[item] = value.is_known ? (int)value.host : -1;

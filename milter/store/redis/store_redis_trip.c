@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "redis/error.h"
 
 void
@@ -134,7 +135,7 @@ trip_end_whole(struct resp_commands *commands)
 void
 trip_add_life(struct resp_commands *commands, const char *key, int64_t life)
 {
-	uint64_t spread = bytes_sum(OCTETS_SUM, key, strlen(key)) % 1024;
+	uint64_t spread = hash_64(HASH_64, key, strlen(key)) % 1024;
 	char text[24];
 
 	life += life / 10 * (int64_t)spread / 1024;
