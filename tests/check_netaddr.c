@@ -258,8 +258,49 @@ START_TEST(test_equal)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	const char *text;
+	const char *address; /* NULL: refused */
+	unsigned port;
+} port_rows[] = {
+    {"without a port it stays as it was", "192.0.2.1", "192.0.2.1", 53},
+    {"a port behind IPv4", "192.0.2.1:5353", "192.0.2.1", 5353},
+    {"IPv6 alone", "2001:db8::53", "2001:db8::53", 53},
+    {"IPv6 in brackets", "[2001:db8::53]", "2001:db8::53", 53},
+    {"a port behind brackets", "[2001:db8::53]:5353", "2001:db8::53", 5353},
+    {"the largest port", "192.0.2.1:65535", "192.0.2.1", 65535},
+    {"port 0 is none", "192.0.2.1:0", NULL, 0},
+    {"nor is one beyond", "192.0.2.1:65536", NULL, 0},
+    {"an empty port", "192.0.2.1:", NULL, 0},
+    {"a port with more behind it", "192.0.2.1:53x", NULL, 0},
+    {"a name is no address", "localhost:53", NULL, 0},
+    {"a bracket that is not opened", "2001:db8::53]:53", NULL, 0},
+    {"one that is not closed", "[2001:db8::53:53", NULL, 0},
+    {"a port alone", ":53", NULL, 0},
+    {"nothing", "", NULL, 0},
+};
+
+START_TEST(test_parse_port)
+{
+	struct netaddr addr;
+	unsigned port = 53;
+	char text[NETADDR_TEXT_SIZE];
+	bool good = netaddr_parse_port(port_rows[_i].text, &addr, &port);
+
+	ck_assert_msg(
+	    good == (port_rows[_i].address != NULL), "%s", port_rows[_i].when);
+	if (!good)
+		return;
+	netaddr_format(&addr, text);
+	ck_assert_str_eq(text, port_rows[_i].address);
+	ck_assert_uint_eq(port, port_rows[_i].port);
+}
+END_TEST
+
 CHECK_MAIN("netaddr", tcase)
 {
+	tcase_add_loop_test(tcase, test_parse_port, 0, COUNT(port_rows));
 	tcase_add_loop_test(tcase, test_parse, 0, COUNT(parse_rows));
 	tcase_add_test(tcase, test_sockaddr);
 	tcase_add_loop_test(tcase, test_network_of, 0, COUNT(of_rows));

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -76,6 +77,33 @@ netaddr_parse(const char *text, struct netaddr *addr_r)
 }
 
 /* Copied rather than cast: a sockaddr may come from anywhere, aligned or not. */
+bool
+netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r)
+{
+	char host[NETADDR_TEXT_SIZE + 2];
+	const char *colon;
+	size_t digits;
+	unsigned long port;
+
+	if (netaddr_parse(text, addr_r))
+		return true;
+	colon = text == NULL ? NULL : strrchr(text, ':');
+	if (colon == NULL || (size_t)(colon - text) >= sizeof host ||
+	    (text[0] == '[') != (colon > text && colon[-1] == ']'))
+		return false;
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	digits = strspn(colon + 1, "0123456789");
+	port = strtoul(colon + 1, NULL, 10);
+	if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' ||
+	    port == 0 || port > 65535 ||
+	    (host[0] != '[' && strchr(host, ':') != NULL) ||
+	    !netaddr_parse(host, addr_r))
+		return false;
+	*port_r = (unsigned)port;
+	return true;
+}
+
 bool
 netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r)
 {

@@ -32,6 +32,11 @@ struct sockaddr;
  * octets with leading zeros among it. */
 bool netaddr_parse(const char *text, struct netaddr *addr_r);
 
+/* The same with a port behind it, or without: 192.0.2.1:53, [2001:db8::1]:53.
+ * `*port_r` (1..65535) stays as it is when there is none. */
+bool
+netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r);
+
 /* False for NULL and for families other than AF_INET and AF_INET6.
  * `sa` must be as large as its family says. */
 bool netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r);

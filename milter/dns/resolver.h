@@ -1,0 +1,78 @@
+/* resolver -- asks DNS servers in a thread of its own, and remembers what they
+ * said.
+ *
+ * Nobody waits for it unless he says how long: a session asks beforehand, and
+ * later takes what is there.  An answer serves by its time to live, at least 60
+ * seconds and at most an hour; one that has outlived it serves on, within that
+ * hour, until the new one is there.  A failure is kept for 30 seconds, and does
+ * not replace an answer that still serves.  How many answers and octets are
+ * kept, and how many questions are open, is bounded. */
+#ifndef RESOLVER_H
+#define RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dns/dns_answer.h"
+
+struct resolver;
+
+struct resolver_terms {
+	/* "192.0.2.53", "192.0.2.53:5353", "[2001:db8::53]:5353"; "system" is
+	 * what /etc/resolv.conf says.  The list ends with NULL. */
+	char *const *servers;
+	int64_t timeout_ms; /* for one question, all attempts together */
+	size_t answers_max; /* that are kept */
+	size_t memory_max;  /* octets for these */
+};
+
+#define RESOLVER_SERVERS_MAX 8
+
+/* No thread is started yet.  NULL: out of memory. */
+struct resolver *resolver_open(void);
+/* Ends the thread; what is open is answered with DNS_FAILED. */
+void resolver_close(struct resolver **resolver);
+
+/* From now on ask these servers; copies the terms.  Starts the thread when there
+ * is none.  False: no memory, no thread.  NULL: ask nobody; what is asked is not
+ * known, and costs nothing. */
+bool
+resolver_use(struct resolver *resolver, const struct resolver_terms *terms);
+
+/* ---- From any thread.  Names are lower case without a dot at the end. */
+
+/* See to it that the answer will be there, if it is not. */
+void resolver_prefetch(
+    struct resolver *resolver, const char *name, enum dns_type type);
+
+/* What is known now.  The records are copied to `room`; more than `size` octets
+ * are as DNS_FAILED.  True: that is all there will be.  False: an answer may
+ * still come; what there was before, if anything, is given all the same. */
+bool
+resolver_peek(struct resolver *resolver, const char *name, enum dns_type type,
+    unsigned char *room, size_t size, struct dns_answer *answer_r);
+
+/* Wait until an answer comes after the moment when `seen` was counted, but no
+ * longer than until `due_us` of the steady clock.  False: none came. */
+unsigned long resolver_count(struct resolver *resolver);
+bool
+resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us);
+
+/* Run `work` on the resolver's thread, soon; at the end of the resolver too, so
+ * that it always runs.  False: there is no such thread, or too much to do. */
+bool
+resolver_run(struct resolver *resolver, void (*work)(void *arg), void *arg);
+
+/* ---- From the resolver's thread alone: in `work`, or in `done`. */
+
+/* Called once for each question, with an answer that is borrowed for the call.
+ * May ask further. */
+typedef void resolver_done(void *arg, const struct dns_answer *answer);
+
+/* Ask; `done` may be called before this returns, if the answer is known or the
+ * question cannot be put. */
+void resolver_ask(struct resolver *resolver, const char *name,
+    enum dns_type type, resolver_done *done, void *arg);
+
+#endif
