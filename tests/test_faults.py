@@ -286,6 +286,37 @@ class GoodStanding(unittest.TestCase):
                              "the store is back", milter.log)
 
 
+class Rotation(unittest.TestCase):
+    def test_a_password_that_is_replaced(self):
+        """Without a restart, and without a word to the daemon."""
+        with start_single(requirepass="old") as server:
+            milter = milter_for(server.where, "old")
+            with milter:
+                wait_for(lambda: ask(milter, stranger(1)) == GREYLISTED,
+                         "the store answers", milter.log)
+                farm.put(milter, "password", "new")
+                server.ask("CONFIG", "SET", "requirepass", "new")
+                server.password = "new"
+                server.ask("CLIENT", "KILL", "TYPE", "normal")
+                wait_for(lambda: "is well again" in str(milter.log()[-5:])
+                         or ask(milter, stranger(2)) == GREYLISTED,
+                         "the new password is used", milter.log)
+                wait_for(lambda: ask(milter, stranger(3)) == GREYLISTED,
+                         "the store answers", milter.log)
+
+    def test_a_wrong_password_that_is_mended_is_used_at_once(self):
+        """However long it was wrong, and however long the pauses are."""
+        with start_single(requirepass="right") as server:
+            milter = milter_for(server.where, "wrong")
+            with milter:
+                milter.wait_log(FAULT + ": WRONGPASS ")
+                sleep(4)
+                farm.put(milter, "password", "right")
+                began = time.monotonic()
+                milter.wait_log(FAULT + " is well again")
+                self.assertLess(time.monotonic() - began, 4 * pace())
+
+
 class Overload(unittest.TestCase):
     """Every call is answered, and every answer is late."""
 

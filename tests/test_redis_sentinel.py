@@ -85,5 +85,31 @@ class Sentinel(LinkTest):
                       "watch", *servers.addresses, seconds=1).finish())
 
 
+class Users(LinkTest):
+    """Sentinels that want a user."""
+
+    def test_whose_user_is(self):
+        with start_sentinel_set() as servers:
+            for sentinel in servers.sentinels:
+                sentinel.ask("ACL", "SETUSER", "watcher", "on", ">watch",
+                             "allchannels", "+@all")
+            for server in servers.data:
+                server.ask("ACL", "SETUSER", "watcher", "on", ">secret", "~*",
+                           "&*", "+@all")
+            user = ("-u", "watcher", "-p", "secret", "-P", "watch")
+            self.check(servers, "-U", "watcher", "-P", "watch")
+            self.check(servers, *user)
+            for sentinel in servers.sentinels:
+                sentinel.ask("ACL", "DELUSER", "watcher")
+                sentinel.ask("ACL", "SETUSER", "default", "resetpass",
+                             ">watch")
+            self.check(servers, *user)
+
+    def check(self, servers, *arguments):
+        saw = Probe("-m", "sentinel", "-M", servers.master_name, *arguments,
+                    *servers.addresses, seconds=1).finish()
+        self.assert_healthy(saw)
+
+
 if __name__ == "__main__":
     cases.main()

@@ -103,6 +103,12 @@ class Tls(LinkTest):
                 Probe("-t", "-C", self.file("other.pem"), server.where,
                       seconds=0.7).finish(), "certificate")
 
+    def test_a_file_that_is_not_there(self):
+        with self.assertRaisesRegex(AssertionError,
+                                    "missing.pem: No such file or directory"):
+            Probe("-t", "-C", self.file("missing.pem"), "127.0.0.1:1",
+                  seconds=0.2).finish()
+
     def test_authorities_of_the_system(self):
         with self.start() as server:
             self.assert_never_up(

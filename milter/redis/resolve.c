@@ -1,4 +1,5 @@
 #include "redis/resolve.h"
+#include "base/thread.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
