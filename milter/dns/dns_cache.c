@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/hash.h"
 
 #define BUCKETS_MIN 64
 /* What the allocator adds to a piece, about. */
@@ -27,7 +27,7 @@ dns_cache_open(uint64_t seed)
 
 	if (cache == NULL)
 		return NULL;
-	cache->seed = OCTETS_SUM ^ seed;
+	cache->seed = HASH_64 ^ seed;
 	cache->bucket_count = BUCKETS_MIN;
 	cache->buckets = calloc(BUCKETS_MIN, sizeof *cache->buckets);
 	if (cache->buckets == NULL) {
@@ -47,7 +47,7 @@ cost_of(const struct dns_entry *entry)
 static struct dns_entry **
 bucket_of(struct dns_cache *cache, const char *name, enum dns_type type)
 {
-	uint64_t sum = bytes_sum(cache->seed, name, strlen(name)) ^ type;
+	uint64_t sum = hash_64(cache->seed, name, strlen(name)) ^ type;
 
 	sum ^= sum >> 32;
 	return &cache->buckets[sum & (cache->bucket_count - 1)];
