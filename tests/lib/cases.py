@@ -10,6 +10,10 @@ them said comes at the end in the form of unittest, tables in one piece.
 How many run at once is one number for all programs which are run with the same
 directory $TESTS_SLOTS.  A class with `alone = True` waits until nothing else
 runs: what it measures is the whole machine.
+
+Beside each test a thread does nothing but sleep.  If the machine woke it up very
+late and the test failed, that proves nothing about what was tested: it is said,
+and the test is run again.
 """
 
 import fcntl
@@ -18,6 +22,7 @@ import pickle
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import unittest
@@ -26,6 +31,8 @@ from lib import table
 
 AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
 LONGEST = 600  # seconds until a process is taken for hung
+LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
+TRIES = 4
 
 
 def main():
@@ -45,6 +52,7 @@ class Outcome:
         self.bad = []
         self.tables = []
         self.said = ""
+        self.late = 0.0  # seconds by which a sleeper woke up too late, at worst
 
     def add(self, result, count):
         """What a whole class fails or skips counts for each of its tests."""
@@ -62,6 +70,33 @@ class Outcome:
                      for test in result.unexpectedSuccesses]
 
 
+class Sleeper(threading.Thread):
+    """Sleeps in short pieces, and knows by how much the worst was too long."""
+
+    PIECE = 0.02
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.late = 0.0
+
+    def run(self):
+        while True:
+            began = time.monotonic()
+            time.sleep(self.PIECE)
+            self.late = max(self.late, time.monotonic() - began - self.PIECE)
+
+
+class Unit:
+    """Tests that share a process."""
+
+    def __init__(self, cases):
+        self.cases = cases
+        self.tries = 0
+
+    def suite(self):
+        return unittest.TestSuite(self.cases)
+
+
 def tests_in(found):
     """How many tests these are: a test may fail in several subtests."""
     return len({getattr(test, "test_case", test).id() for test, _ in found})
@@ -75,6 +110,7 @@ class Program:
         os.makedirs(self.slots, exist_ok=True)
         self.running = {}  # pid -> (unit, file of its outcome, its deadline)
         self.outcomes = []
+        self.started = 0
         self.began = time.monotonic()
 
     def run(self):
@@ -93,12 +129,14 @@ class Program:
 
     def take_slots(self):
         """What the next unit needs, or nothing if that is not to be had."""
-        first = next(flat(self.waiting[0]))
-        return take_slots(self.slots, getattr(first, "alone", False))
+        alone = getattr(self.waiting[0].cases[0], "alone", False)
+        return take_slots(self.slots, alone)
 
     def start(self, unit, slots):
         """In a process that holds its slots as long as it lives."""
-        path = os.path.join(self.directory, f"outcome.{len(self.waiting)}")
+        self.started += 1
+        unit.tries += 1
+        path = os.path.join(self.directory, f"outcome.{self.started}")
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -114,11 +152,21 @@ class Program:
         for pid in ended:
             unit, path, _ = self.running.pop(pid)
             end_group(pid)
-            self.outcomes.append(read_outcome(unit, path))
+            outcome = read_outcome(unit, path)
+            if outcome.bad and outcome.late > LATE and unit.tries < TRIES:
+                self.repeat(unit, outcome)
+            else:
+                self.outcomes.append(outcome)
         for pid, (*_, deadline) in self.running.items():
             if time.monotonic() > deadline:
                 end_group(pid)
         return bool(ended)
+
+    def repeat(self, unit, outcome):
+        print(f"again, as a sleeper woke up {outcome.late:.2f} s too late:",
+              *(heading for heading, _ in outcome.bad), sep="\n  ",
+              file=sys.stderr)
+        self.waiting.append(unit)
 
     def report(self):
         for outcome in self.outcomes:
@@ -154,7 +202,7 @@ def units(suite):
             shared.setdefault(kind, []).append(case)
     groups = sorted([*shared.values(), *single],
                     key=lambda group: getattr(group[0], "alone", False))
-    return map(unittest.TestSuite, groups)
+    return map(Unit, groups)
 
 
 def flat(suite):
@@ -172,12 +220,15 @@ def run_unit(unit, path):
         os.setpgid(0, 0)
         table.collect()
         outcome = Outcome()
+        sleeper = Sleeper()
+        sleeper.start()
         with open(path + ".said", "w+", encoding="utf-8") as said:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
             result = unittest.TestResult()
-            unit.run(result)
-            outcome.add(result, unit.countTestCases())
+            unit.suite().run(result)
+            outcome.add(result, len(unit.cases))
+            outcome.late = sleeper.late
             sys.stdout.flush()
             sys.stderr.flush()
             with open(path + ".said", encoding="utf-8",
@@ -200,8 +251,8 @@ def read_outcome(unit, path):
             return pickle.load(file)
     except (OSError, EOFError, pickle.UnpicklingError):
         outcome = Outcome()
-        outcome.ran, outcome.errors = unit.countTestCases(), 1
-        names = "\n".join(map(str, unit))
+        outcome.ran, outcome.errors = len(unit.cases), 1
+        names = "\n".join(map(str, unit.cases))
         try:
             with open(path + ".said", encoding="utf-8",
                       errors="replace") as said:
