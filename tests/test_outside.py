@@ -389,18 +389,18 @@ class Late(Case):
     def test_one_deadline_for_all_that_a_decision_asks(self):
         """At a fresh start it asks for the time, the key and the record."""
         with DelayingProxy(self.server) as proxy:
-            proxy.delay = 0.12
-            milter = farm.daemon(redis(proxy.where, deadline="200ms"),
+            proxy.delay = 0.6
+            milter = farm.daemon(redis(proxy.where, deadline="1s"),
                                  self.POLICY, faults=True, own_secret=False)
             self.addCleanup(milter.remove)
             self.addCleanup(milter.kill)
             milter.start()
             slowest = 0
-            for number in range(10):
+            for number in range(3):
                 began = time.monotonic()
                 ask(milter, stranger(number))
                 slowest = max(slowest, time.monotonic() - began)
-            self.assertLess(slowest, 0.2 + 0.15)
+            self.assertLess(slowest, 1 + 0.8)  # four trips would take 2.4
             milter.stop()
 
 
