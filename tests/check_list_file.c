@@ -157,6 +157,20 @@ START_TEST(test_unreadable)
 }
 END_TEST
 
+START_TEST(test_endless)
+{
+	struct list_file_identity loaded;
+	struct list *list = NULL;
+
+	write_file(TEXT("example.org\n"));
+	ck_assert_int_eq(truncate(path, (off_t)LIST_FILE_BYTES_MAX + 1), 0);
+	ck_assert_int_eq(list_file_load(path, NULL, NULL, &list, &loaded),
+	    LIST_FILE_UNREADABLE);
+	ck_assert_int_eq(errno, EFBIG);
+	ck_assert_ptr_null(list);
+}
+END_TEST
+
 START_TEST(test_identity)
 {
 	struct list_file_identity loaded;
@@ -191,5 +205,6 @@ CHECK_MAIN("list_file", tcase)
 	tcase_add_test(tcase, test_ask);
 	tcase_add_test(tcase, test_long_line);
 	tcase_add_test(tcase, test_unreadable);
+	tcase_add_test(tcase, test_endless);
 	tcase_add_test(tcase, test_identity);
 }

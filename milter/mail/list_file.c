@@ -14,6 +14,7 @@ enum { LINE_SIZE = 1024 };
 struct line {
 	char text[LINE_SIZE];
 	unsigned number;
+	size_t bytes; /* of the file, so far */
 	bool too_long;
 	bool has_nul;
 };
@@ -61,11 +62,13 @@ read_line(FILE *file, struct line *line)
 	size_t length = 0;
 	int c = getc_unlocked(file);
 
-	if (c == EOF)
+	if (c == EOF || ++line->bytes > LIST_FILE_BYTES_MAX)
 		return false;
 	line->number++;
 	line->too_long = line->has_nul = false;
 	for (; c != EOF && c != '\n'; c = getc_unlocked(file)) {
+		if (++line->bytes > LIST_FILE_BYTES_MAX)
+			return false;
 		line->has_nul = line->has_nul || c == '\0';
 		if (length + 1 < sizeof(line->text))
 			line->text[length++] = (char)c;
@@ -128,7 +131,9 @@ read_list(FILE *file, const char *path, list_file_complain *complain,
 		if (why != NULL && complain != NULL)
 			complain(context, path, line.number, why);
 	}
-	if (ferror(file))
+	if (line.bytes > LIST_FILE_BYTES_MAX)
+		errno = EFBIG;
+	if (ferror(file) || line.bytes > LIST_FILE_BYTES_MAX)
 		return LIST_FILE_UNREADABLE;
 	return list_seal(list) ? LIST_FILE_LOADED : LIST_FILE_NO_MEMORY;
 }
@@ -138,9 +143,14 @@ open_regular(const char *path, struct list_file_identity *identity_r)
 {
 	struct stat st;
 	int fd = file_open(path, &st);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	int error = errno;
+	FILE *file = NULL;
+	int error;
 
+	if (fd >= 0 && st.st_size > (off_t)LIST_FILE_BYTES_MAX)
+		errno = EFBIG;
+	else if (fd >= 0)
+		file = fdopen(fd, "r");
+	error = errno;
 	if (file != NULL) {
 		*identity_r = identity_of(&st);
 		return file;

@@ -22,6 +22,9 @@ struct list_file_identity {
 	int64_t modified_nsec;
 };
 
+/* A larger one is not read: a program may write it without end. */
+#define LIST_FILE_BYTES_MAX ((size_t)64 << 20)
+
 enum list_file_answer {
 	LIST_FILE_LOADED,     /* bad lines, if any, were reported and skipped */
 	LIST_FILE_MISSING,    /* there is no such file */
