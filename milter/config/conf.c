@@ -6,6 +6,7 @@
 
 #include "config/conf_build.h"
 #include "config/conf_rule_options.h"
+#include "config/conf_text.h"
 #include "config/conf_value.h"
 #include "redis/redis.h"
 
@@ -272,7 +273,7 @@ struct policy *
 conf_load(const char *path, conf_say *say, void *arg)
 {
 	struct conf_report report = {.path = path, .say = say, .arg = arg};
-	char *text = conf_file_read(&report);
+	char *text = conf_text_read(&report);
 	struct policy *policy;
 
 	if (text == NULL)

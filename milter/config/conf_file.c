@@ -1,26 +1,27 @@
 #include "config/conf_file.h"
 
-#include <errno.h>
+#include <confuse.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/conf_suggest.h"
 
-enum token { TOKEN_END, TOKEN_TEXT, TOKEN_SIGN, TOKEN_BAD };
+/* A list option with a default is set when its section begins, so this one
+ * tells where that is.  Its name cannot be a bare word. */
+#define BEGIN "\n"
 
-/* The token in hand: a text, or one of the signs { } = and comma. */
-struct parser {
-	const char *at;
-	int line; /* of the token */
-	int next_line;
-	enum token token;
-	char sign;
-	char *text; /* of a TOKEN_TEXT; has room for the whole file */
+struct reader {
 	const struct conf_grammar *grammar;
 	struct conf_report *report;
 	struct conf_tree *tree;
+	bool out_of_memory;
 };
+
+/* libConfuse gives its callbacks no argument of ours.  Set only while
+ * conf_file_parse() runs. */
+static _Thread_local struct reader *reading;
 
 /* --- the tree --- */
 
@@ -40,23 +41,37 @@ grow(void *array, size_t count, size_t size)
 	return true;
 }
 
-/* Takes `title` over.  NULL: out of memory. */
 static struct conf_section *
-add_section(struct parser *parser, const char *kind, char *title)
+add_section(struct reader *reader, const char *kind, const cfg_t *cfg)
 {
-	struct conf_tree *tree = parser->tree;
+	struct conf_tree *tree = reader->tree;
 	struct conf_section *section;
+	char *title = NULL;
 
-	if (!grow(&tree->sections, tree->count, sizeof *tree->sections)) {
-		free(title);
+	if (!grow(&tree->sections, tree->count, sizeof *tree->sections))
 		return NULL;
+	if (cfg != NULL && cfg->title != NULL) {
+		title = strdup(cfg->title);
+		if (title == NULL)
+			return NULL;
 	}
 	section = &tree->sections[tree->count++];
 	memset(section, 0, sizeof *section);
 	section->kind = kind;
 	section->title = title;
-	section->line = parser->line;
+	section->line = cfg == NULL ? 0 : cfg->line;
+	section->owner = cfg;
 	return section;
+}
+
+/* The newest first: libConfuse frees a section when its title comes again. */
+static struct conf_section *
+section_of(struct reader *reader, const cfg_t *cfg)
+{
+	for (size_t i = reader->tree->count; i-- > 1;)
+		if (reader->tree->sections[i].owner == cfg)
+			return &reader->tree->sections[i];
+	return &reader->tree->sections[0];
 }
 
 const struct conf_item *
@@ -124,360 +139,210 @@ conf_tree_free(struct conf_tree *tree)
 	memset(tree, 0, sizeof *tree);
 }
 
-/* --- tokens --- */
+/* --- what libConfuse tells --- */
+
+static const char *
+kind_name(const struct reader *reader, const char *name)
+{
+	for (size_t i = 0; i < reader->grammar->kind_count; i++)
+		if (strcmp(reader->grammar->kinds[i].name, name) == 0)
+			return reader->grammar->kinds[i].name;
+	return "";
+}
 
 static bool
-refuse(struct parser *parser, int line, const char *why)
+note_begin(struct reader *reader, const cfg_t *cfg)
 {
-	conf_error(parser->report, line, "%s", why);
-	parser->token = TOKEN_BAD;
+	return add_section(reader, kind_name(reader, cfg->name), cfg) != NULL;
+}
+
+/* `first`: a new `name =`, not a further value of a list. */
+static bool
+note_value(struct reader *reader, const cfg_t *cfg, const char *name,
+    bool first, const char *value)
+{
+	struct conf_section *section = section_of(reader, cfg);
+	struct conf_item *item = (struct conf_item *)conf_find(section, name);
+
+	if (item != NULL && first) {
+		conf_error(reader->report, cfg->line,
+		    "%s stands here twice; it is already on line %d", name,
+		    item->line);
+		return false;
+	}
+	if (item == NULL)
+		item = add_item(section, name, cfg->line);
+	if (item != NULL && add_value(item, value, cfg->line))
+		return true;
+	reader->out_of_memory = true;
 	return false;
 }
 
-static bool
-is_blank(char c)
+/* Called for each value of each option. */
+static int
+on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+	bool good;
 
-static bool
-is_control(char c)
-{
-	return (c > '\0' && c < ' ' && !is_blank(c)) || c == '\177';
-}
-
-/* Blanks and comments: # and // to the end of the line, and what C has. */
-static bool
-skip_blanks(struct parser *parser)
-{
-	for (;; parser->at++) {
-		const char *at = parser->at, *end = NULL;
-
-		if (at[0] == '#' || (at[0] == '/' && at[1] == '/')) {
-			parser->at += strcspn(at, "\n");
-		} else if (at[0] == '/' && at[1] == '*') {
-			end = strstr(at + 2, "*/");
-			if (end == NULL)
-				return refuse(parser, parser->next_line,
-				    "this comment is never closed");
-			for (; parser->at < end + 1; parser->at++)
-				parser->next_line += *parser->at == '\n';
-			continue;
-		}
-		if (!is_blank(*parser->at))
-			return true;
-		parser->next_line += *parser->at == '\n';
-	}
-}
-
-/* "..." with \n, \t and any other character behind a backslash; '...' as it is. */
-static bool
-take_quoted(struct parser *parser)
-{
-	char quote = *parser->at++, *out = parser->text;
-
-	for (; *parser->at != quote; parser->at++) {
-		char c = *parser->at;
-
-		if (c == '\0' || c == '\n')
-			return refuse(parser, parser->line,
-			    "a line break in a text; is its closing quote "
-			    "missing?");
-		if (is_control(c))
-			return refuse(parser, parser->line,
-			    "a control character in a text");
-		if (quote == '"' && c == '$' && parser->at[1] == '{')
-			return refuse(parser, parser->line,
-			    "${ in a text; a placeholder is written %{...}");
-		if (quote == '"' && c == '\\' && parser->at[1] != '\0') {
-			c = *++parser->at;
-			c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
-		}
-		*out++ = c;
-	}
-	*out = '\0';
-	parser->at++;
-	return true;
+	if (strcmp(opt->name, BEGIN) == 0)
+		good = note_begin(reading, cfg);
+	else
+		good = note_value(
+		    reading, cfg, opt->name, opt->nvalues == 1, value);
+	*(const char **)result = value;
+	return good ? 0 : -1;
 }
 
 static void
-take_bare(struct parser *parser)
+say_unknown(struct reader *reader, const cfg_t *cfg, const char *name)
 {
-	size_t length = strcspn(parser->at, " \t\r\n{}=,\"'");
+	const char *kind = kind_name(reader, cfg->name);
+	const char *like = conf_suggest(reader->grammar, kind, name);
 
-	memcpy(parser->text, parser->at, length);
-	parser->text[length] = '\0';
-	parser->at += length;
-}
-
-static void
-advance(struct parser *parser)
-{
-	if (!skip_blanks(parser))
-		return;
-	parser->line = parser->next_line;
-	parser->token = TOKEN_TEXT;
-	if (*parser->at == '\0') {
-		parser->token = TOKEN_END;
-	} else if (strchr("{}=,", *parser->at) != NULL) {
-		parser->token = TOKEN_SIGN;
-		parser->sign = *parser->at++;
-	} else if (*parser->at == '"' || *parser->at == '\'') {
-		(void)take_quoted(parser);
-	} else if (is_control(*parser->at)) {
-		(void)refuse(parser, parser->line, "a control character");
-	} else {
-		take_bare(parser);
-	}
-}
-
-static bool
-is_sign(const struct parser *parser, char sign)
-{
-	return parser->token == TOKEN_SIGN && parser->sign == sign;
-}
-
-/* What stands there does not belong there. */
-static bool
-refuse_token(struct parser *parser)
-{
-	if (parser->token == TOKEN_END)
-		return refuse(parser, parser->line, "premature end of file");
-	if (parser->token == TOKEN_SIGN)
-		conf_error(parser->report, parser->line, "unexpected '%c'",
-		    parser->sign);
-	else if (parser->token == TOKEN_TEXT)
-		conf_error(parser->report, parser->line,
-		    "unexpected token '%s'", parser->text);
-	parser->token = TOKEN_BAD;
-	return false;
-}
-
-static bool
-no_memory(struct parser *parser)
-{
-	return refuse(parser, 0, "out of memory");
-}
-
-/* --- sentences --- */
-
-static const struct conf_kind *
-find_kind(const struct parser *parser, const char *name)
-{
-	for (size_t i = 0; i < parser->grammar->kind_count; i++)
-		if (strcmp(parser->grammar->kinds[i].name, name) == 0)
-			return &parser->grammar->kinds[i];
-	return NULL;
-}
-
-static bool
-is_option(const struct parser *parser, const char *kind, const char *name)
-{
-	const char *option;
-
-	for (size_t i = 0; (option = parser->grammar->option(kind, i)) != NULL;
-	     i++)
-		if (strcmp(option, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-refuse_name(struct parser *parser, const char *kind)
-{
-	const char *like = conf_suggest(parser->grammar, kind, parser->text);
-
-	conf_error(parser->report, parser->line, "there is no %s%s%s%s%s%s",
-	    parser->text, kind[0] == '\0' ? "" : " in a section ", kind,
+	conf_error(reader->report, cfg->line, "there is no %s%s%s%s%s%s", name,
+	    kind[0] == '\0' ? "" : " in a section ", kind,
 	    like == NULL ? "" : "; did you mean ", like == NULL ? "" : like,
 	    like == NULL ? "" : "?");
-	parser->token = TOKEN_BAD;
-	return false;
 }
 
-static bool
-take_value(struct parser *parser, struct conf_item *item)
+static void on_error(cfg_t *cfg, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+on_error(cfg_t *cfg, const char *format, va_list arguments)
 {
-	if (parser->token != TOKEN_TEXT)
-		return refuse_token(parser);
-	if (!add_value(item, parser->text, parser->line))
-		return no_memory(parser);
-	advance(parser);
-	return true;
+	char text[512], name[128];
+
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	if (sscanf(text, "no such option '%127[^']'", name) == 1)
+		say_unknown(reading, cfg, name);
+	else
+		conf_error(reading->report, cfg->line, "%s", text);
 }
 
-/* {text, text}, with a comma at the end if one likes. */
-static bool
-take_list(struct parser *parser, struct conf_item *item)
+/* --- what libConfuse is told --- */
+
+/* The options of one kind of section, with `extra` places left at the end. */
+static cfg_opt_t *
+make_options(const struct conf_grammar *grammar, const char *kind, size_t extra)
 {
-	advance(parser);
-	while (!is_sign(parser, '}')) {
-		if (!take_value(parser, item))
-			return false;
-		if (is_sign(parser, ','))
-			advance(parser);
-		else if (!is_sign(parser, '}'))
-			return refuse_token(parser);
+	const cfg_opt_t begin =
+	    CFG_STR_LIST_CB(BEGIN, "{begin}", CFGF_NONE, on_value);
+	const cfg_opt_t end = CFG_END();
+	size_t count = 0, at = 0;
+	cfg_opt_t *options;
+
+	while (grammar->option(kind, count) != NULL)
+		count++;
+	options = calloc(count + extra + 2, sizeof *options);
+	if (options == NULL)
+		return NULL;
+	if (kind[0] != '\0')
+		options[at++] = begin;
+	for (size_t i = 0; i < count; i++) {
+		const cfg_opt_t option = CFG_STR_LIST_CB(
+		    grammar->option(kind, i), NULL, CFGF_NONE, on_value);
+
+		options[at++] = option;
 	}
-	advance(parser);
-	return true;
+	for (size_t i = 0; i <= extra; i++)
+		options[at + i] = end;
+	return options;
 }
 
-static bool
-take_item(struct parser *parser, struct conf_section *section)
+static void
+free_options(cfg_opt_t *options)
 {
-	const struct conf_item *before = conf_find(section, parser->text);
-	struct conf_item *item;
-
-	if (!is_option(parser, section->kind, parser->text))
-		return refuse_name(parser, section->kind);
-	if (before != NULL) {
-		conf_error(parser->report, parser->line,
-		    "%s stands here twice; it is already on line %d",
-		    parser->text, before->line);
-		return false;
-	}
-	item = add_item(section, parser->text, parser->line);
-	if (item == NULL)
-		return no_memory(parser);
-	advance(parser);
-	if (!is_sign(parser, '=')) {
-		conf_error(parser->report, parser->line,
-		    "missing equal sign after option '%s'", item->name);
-		return false;
-	}
-	advance(parser);
-	return is_sign(parser, '{') ? take_list(parser, item)
-				    : take_value(parser, item);
+	for (cfg_opt_t *option = options;
+	     option != NULL && option->name != NULL; option++)
+		free(option->subopts);
+	free(options);
 }
 
-/* An untitled section that comes again goes on. */
-static struct conf_section *
-section_for(struct parser *parser, const struct conf_kind *kind, char *title)
+static cfg_opt_t *
+make_all_options(const struct conf_grammar *grammar)
 {
-	for (size_t i = 1; !kind->titled && i < parser->tree->count; i++)
-		if (strcmp(parser->tree->sections[i].kind, kind->name) == 0)
-			return &parser->tree->sections[i];
-	return add_section(parser, kind->name, title);
-}
+	cfg_opt_t *options = make_options(grammar, "", grammar->kind_count);
+	size_t at = 0;
 
-static bool
-take_body(struct parser *parser, struct conf_section *section)
-{
-	int opened = parser->line;
+	if (options == NULL)
+		return NULL;
+	while (options[at].name != NULL)
+		at++;
+	for (size_t i = 0; i < grammar->kind_count; i++) {
+		const struct conf_kind *kind = &grammar->kinds[i];
+		cfg_opt_t *inner = make_options(grammar, kind->name, 0);
+		const cfg_opt_t section = CFG_SEC(kind->name, inner,
+		    kind->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
 
-	advance(parser);
-	while (!is_sign(parser, '}')) {
-		if (parser->token == TOKEN_END ||
-		    (parser->token == TOKEN_TEXT &&
-			find_kind(parser, parser->text) != NULL &&
-			!is_option(parser, section->kind, parser->text)))
-			return refuse(parser, opened,
-			    "the brace that opens here is never closed");
-		if (parser->token != TOKEN_TEXT)
-			return refuse_token(parser);
-		if (!take_item(parser, section))
-			return false;
-	}
-	advance(parser);
-	return true;
-}
-
-static bool
-take_section(struct parser *parser, const struct conf_kind *kind)
-{
-	struct conf_section *section;
-	char *title = NULL;
-
-	advance(parser);
-	if (kind->titled) {
-		if (parser->token != TOKEN_TEXT) {
-			conf_error(parser->report, parser->line,
-			    "missing title for section '%s'", kind->name);
-			return false;
+		if (inner == NULL) {
+			free_options(options);
+			return NULL;
 		}
-		title = strdup(parser->text);
-		if (title == NULL)
-			return no_memory(parser);
-		advance(parser);
+		options[at++] = section;
 	}
-	section = section_for(parser, kind, title);
-	if (section == NULL)
-		return no_memory(parser);
-	return is_sign(parser, '{') ? take_body(parser, section)
-				    : refuse_token(parser);
+	return options;
 }
 
+/* `name = {}` calls nobody back, so it is looked for afterwards. */
 static bool
-take_all(struct parser *parser)
+note_empty_lists(struct reader *reader, cfg_t *cfg)
 {
-	if (add_section(parser, "", NULL) == NULL)
-		return no_memory(parser);
-	parser->tree->sections[0].line = 0;
-	advance(parser);
-	while (parser->token != TOKEN_END) {
-		const struct conf_kind *kind = parser->token == TOKEN_TEXT
-		    ? find_kind(parser, parser->text)
-		    : NULL;
+	for (cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
+		struct conf_section *section = section_of(reader, cfg);
 
-		if (is_sign(parser, '}'))
-			return refuse(parser, parser->line,
-			    "a closing brace without an opening one");
-		if (parser->token != TOKEN_TEXT)
-			return refuse_token(parser);
-		if (kind != NULL
-			? !take_section(parser, kind)
-			: !take_item(parser, &parser->tree->sections[0]))
+		if (option->type == CFGT_SEC) {
+			for (unsigned i = 0; i < cfg_opt_size(option); i++)
+				if (!note_empty_lists(
+					reader, cfg_opt_getnsec(option, i)))
+					return false;
+			continue;
+		}
+		if ((option->flags & CFGF_MODIFIED) == 0 ||
+		    cfg_opt_size(option) > 0)
+			continue;
+		if (add_item(section, option->name, section->line) == NULL)
 			return false;
 	}
 	return true;
+}
+
+static bool
+parse(struct reader *reader, const char *text, cfg_opt_t *options)
+{
+	cfg_t *cfg;
+	bool good = false;
+
+	if (options == NULL || add_section(reader, "", NULL) == NULL)
+		return false;
+	cfg = cfg_init(options, CFGF_NONE);
+	if (cfg == NULL)
+		return false;
+	cfg_set_error_function(cfg, on_error);
+	if (!reader->out_of_memory) {
+		good = cfg_parse_buf(cfg, text) == CFG_SUCCESS &&
+		    note_empty_lists(reader, cfg);
+	}
+	cfg_free(cfg);
+	return good;
 }
 
 bool
 conf_file_parse(const char *text, const struct conf_grammar *grammar,
     struct conf_report *report, struct conf_tree *tree_r)
 {
-	struct parser parser = {.at = text,
-	    .next_line = 1,
-	    .text = malloc(strlen(text) + 1),
-	    .grammar = grammar,
-	    .report = report,
-	    .tree = tree_r};
+	struct reader reader = {
+	    .grammar = grammar, .report = report, .tree = tree_r};
+	cfg_opt_t *options = make_all_options(grammar);
+	unsigned errors = report->errors;
 	bool good;
 
 	memset(tree_r, 0, sizeof *tree_r);
-	good = parser.text != NULL ? take_all(&parser) : no_memory(&parser);
-	free(parser.text);
+	reading = &reader;
+	good = parse(&reader, text, options);
+	reading = NULL;
+	if (!good && report->errors == errors)
+		conf_error(report, 0, "out of memory");
+	free_options(options);
 	return good;
-}
-
-char *
-conf_file_read(struct conf_report *report)
-{
-	FILE *file = fopen(report->path, "re");
-	char *text = malloc(CONF_FILE_MAX + 2);
-	size_t length = 0;
-
-	if (file != NULL && text != NULL)
-		length = fread(text, 1, CONF_FILE_MAX + 1, file);
-	if (file == NULL || text == NULL || ferror(file)) {
-		conf_error(report, 0, "%s", strerror(errno));
-		length = 0;
-	} else if (length > CONF_FILE_MAX) {
-		conf_error(report, 0, "this file is larger than 1M");
-	} else if (memchr(text, '\0', length) != NULL) {
-		text[length] = '\0';
-		conf_error(report, 1, "a control character");
-	}
-	if (file != NULL)
-		(void)fclose(file);
-	if (text == NULL || report->errors > 0) {
-		free(text);
-		return NULL;
-	}
-	text[length] = '\0';
-	/* A mark of the byte order, with which Windows begins UTF-8. */
-	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
-		memmove(text, text + 3, length - 2);
-	return text;
 }

@@ -2,7 +2,9 @@
  * each with its line.  What they mean is not known here.
  *
  *	name = text   name = {text, text}   section { ... }   section "title" { ... }
- */
+ *
+ * The only module that knows libConfuse, which keeps its state in globals: one
+ * file at a time in a process. */
 #ifndef CONF_FILE_H
 #define CONF_FILE_H
 
@@ -26,6 +28,7 @@ struct conf_section {
 	int line;
 	struct conf_item *items; /* in the order of the file */
 	size_t item_count;
+	const void *owner; /* the parser's own; gone when it has parsed */
 };
 
 /* The first is the top of the file.  An untitled section is there once, also
@@ -49,12 +52,7 @@ struct conf_grammar {
 	const char *(*option)(const char *kind, size_t index);
 };
 
-/* Read the file of the report.  NULL if something was reported; else the caller
- * frees it. */
-#define CONF_FILE_MAX ((size_t)1 << 20) /* octets of a file */
-char *conf_file_read(struct conf_report *report);
-
-/* Parse its text.  False if something was reported; the
+/* Parse a prepared text (conf_text.h).  False if something was reported; the
  * tree is to be freed either way. */
 bool conf_file_parse(const char *text, const struct conf_grammar *grammar,
     struct conf_report *report, struct conf_tree *tree_r);
