@@ -78,8 +78,128 @@ START_TEST(surplus)
 }
 END_TEST
 
+/* Who has how many clocks, which began a minute apart, and how many are left. */
+struct demand {
+	uint64_t author;
+	unsigned char sender;
+	int count;
+	int left;
+};
+
+static const struct {
+	const char *when;
+	size_t cap;
+	struct demand demands[4];
+} share_rows[] = {
+    {"what fits stays", 10, {{1, 0, 4, 4}, {2, 0, 6, 6}}},
+    {"a flood makes room for another's few", 10,
+	{{1, 0, 100, 8}, {2, 0, 2, 2}}},
+    {"also one that came first", 10, {{2, 0, 2, 2}, {1, 0, 100, 8}}},
+    {"two floods share evenly", 10, {{1, 0, 100, 5}, {2, 0, 50, 5}}},
+    {"many senders of one host are one host", 10,
+	{{1, 1, 50, 3}, {1, 2, 50, 2}, {2, 1, 50, 5}}},
+    {"a sender's flood is not its neighbour's on the host", 10,
+	{{1, 1, 100, 8}, {1, 2, 2, 2}}},
+    {"whoever has one keeps it before another has two", 4,
+	{{1, 0, 3, 2}, {2, 0, 1, 1}, {3, 0, 1, 1}}},
+};
+
+START_TEST(shares)
+{
+	const struct demand *demands = share_rows[_i].demands;
+	struct clock_place places[300];
+	struct clock_surplus more;
+	size_t count = 0, pending;
+
+	for (int i = 0; i < 4; i++)
+		for (int j = 0; j < demands[i].count; j++, count++)
+			places[count] = (struct clock_place){demands[i].author,
+			    demands[i].sender, 1000 + 60 * (int64_t)count,
+			    (size_t)j, 0};
+	clock_places_sort(places, count, share_rows[_i].cap, &more, &pending);
+	ck_assert_uint_eq(pending, count);
+	for (int i = 0; i < 4; i++) {
+		int left = demands[i].count;
+
+		for (size_t j = 0; j < more.pending; j++) {
+			if (places[j].author != demands[i].author ||
+			    places[j].sender != demands[i].sender)
+				continue;
+			/* the latest go */
+			ck_assert_int_ge((int)places[j].item, demands[i].left);
+			left--;
+		}
+		ck_assert_msg(left == demands[i].left, "%s: %d of %d",
+		    share_rows[_i].when, left, demands[i].left);
+	}
+}
+END_TEST
+
+START_TEST(a_crowd_lasts_while_it_goes_on)
+{
+	struct clock_crowd crowd = {0, 0};
+
+	ck_assert_int_eq(clock_crowd_since(&crowd, NOON), 0);
+	clock_crowd_note(&crowd, NOON);
+	clock_crowd_note(&crowd, NOON + CLOCK_CROWD_PAUSE);
+	ck_assert_int_eq(
+	    clock_crowd_since(&crowd, NOON + 2 * CLOCK_CROWD_PAUSE), NOON);
+	ck_assert_int_eq(
+	    clock_crowd_since(&crowd, NOON + 2 * CLOCK_CROWD_PAUSE + 1), 0);
+	clock_crowd_note(&crowd, NOON + 3 * CLOCK_CROWD_PAUSE);
+	ck_assert_int_eq(
+	    clock_crowd_since(&crowd, NOON + 3 * CLOCK_CROWD_PAUSE),
+	    NOON + 3 * CLOCK_CROWD_PAUSE);
+	ck_assert_int_eq(clock_crowd_since(&crowd, NOON), NOON);
+}
+END_TEST
+
+/* Ages of two clocks of one thing: pending above 0, passed below, 0 for none. */
+static const struct {
+	const char *when;
+	int64_t one, other, either;
+} either_rows[] = {
+    {"nothing is nothing", 0, 0, 0},
+    {"what one knows is known", 60, 0, 60},
+    {"whichever it is", 0, 60, 60},
+    {"also if that is long forgotten", 2000, 0, 2000},
+    {"a pass counts before an attempt", 60, -90, -90},
+    {"on either side", -90, 60, -90},
+    {"of two attempts the older", 60, 90, 90},
+    {"unless it is forgotten", 60, 2000, 60},
+    {"of two passes the later", -60, -90, -60},
+    {"a forgotten pass does not hide an attempt", -6000, 60, 60},
+};
+
+static int64_t
+clock_of_age(int64_t age)
+{
+	struct greylist_clock clock = {0, 0};
+
+	if (age > 0)
+		clock.first_seen = NOON - age;
+	if (age < 0)
+		clock.last_passed = NOON + age;
+	return greylist_clock_encode(&clock);
+}
+
+START_TEST(either)
+{
+	struct greylist_clock clock =
+	    clock_either(clock_of_age(either_rows[_i].one),
+		clock_of_age(either_rows[_i].other), &terms, NOON);
+
+	ck_assert_msg(greylist_clock_encode(&clock) ==
+		clock_of_age(either_rows[_i].either),
+	    "%s", either_rows[_i].when);
+}
+END_TEST
+
 CHECK_MAIN("clock_worth", all)
 {
 	tcase_add_loop_test(all, worth, 0, COUNT(worth_rows));
 	tcase_add_loop_test(all, surplus, 0, COUNT(surplus_rows));
+	tcase_add_loop_test(all, shares, 0, COUNT(share_rows));
+	tcase_add_test(all, a_crowd_lasts_while_it_goes_on);
+	tcase_add_loop_test(all, either, 0, COUNT(either_rows));
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -64,7 +63,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	if (fd < 0) {
-		fd = memfd_create("records", 0);
+		strcpy(path, "/tmp/fuzz_memory_file.XXXXXX");
+		fd = mkstemp(path);
+		unlink(path);
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		key.namer.hash = triplet_hash_new();
 		key.own = true;
