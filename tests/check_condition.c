@@ -167,6 +167,25 @@ struct row {
 		"X-Spam-Flag", (pattern)                                       \
 	}
 
+#define DNSBL(n)                                                               \
+	{                                                                      \
+		.bound = (n)                                                   \
+	}
+#define SUM(...)                                                               \
+	{                                                                      \
+		.dnsbls = (struct dnsbl_sum[])                                 \
+		{                                                              \
+			{                                                      \
+				__VA_ARGS__                                    \
+			}                                                      \
+		}                                                              \
+	}
+/* The sum lies between two numbers, and so does the count of zones. */
+#define BAD(least, most, zones, most_zones, needed, pending)                   \
+	SUM((least), (most), 0, (zones), 0, (most_zones), (needed), (pending))
+#define GOOD(least, most, zones, most_zones, needed, pending)                  \
+	SUM((least), (most), (zones), 0, (most_zones), 0, (needed), (pending))
+
 static const struct row client_rows[] = {
     {"a network holds its clients", "client", NETWORKS(DOCUMENTATION, PRIVATE),
 	{.client = IPV4(10, 9, 8, 7)}, NULL, ANSWER_YES},
@@ -374,6 +393,43 @@ static const struct row message_rows[] = {
 	{.size = 1000, .complete = true}, NULL, ANSWER_NO},
 };
 
+static const struct row dnsbl_rows[] = {
+    {"two lists make a sum", "dnsbl_above", DNSBL(2), BAD(3, 3, 2, 2, 2, false),
+	NULL, ANSWER_YES},
+    {"which has to be above", "dnsbl_above", DNSBL(3),
+	BAD(3, 3, 2, 2, 2, false), NULL, ANSWER_NO},
+    {"one list alone decides nothing", "dnsbl_above", DNSBL(2),
+	BAD(3, 3, 1, 1, 2, false), NULL, ANSWER_NO},
+    {"unless that is said", "dnsbl_above", DNSBL(2), BAD(3, 3, 1, 1, 1, false),
+	NULL, ANSWER_YES},
+    {"who is not listed is above -1", "dnsbl_above", DNSBL(-1),
+	BAD(0, 0, 0, 0, 2, false), NULL, ANSWER_YES},
+    {"a list that has not told may change it", "dnsbl_above", DNSBL(2),
+	BAD(1, 3, 2, 2, 2, true), NULL, ANSWER_LATER},
+    {"one that cannot tell leaves it unknown", "dnsbl_above", DNSBL(2),
+	BAD(1, 3, 2, 2, 2, false), NULL, ANSWER_UNKNOWN},
+    {"one that cannot change it does not matter", "dnsbl_above", DNSBL(2),
+	BAD(3, 7, 2, 3, 2, true), NULL, ANSWER_YES},
+    {"nor does one that is not enough", "dnsbl_above", DNSBL(7),
+	BAD(3, 7, 2, 3, 2, false), NULL, ANSWER_NO},
+    {"one list and one that cannot tell might be two", "dnsbl_above", DNSBL(2),
+	BAD(3, 4, 1, 2, 2, false), NULL, ANSWER_UNKNOWN},
+    {"two good lists", "dnsbl_below", DNSBL(-1), GOOD(-4, -4, 2, 2, 2, false),
+	NULL, ANSWER_YES},
+    {"one good list alone decides nothing", "dnsbl_below", DNSBL(-1),
+	GOOD(-4, -4, 1, 1, 2, false), NULL, ANSWER_NO},
+    {"unless that is said", "dnsbl_below", DNSBL(-1),
+	GOOD(-4, -4, 1, 1, 1, false), NULL, ANSWER_YES},
+    {"it has to be below", "dnsbl_below", DNSBL(-4),
+	GOOD(-4, -4, 2, 2, 2, false), NULL, ANSWER_NO},
+    {"who is not listed is below 1", "dnsbl_below", DNSBL(1),
+	GOOD(0, 0, 0, 0, 2, false), NULL, ANSWER_YES},
+    {"a bad list that has not told may change it", "dnsbl_below", DNSBL(-1),
+	GOOD(-4, 1, 2, 2, 2, true), NULL, ANSWER_LATER},
+    {"one that cannot tell leaves it unknown", "dnsbl_below", DNSBL(-1),
+	GOOD(-4, 1, 2, 2, 2, false), NULL, ANSWER_UNKNOWN},
+};
+
 static const struct row state_rows[] = {
     {"hours begin on their minute", "hours", HOURS(OFFICE_HOURS(1)),
 	MINUTE(1, 8, 0), NULL, ANSWER_YES},
@@ -548,6 +604,12 @@ START_TEST(of_the_state)
 }
 END_TEST
 
+START_TEST(of_dns_lists)
+{
+	judge(&dnsbl_rows[_i]);
+}
+END_TEST
+
 static bool
 has_row(const char *name, enum answer answer)
 {
@@ -558,6 +620,7 @@ has_row(const char *name, enum answer answer)
 			return true;
 	SEARCH(client_rows)
 	SEARCH(message_rows)
+	SEARCH(dnsbl_rows)
 	SEARCH(state_rows)
 	return false;
 }
@@ -639,6 +702,7 @@ CHECK_MAIN("condition", tcase)
 	tcase_add_unchecked_fixture(tcase, make_list, free_list);
 	tcase_add_loop_test(tcase, of_the_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(tcase, of_the_message, 0, COUNT(message_rows));
+	tcase_add_loop_test(tcase, of_dns_lists, 0, COUNT(dnsbl_rows));
 	tcase_add_loop_test(tcase, of_the_state, 0, COUNT(state_rows));
 	tcase_add_test(tcase, every_condition_is_tested_both_ways);
 	tcase_add_test(tcase, names_are_unique);

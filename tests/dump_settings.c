@@ -2,7 +2,7 @@
  * for the test that holds the documents against the code:
  *
  *	setting SECTION NAME TYPE DEFAULT MIN MAX CHOICES
- *	option NAME ...            likewise, of a rule
+ *	option SECTION NAME ...    likewise, of a rule or dnsbl
  *	condition NAME TYPE STAGE
  *	response NAME TEXT
  *
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/conf_dnsbl.h"
 #include "config/conf_response.h"
 #include "config/conf_rule_options.h"
 #include "config/conf_value.h"
@@ -44,6 +45,7 @@ static const char *const value_kinds[] = {
     [VALUE_LOAD] = "load",
     [VALUE_FILE] = "file",
     [VALUE_SHARED] = "name",
+    [VALUE_DNSBL] = "sum",
     [VALUE_LIMIT] = "number",
 };
 
@@ -103,6 +105,8 @@ main(void)
 		print_setting("setting", &setting_table[i]);
 	for (size_t i = 0; i < rule_option_count; i++)
 		print_setting("option", &rule_option_table[i]);
+	for (size_t i = 0; i < dnsbl_option_count; i++)
+		print_setting("option", &dnsbl_option_table[i]);
 	for (size_t i = 0; i < condition_type_count; i++)
 		printf("condition\t%s\t%s\t%s\n", condition_types[i].name,
 		    value_kinds[condition_types[i].kind],

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/conf_build.h"
+#include "config/conf_dnsbl.h"
 #include "config/conf_rule_options.h"
 #include "config/conf_text.h"
 #include "config/conf_value.h"
@@ -13,7 +14,8 @@
 /* --- the grammar, out of the tables --- */
 
 static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
-    {"load", false}, {"reputation", false}, {"response", true}, {"rule", true}};
+    {"dns", false}, {"dnsbl", true}, {"load", false}, {"reputation", false},
+    {"response", true}, {"rule", true}};
 
 static const char *
 rule_name(size_t index)
@@ -32,6 +34,10 @@ option_name(const char *kind, size_t index)
 		return index == 0 ? "reply" : NULL;
 	if (strcmp(kind, "rule") == 0)
 		return rule_name(index);
+	if (strcmp(kind, "dnsbl") == 0)
+		return index < dnsbl_option_count
+		    ? dnsbl_option_table[index].name
+		    : NULL;
 	for (size_t i = 0; i < setting_count; i++)
 		if (strcmp(setting_table[i].section, kind) == 0 && index-- == 0)
 			return setting_table[i].name;
@@ -173,6 +179,32 @@ check_tls(struct conf_build *build, const struct conf_tree *tree)
 			    "%s is of no use without tls = true", used[i].name);
 }
 
+static void
+check_dns(struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+	char *const *servers = settings->dns.servers;
+	int line = line_of(tree, "dns", "servers");
+	char deadline[CONF_VALUE_SIZE];
+	size_t count = 0, systems = 0;
+
+	for (; servers[count] != NULL; count++)
+		systems += strcmp(servers[count], "system") == 0;
+	if (count > DNS_SERVERS_MAX)
+		conf_error(build->report, line,
+		    "servers: at most %d can be named", DNS_SERVERS_MAX);
+	if (systems > 0 && count > 1)
+		conf_error(build->report, line,
+		    "servers: system stands for all servers, so it is the "
+		    "only one");
+	conf_value_say_milliseconds(settings->redis.deadline_ms, deadline);
+	if (settings->dns.patience_ms > settings->redis.deadline_ms)
+		conf_error(build->report, line_of(tree, "dns", "patience"),
+		    "patience: it has to be at most the deadline in section "
+		    "redis, which is %s",
+		    deadline);
+}
+
 /* A first attempt is forgotten when the retry window ends. */
 static void
 check_window(struct conf_build *build, const struct conf_tree *tree,
@@ -199,6 +231,7 @@ check_settings(struct conf_build *build, const struct conf_tree *tree)
 
 	check_redis(build, tree);
 	check_tls(build, tree);
+	check_dns(build, tree);
 	check_window(build, tree, "delay", settings->delay, "nobody passes");
 	check_window(build, tree, "delay_cap", settings->delay_cap, "be 0");
 }
@@ -241,6 +274,7 @@ read_tree(struct conf_build *build, const struct conf_tree *tree)
 	check_settings(build, tree);
 	read_marks(build, tree);
 	conf_read_responses(build, tree);
+	conf_read_dnsbls(build, tree);
 	conf_read_rules(build, tree);
 	if (build->out_of_memory)
 		conf_error(build->report, 0, "out of memory");

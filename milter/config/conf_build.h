@@ -21,6 +21,9 @@ conf_read_responses(struct conf_build *build, const struct conf_tree *tree);
 const struct response *
 conf_response(const struct policy *policy, const char *name);
 
+/* conf_dnsbl.c: the lists that are asked by DNS. */
+void conf_read_dnsbls(struct conf_build *build, const struct conf_tree *tree);
+
 /* conf_rule.c: the rules, in their order. */
 void conf_read_rules(struct conf_build *build, const struct conf_tree *tree);
 

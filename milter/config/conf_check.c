@@ -123,8 +123,8 @@ static bool
 names_somebody(const struct rule *rule)
 {
 	static const char *const names[] = {"client", "client_list",
-	    "client_name", "listed", "user", "sender", "sender_list",
-	    "recipient", "recipient_list"};
+	    "client_name", "dnsbl_above", "listed", "user", "sender",
+	    "sender_list", "recipient", "recipient_list"};
 
 	for (size_t i = 0; i < rule->condition_count; i++)
 		for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
@@ -193,6 +193,36 @@ check_link(const struct conf_build *build, const struct rule *rule)
 		    "its response shows %{link}, but no link is set");
 }
 
+/* --- lists asked by DNS --- */
+
+static bool
+asks_dnsbl(const struct rule *rule, size_t place)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->kind == VALUE_DNSBL &&
+		    rule->conditions[i].number == (int64_t)place)
+			return true;
+	return false;
+}
+
+static void
+check_dnsbl(const struct conf_build *build, size_t place)
+{
+	const struct policy *policy = build->policy;
+	const struct dnsbl *dnsbl = &policy->dnsbls[place];
+	bool used = false;
+
+	for (size_t i = 0; i < policy->rule_count; i++)
+		used = used || asks_dnsbl(&policy->rules[i], place);
+	if (!used)
+		conf_warning(build->report, dnsbl->line,
+		    "dnsbl \"%s\" is not used by any rule", dnsbl->name);
+	else if (policy->settings.dns.servers[0] == NULL)
+		conf_warning(build->report, dnsbl->line,
+		    "dnsbl \"%s\" is never asked: section dns names no servers",
+		    dnsbl->name);
+}
+
 /* --- all --- */
 
 /* Rules and their sections come in the same order. */
@@ -225,6 +255,8 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 		conf_warning(build->report, observe->line,
 		    "observe is set: nothing is deferred, only logged");
 	check_rules(build, tree);
+	for (size_t i = 0; i < build->policy->dnsbl_count; i++)
+		check_dnsbl(build, i);
 	for (size_t i = 0; i < tree->count; i++)
 		if (strcmp(tree->sections[i].kind, "response") == 0)
 			check_response(build, &tree->sections[i]);

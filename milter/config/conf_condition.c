@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define COUNT_MAX INT64_C(1000000000)
 #define PORT_MAX  65535
 #define SCORE_MAX 100.0
+#define SUM_MAX	  100000.0
 
 /* One value in the hand of its reader. */
 struct reading {
@@ -261,6 +263,50 @@ read_shared(const struct reading *reading)
 }
 
 static bool
+find_dnsbl(const struct policy *policy, const char *name, size_t length,
+    int64_t *place_r)
+{
+	for (size_t i = 0; i < policy->dnsbl_count; i++) {
+		const char *other = policy->dnsbls[i].name;
+
+		if (strlen(other) == length &&
+		    memcmp(other, name, length) == 0) {
+			*place_r = (int64_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "name: number", or the number alone where there is but one section. */
+static bool
+read_dnsbl(const struct reading *reading)
+{
+	struct condition *condition = reading->condition;
+	const struct policy *policy = reading->build->policy;
+	const char *number = strchr(reading->text, ':');
+	double bound;
+
+	if (number == NULL && policy->dnsbl_count != 1)
+		return refuse(reading,
+		    "it has to name a section dnsbl, as in \"name: 3\"");
+	if (number != NULL &&
+	    !find_dnsbl(policy, reading->text, (size_t)(number - reading->text),
+		&condition->number))
+		return refuse(
+		    reading, "there is no section dnsbl of this name");
+	number = number == NULL ? reading->text : number + 1;
+	number += strspn(number, " ");
+	if (!conf_value_real(number, &bound) || bound != rint(bound) ||
+	    fabs(bound) > SUM_MAX)
+		return refuse(reading,
+		    "a whole number from -100000 to 100000 is needed, as in "
+		    "\"name: 3\"");
+	condition->bound = (int64_t)bound;
+	return true;
+}
+
+static bool
 read_limit(const struct reading *reading)
 {
 	int64_t *above = &reading->condition->above;
@@ -293,6 +339,7 @@ static const struct reader {
     [VALUE_LOAD] = {read_load, 0},
     [VALUE_FILE] = {read_file, 0},
     [VALUE_SHARED] = {read_shared, 0},
+    [VALUE_DNSBL] = {read_dnsbl, 0},
     [VALUE_LIMIT] = {read_limit, 0},
 };
 

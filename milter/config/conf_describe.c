@@ -54,6 +54,30 @@ describe_greylisting(const struct settings *settings, FILE *out)
 	    settings->known_after);
 }
 
+static void
+describe_dns(const struct policy *policy, FILE *out)
+{
+	static const char *const of[] = {
+	    "client", "client name", "helo", "sender domain"};
+	char *const *server = policy->settings.dns.servers;
+
+	if (*server == NULL)
+		return;
+	(void)fprintf(out, "DNS         ");
+	for (; *server != NULL; server++)
+		(void)fprintf(
+		    out, "%s%s", *server, server[1] == NULL ? "\n" : ", ");
+	for (size_t i = 0; i < policy->dnsbl_count; i++) {
+		const struct dnsbl *dnsbl = &policy->dnsbls[i];
+
+		for (size_t j = 0; j < dnsbl->list_count; j++)
+			(void)fprintf(out,
+			    "dnsbl       %s (%s): %s, weight %d\n", dnsbl->name,
+			    of[dnsbl->of], dnsbl->lists[j].zone,
+			    dnsbl->lists[j].weight);
+	}
+}
+
 /* --- conditions --- */
 
 /* Print a word with a blank before it, on a new line if it does not fit. */
@@ -216,6 +240,7 @@ conf_describe(const struct policy *policy, FILE *out)
 	(void)fprintf(out, "socket      %s\n", settings->socket);
 	describe_store(settings, out);
 	describe_greylisting(settings, out);
+	describe_dns(policy, out);
 	(void)fprintf(out, "answers     ");
 	describe_stages(policy->stage_mask, out);
 	(void)fprintf(out, "\n");

@@ -87,6 +87,10 @@ say_single_value(const struct policy *policy, const struct condition *condition,
 		(void)snprintf(
 		    text_r, CONF_WORDS_SIZE, "%s", policy->lists[place].name);
 		break;
+	case VALUE_DNSBL:
+		(void)snprintf(text_r, CONF_WORDS_SIZE, "%s: %" PRId64,
+		    policy->dnsbls[place].name, condition->bound);
+		break;
 	case VALUE_LIMIT:
 		conf_value_say_number(condition->above, text_r);
 		break;

@@ -6,6 +6,7 @@
 #include "base/socket_spec.h"
 #include "config/conf_value.h"
 #include "mail/hostname.h"
+#include "mail/netaddr.h"
 #include "mail/response.h"
 #include "redis/address.h"
 
@@ -59,6 +60,19 @@ check_redis(const char *text, char *why_r, size_t why_size)
 	    refuse(why_r, why_size,
 		"an address is needed, such as redis1.example.org:6379, "
 		"[2001:db8::1]:6379 or /run/redis/redis.sock");
+}
+
+static bool
+check_dns(const char *text, char *why_r, size_t why_size)
+{
+	struct netaddr server;
+	unsigned port;
+
+	return strcmp(text, "system") == 0 ||
+	    netaddr_parse_port(text, &server, &port) ||
+	    refuse(why_r, why_size,
+		"an IP address is needed, such as 127.0.0.1, 127.0.0.1:5353 "
+		"or [2001:db8::53]:53; or system, for /etc/resolv.conf");
 }
 
 /* Braces would move the hash tag by which Redis Cluster places a key. */
@@ -180,6 +194,16 @@ const struct setting setting_table[] = {
 	NULL},
     {"store", "remember_good", SECONDS(store.remember_good), "1d", 0, 36 * DAY,
 	NULL, NULL},
+
+    {"dns", "servers", TEXTS(dns.servers), "", 0, 0, NULL, check_dns},
+    {"dns", "timeout", MILLISECONDS(dns.timeout_ms), "2s", 100, 30000, NULL,
+	NULL},
+    {"dns", "patience", MILLISECONDS(dns.patience_ms), "0ms", 0, 10000, NULL,
+	NULL},
+    {"dns", "cache", NUMBER(dns.answers_max), "100000", 100, COUNT_MAX, NULL,
+	NULL},
+    {"dns", "memory", SIZE(dns.memory_max), "32M", 65536, 1048576 * MEGA, NULL,
+	NULL},
 
     {"load", "load_average", REAL(load.average), "0", 0, 1000, NULL, NULL},
     {"load", "pressure_cpu", REAL(load.pressure_cpu), "0.8", 0, 1, NULL, NULL},

@@ -20,12 +20,13 @@
 #include "base/thread.h"
 #include "dns/dns_cache.h"
 #include "mail/netaddr.h"
+#include "policy/settings.h"
 
 #define OPEN_MOST    1024 /* questions that wait for their answer */
 #define WORKS_MAX    1024
 #define CLASS_IN     1
 #define DNS_PORT     53
-#define SERVERS_SIZE (RESOLVER_SERVERS_MAX * (NETADDR_TEXT_SIZE + 10))
+#define SERVERS_SIZE (DNS_SERVERS_MAX * (NETADDR_TEXT_SIZE + 10))
 #define TRIES	     2	  /* of each server, the second twice as long */
 #define TRY_MS_MIN   20	  /* c-ares goes no lower than its own tick */
 #define UDP_SIZE     1232 /* what passes everywhere */
@@ -242,6 +243,17 @@ resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us)
 	came = resolver->answers != seen;
 	pthread_mutex_unlock(&resolver->mutex);
 	return came;
+}
+
+bool
+resolver_is_dead(struct resolver *resolver)
+{
+	bool dead;
+
+	pthread_mutex_lock(&resolver->mutex);
+	dead = resolver->dead;
+	pthread_mutex_unlock(&resolver->mutex);
+	return dead;
 }
 
 bool
@@ -732,7 +744,7 @@ join(char *const *servers, char text_r[SERVERS_SIZE])
 	size_t used = 0;
 
 	text_r[0] = '\0';
-	for (int i = 0; servers[i] != NULL && i < RESOLVER_SERVERS_MAX; i++) {
+	for (int i = 0; servers[i] != NULL && i < DNS_SERVERS_MAX; i++) {
 		char address[NETADDR_TEXT_SIZE];
 		struct netaddr server;
 		unsigned port = DNS_PORT;

@@ -19,15 +19,13 @@
 struct resolver;
 
 struct resolver_terms {
-	/* "192.0.2.53", "192.0.2.53:5353", "[2001:db8::53]:5353"; "system" is
+	/* At most DNS_SERVERS_MAX: "192.0.2.53", "192.0.2.53:5353", "[2001:db8::53]:5353"; "system" is
 	 * what /etc/resolv.conf says.  The list ends with NULL. */
 	char *const *servers;
 	int64_t timeout_ms; /* for one question, all attempts together */
 	size_t answers_max; /* that are kept */
 	size_t memory_max;  /* octets for these */
 };
-
-#define RESOLVER_SERVERS_MAX 8
 
 /* No thread is started yet.  NULL: out of memory. */
 struct resolver *resolver_open(void);
@@ -58,6 +56,10 @@ resolver_peek(struct resolver *resolver, const char *name, enum dns_type type,
 unsigned long resolver_count(struct resolver *resolver);
 bool
 resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us);
+
+/* Whether none of the servers has answered lately.  Nothing is asked then, but for
+ * a probe now and then. */
+bool resolver_is_dead(struct resolver *resolver);
 
 /* Run `work` on the resolver's thread, soon; at the end of the resolver too, so
  * that it always runs.  False: there is no such thread, or too much to do. */

@@ -534,6 +534,45 @@ load_below(const struct condition *condition, const struct facts *facts,
 	return yes_if(!facts->load_crossed[condition->number]);
 }
 
+/* --- what DNS lists say --- */
+
+/* A sum that no list has to make, as 0 is above -1, needs none. */
+static enum answer
+dnsbl_answer(const struct dnsbl_sum *sum, bool is_so, bool may_be_so)
+{
+	if (is_so)
+		return ANSWER_YES;
+	if (!may_be_so)
+		return ANSWER_NO;
+	return sum->pending ? ANSWER_LATER : ANSWER_UNKNOWN;
+}
+
+static enum answer
+dnsbl_above(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient)
+{
+	const struct dnsbl_sum *sum = &facts->dnsbls[condition->number];
+	int64_t bound = condition->bound;
+	unsigned needed = bound < 0 ? 0 : sum->needed;
+
+	(void)recipient;
+	return dnsbl_answer(sum, sum->least > bound && sum->bad >= needed,
+	    sum->most > bound && sum->most_bad >= needed);
+}
+
+static enum answer
+dnsbl_below(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient)
+{
+	const struct dnsbl_sum *sum = &facts->dnsbls[condition->number];
+	int64_t bound = condition->bound;
+	unsigned needed = bound > 0 ? 0 : sum->needed;
+
+	(void)recipient;
+	return dnsbl_answer(sum, sum->most < bound && sum->good >= needed,
+	    sum->least < bound && sum->most_good >= needed);
+}
+
 #define NO_LIMIT (-1)
 
 /* How the table spells its flags. */
@@ -541,6 +580,7 @@ load_below(const struct condition *condition, const struct facts *facts,
 #define RECIPIENT (ASKS_RECIPIENT | ASKS_FOR_GOOD)
 #define STORE	  ASKS_STORE
 #define FOR_GOOD  ASKS_FOR_GOOD
+#define DNS	  ASKS_DNS
 #define PASSING	  0U
 
 /* Sorted as milter-defer.conf(5) presents them. */
@@ -595,6 +635,10 @@ const struct condition_type condition_types[] = {
 	STORE},
     {"retried", VALUE_DURATION, STAGE_RCPT, retried, NO_LIMIT,
 	RECIPIENT | STORE},
+    {"dnsbl_above", VALUE_DNSBL, STAGE_DATA, dnsbl_above, NO_LIMIT,
+	DNS | FOR_GOOD},
+    {"dnsbl_below", VALUE_DNSBL, STAGE_DATA, dnsbl_below, NO_LIMIT,
+	DNS | FOR_GOOD},
     {"load_above", VALUE_LOAD, STAGE_MAIL, load_above, NO_LIMIT, PASSING},
     {"load_below", VALUE_LOAD, STAGE_MAIL, load_below, NO_LIMIT, PASSING},
     {"connections_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded,

@@ -34,6 +34,7 @@ enum value_kind {
 	VALUE_LOAD,   /* a load, 0..100; becomes an index of thresholds */
 	VALUE_FILE,   /* path of a list file; becomes an index of lists */
 	VALUE_SHARED, /* name of a shared list; becomes an index of lists */
+	VALUE_DNSBL,  /* "name: number"; becomes an index of dnsbls */
 	VALUE_LIMIT   /* whole number; becomes an index of limits */
 };
 
@@ -77,7 +78,8 @@ struct condition {
 	};
 	int64_t number; /* also seconds, octets, share; or an index */
 	double real;
-	char *header; /* of VALUE_HEADER_NUMBER */
+	char *header;  /* of VALUE_HEADER_NUMBER */
+	int64_t bound; /* of VALUE_DNSBL */
 	/* limits only: a copy of what the predicate needs; `number` is the
 	 * index of the limit */
 	int64_t above;	/* the most that is admitted */
@@ -93,7 +95,8 @@ enum condition_flags {
 	ASKS_STORE = 4,
 	/* It is the same at every attempt to send that message: whoever waits
 	 * does not change it.  What is known at MAIL holds for the message. */
-	ASKS_FOR_GOOD = 8
+	ASKS_FOR_GOOD = 8,
+	ASKS_DNS = 16 /* what was asked beforehand, see dns/ */
 };
 
 struct condition_type {

@@ -62,6 +62,20 @@ struct limit_count {
 	struct window_counts family; /* identity_family()'s; all 0: none */
 };
 
+/* What the lists of a section dnsbl say together.  A list that has not told, or
+ * could not, may list the client or not: so the sum is known only as far as none
+ * of these can change it. */
+struct dnsbl_sum {
+	int64_t least; /* of the weights; the sum lies between these */
+	int64_t most;
+	/* Zones that list it, with a weight below and above 0. */
+	unsigned good, bad;
+	/* The same, if all did that may. */
+	unsigned most_good, most_bad;
+	unsigned needed; /* zones, for a listing to decide anything */
+	bool pending;	 /* more may be told before the message is judged */
+};
+
 /* Conditions of a policy whose answers can be kept. */
 #define SETTLED_MAX 1024
 
@@ -126,6 +140,8 @@ struct facts {
 	double load;
 	/* one for each list of the policy; NULL: not loaded */
 	const struct list *const *lists;
+	/* one for each dnsbl of the policy */
+	const struct dnsbl_sum *dnsbls;
 	unsigned dice; /* random, 0..9999, drawn once a message */
 };
 

@@ -68,6 +68,10 @@ policy_release(struct policy **policy)
 		response_free(&mine->responses[i]);
 	for (size_t i = 0; i < mine->list_count; i++)
 		free(mine->lists[i].name);
+	for (size_t i = 0; i < mine->dnsbl_count; i++) {
+		free(mine->dnsbls[i].name);
+		free(mine->dnsbls[i].lists);
+	}
 	for (size_t i = 0; i < mine->header_count; i++)
 		free(mine->headers[i]);
 	free(mine->rules);
@@ -347,6 +351,9 @@ plan_rule_wants(struct policy *policy, const struct rule *rule)
 	/* Its headers are a part of a message's size. */
 	if (asks_kind(rule, VALUE_SIZE))
 		policy->wants_body = policy->wants_headers = true;
+	if (asks_flag(rule, ASKS_DNS) &&
+	    policy->settings.dns.servers[0] != NULL)
+		policy->wants_dns = true;
 	if (asks(rule, "unknown_commands_above"))
 		policy->wants_unknown = true;
 	if (asks(rule, "refused_recipients_above") ||

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "mail/dns_list.h"
 #include "mail/response.h"
 #include "policy/condition.h"
 #include "policy/facts.h"
@@ -20,6 +21,7 @@
 #define THRESHOLDS_MAX 16
 #define LISTS_MAX      32
 #define HEADERS_MAX    32
+#define DNSBLS_MAX     8
 
 enum rule_verdict { RULE_ACCEPT, RULE_DEFER, RULE_GREYLIST };
 enum greylist_by { BY_TRIPLET, BY_CLIENT };
@@ -64,6 +66,25 @@ struct list_source {
 	bool shared;
 };
 
+/* Whose name or address a section dnsbl asks for. */
+enum dnsbl_of {
+	DNSBL_OF_CLIENT,
+	DNSBL_OF_CLIENT_NAME,
+	DNSBL_OF_HELO,
+	DNSBL_OF_SENDER_DOMAIN
+};
+
+/* Lists that are asked by DNS, and weighed together. */
+struct dnsbl {
+	char *name;
+	int line; /* where it stands in the file */
+	enum dnsbl_of of;
+	bool alone;	 /* one zone may decide */
+	bool test_entry; /* its zones have the entry that RFC 5782 asks for */
+	struct dns_list *lists;
+	size_t list_count;
+};
+
 struct policy {
 	struct settings settings;
 	struct response **responses;
@@ -76,6 +97,8 @@ struct policy {
 	size_t threshold_count;
 	struct list_source lists[LISTS_MAX];
 	size_t list_count;
+	struct dnsbl dnsbls[DNSBLS_MAX];
+	size_t dnsbl_count;
 	char *headers[HEADERS_MAX]; /* the header fields that rules read */
 	size_t header_count;
 	/* Which clocks any rule goes by: of pairs, and of clients. */
@@ -90,6 +113,7 @@ struct policy {
 	bool wants_headers;
 	bool wants_body;
 	bool wants_unknown; /* unknown commands */
+	bool wants_dns;	    /* some rule asks it, and there are servers */
 	bool wants_refused; /* recipients that the MTA itself refused */
 	bool observes_eom;  /* a rule on trial waits for the end */
 	/* When the last rule can speak, those on trial included: not before then

@@ -69,6 +69,14 @@ struct settings {
 	} store;
 
 	struct {
+		char **servers;
+		int64_t timeout_ms;
+		int64_t patience_ms;
+		int64_t answers_max;
+		int64_t memory_max; /* octets */
+	} dns;
+
+	struct {
 		double average; /* load average per CPU that counts as 1.0 */
 		double pressure_cpu;
 		double pressure_io;
@@ -109,6 +117,8 @@ struct settings {
 		char *reports_file;
 	} reputation;
 };
+
+#define DNS_SERVERS_MAX 8
 
 enum setting_type {
 	SETTING_STRING,

@@ -4,9 +4,11 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/seconds.h"
 #include "policy/effects.h"
+#include "session/evidence.h"
 #include "session/message_limits.h"
 #include "session/shared_parts.h"
 
@@ -69,6 +71,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->settled = message->settled;
 	memset(message->settled, 0, sizeof message->settled);
 	facts->lists = message->lists;
+	evidence_forget(message);
 	forget_message(facts);
 	limits_forget(message);
 	facts->store_down = !store_is_up(shared->store);
@@ -266,17 +269,33 @@ look_up(struct shared *shared, struct message *message, enum stage stage)
 	limits_learn(message, &query, which, &answer);
 }
 
+/* A rule on trial takes what is there, and nobody waits for it. */
+static bool
+waits_for_evidence(const struct outcome *outcome, enum stage stage)
+{
+	return stage >= STAGE_DATA &&
+	    (outcome->verdict == VERDICT_WAIT ||
+		(outcome->trial_waits && outcome->verdict != VERDICT_ASK));
+}
+
 struct outcome
 message_judge(struct shared *shared, struct message *message, size_t recipient,
     enum stage stage)
 {
 	struct outcome outcome;
+	int64_t due_us = clock_steady_us() +
+	    message->policy->settings.dns.patience_ms * 1000;
 
+	evidence_take(shared, message, stage);
 	for (int tries = 0;; tries++) {
 		outcome = recipient == MESSAGE_WHOLE
 		    ? decide_message(message->policy, &message->facts, stage)
 		    : decide(message->policy, &message->facts,
 			  &message->recipients[recipient], stage, NULL);
+		if (waits_for_evidence(&outcome, stage) &&
+		    evidence_await(shared, message,
+			outcome.verdict == VERDICT_WAIT ? due_us : 0))
+			continue;
 		if (outcome.verdict != VERDICT_ASK)
 			return outcome;
 		if (tries == LOOK_UPS_MAX) {

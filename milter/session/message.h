@@ -22,6 +22,8 @@ struct message {
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
 	bool load_crossed[THRESHOLDS_MAX];
 	unsigned char settled[SETTLED_MAX];
+	struct dnsbl_sum dnsbls[DNSBLS_MAX];
+	bool evidence_pending; /* more may come of it, see evidence.h */
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];
 	/* who the client is for the store; "" for no pool */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "session/evidence.h"
 #include "session/session_parts.h"
 
 struct session *
@@ -64,6 +65,7 @@ session_connect(
 	session->message.facts.now = now;
 	session_identify(session, origin);
 	session_debug_step(session, "connect", session->message.address);
+	evidence_ask(session->shared, &session->message);
 }
 
 void
@@ -240,6 +242,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	session_set_sender(session, envelope);
 	session_queue_id(session, envelope->queue_id);
 	message_begin(session->shared, &session->message, now);
+	evidence_ask(session->shared, &session->message);
 	set_elapsed(session, now);
 	note_exemption(session);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&

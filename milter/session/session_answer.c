@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "session/evidence.h"
 #include "session/session_parts.h"
 
 #define FIELD_SIZE 320
@@ -105,11 +106,13 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	const struct facts *facts = &message->facts;
 	char name[FIELD_SIZE], helo[FIELD_SIZE], sender[FIELD_SIZE];
 	char to[FIELD_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
+	char evidence[EVIDENCE_SIZE];
 
 	say_score(facts, score, sizeof score);
+	evidence_say(message, evidence);
 	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
 		 "sender=<%s> recipient=<%s> recipients=%" PRId64
-		 " score=%s known=%s load=%.2f id=%s",
+		 " score=%s known=%s load=%.2f id=%s%s%s",
 	    session->id, verdict, detail, stage_name(stage), message->address,
 	    log_clean(session->name, name, sizeof name),
 	    log_clean(session->helo, helo, sizeof helo),
@@ -119,7 +122,8 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	    facts->record_certainty != FACT_KNOWN ? "unknown"
 		: facts->known			  ? "yes"
 						  : "no",
-	    facts->load, log_clean(session->queue_id, id, sizeof id));
+	    facts->load, log_clean(session->queue_id, id, sizeof id),
+	    evidence[0] == '\0' ? "" : " dnsbl=", evidence);
 }
 
 /* A rule's name is the postmaster's own, and was checked when it was read. */

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 
+#include "session/evidence.h"
 #include "session/session_parts.h"
 
 static void
@@ -146,4 +147,5 @@ session_helo(struct session *session, const char *helo)
 	facts->helo_malformed = hostname_is_malformed_helo(helo);
 	facts->helo_ours = hostname_helo_is_ours(
 	    helo, session->server, have_ours ? &ours : NULL);
+	evidence_ask(session->shared, &session->message);
 }

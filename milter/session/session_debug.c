@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "session/evidence.h"
 #include "session/session_parts.h"
 
 #define FIELD_SIZE 320
@@ -61,11 +62,13 @@ static void
 say_facts(const struct session *session)
 {
 	const struct facts *facts = &session->message.facts;
+	char evidence[EVIDENCE_SIZE];
 
+	evidence_say(&session->message, evidence);
 	log_debug("session=%s facts now=%" PRId64 " connected_for=%" PRId64
 		  " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
 		  " authenticated=%d tls=%d store=%s record=%s score=%.1f"
-		  " load=%.2f",
+		  " load=%.2f dnsbl=%s",
 	    session->id, facts->now, facts->connected_for,
 	    facts->recipients_seen, facts->declared_size, facts->size,
 	    facts->authenticated, facts->tls,
@@ -74,7 +77,7 @@ say_facts(const struct session *session)
 				    : "up",
 	    say_certainty(
 		facts->record_certainty, facts->known ? "known" : "stranger"),
-	    facts->score, facts->load);
+	    facts->score, facts->load, evidence);
 }
 
 static void

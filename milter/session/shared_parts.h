@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "dns/dns_lists.h"
 #include "load/load_watch.h"
 #include "session/client_names.h"
 #include "session/known_cache.h"
@@ -18,6 +19,8 @@ struct shared {
 	struct store *store;
 	struct load_watch *load_watch;
 	struct lists *lists;
+	struct resolver *resolver;
+	struct dns_lists *dns_lists;
 	struct known_cache *known_cache;
 	struct client_names *client_names;
 	struct reports *reports;

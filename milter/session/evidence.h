@@ -1,0 +1,28 @@
+/* evidence -- what DNS says of a message: asked for as soon as its names are known,
+ * taken when it is judged. */
+#ifndef EVIDENCE_H
+#define EVIDENCE_H
+
+#include "session/message.h"
+
+/* Have DNS asked for what is known by now.  Waits for nothing; call it at each
+ * step that tells of a name. */
+void evidence_ask(struct shared *shared, const struct message *message);
+
+/* A message begins: nothing has been taken of it. */
+void evidence_forget(struct message *message);
+
+/* Take what is there now.  From DATA on, with no patience, that is all. */
+void
+evidence_take(struct shared *shared, struct message *message, enum stage stage);
+
+/* A rule waits for what is pending: wait for it, `due_us` of the steady clock at the
+ * latest, and then do without.  False: nothing was pending. */
+bool
+evidence_await(struct shared *shared, struct message *message, int64_t due_us);
+
+/* "name:3,other:unknown", for the log; "" when nothing is asked. */
+#define EVIDENCE_SIZE 640
+void evidence_say(const struct message *message, char text_r[EVIDENCE_SIZE]);
+
+#endif
