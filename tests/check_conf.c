@@ -68,6 +68,9 @@ load(const char *text, struct said *said)
 	"the name of a response is 1 to 80 letters of printable ASCII "        \
 	"without blanks, quotes and backslashes"
 
+#define DNSBL                                                                  \
+	"dnsbl \"x\" { zones = {\"a.example=127.0.0.2\", "                     \
+	"\"b.example=127.0.0.2\"} }\n"
 #define ACCEPT "rule \"a\" { verdict = accept }\n"
 
 static const struct {
@@ -75,6 +78,47 @@ static const struct {
 	const char *text;
 	const char *said;
 } bad_rows[] = {
+    /* DNS lists */
+    {"a list without codes", "dnsbl \"x\" {\n zones = \"zen.example*2\" }\n",
+	"E 2: zones \"zen.example*2\": the codes that count have to be named, "
+	"such as list.example=127.0.0.[2..11]*2"},
+    {"one bad zone of several",
+	"dnsbl \"x\" { zones = {\"a.example=127.0.0.2\",\n\"b=127.0.0.2*0\"} "
+	"}\n",
+	"E 2: zones \"b=127.0.0.2*0\": a weight is a whole number from -1000 "
+	"to "
+	"1000, and not 0"},
+    {"no list at all", "\ndnsbl \"x\" { alone = true }\n",
+	"E 2: dnsbl \"x\" has no zones"},
+    {"two sections of a name",
+	"dnsbl \"x\" { alone = true zones = \"a.example=127.0.0.2\" }\n"
+	"dnsbl \"x\" { alone = true zones = \"a.example=127.0.0.2\" }\n",
+	"E 2: dnsbl \"x\" stands here twice; it is already on line 1"},
+    {"a name that the log could not show",
+	"dnsbl \"a b\" { alone = true zones = \"a.example=127.0.0.2\" }\n",
+	"E 1: the name of a dnsbl is 1 to 80 letters of printable ASCII "
+	"without "
+	"blanks, quotes, backslashes and : , ="},
+    {"a condition without its section",
+	"rule \"x\" { dnsbl_above = 1 verdict = accept }\n",
+	"E 1: dnsbl_above \"1\": it has to name a section dnsbl, as in "
+	"\"name: 3\""},
+    {"a section that is not there",
+	DNSBL "rule \"x\" { dnsbl_below = \"y: 1\" verdict = accept }\n",
+	"E 2: dnsbl_below \"y: 1\": there is no section dnsbl of this name"},
+    {"a sum that is no number",
+	DNSBL "rule \"x\" { dnsbl_below = \"x: 1.5\" verdict = accept }\n",
+	"E 2: dnsbl_below \"x: 1.5\": a whole number from -100000 to 100000 is "
+	"needed, as in \"name: 3\""},
+    {"a name server by its name", "dns { servers = localhost }\n",
+	"E 1: servers \"localhost\": an IP address is needed, such as "
+	"127.0.0.1, "
+	"127.0.0.1:5353 or [2001:db8::53]:53; or system, for /etc/resolv.conf"},
+    {"the system's and another", "dns { servers = {system, \"::1\"} }\n",
+	"E 1: servers: system stands for all servers, so it is the only one"},
+    {"more patience than a decision has", "dns {\n patience = 201ms }\n",
+	"E 2: patience: it has to be at most the deadline in section redis, "
+	"which is 200ms"},
     /* syntax */
     {"an unknown name at the top", "\npid_fiel = \"/x\"\n",
 	"E 2: there is no pid_fiel; did you mean pid_file?"},
@@ -425,6 +469,21 @@ static const struct {
 	const char *text;
 	const char *said; /* "" for nothing */
 } warning_rows[] = {
+    {"DNS lists in use",
+	"dns { servers = \"127.0.0.1\" }\n" DNSBL
+	"rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	""},
+    {"DNS lists that nobody asks", DNSBL,
+	"W 1: dnsbl \"x\" is not used by any rule"},
+    {"DNS lists without a server",
+	DNSBL "rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	"W 1: dnsbl \"x\" is never asked: section dns names no servers"},
+    {"one zone that needs a second",
+	"dns { servers = \"127.0.0.1\" }\n"
+	"dnsbl \"x\" { zones = \"a.example=127.0.0.2\" }\n"
+	"rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	"W 2: dnsbl \"x\" has one zone, and one alone decides nothing unless "
+	"alone = true"},
     {"an empty file accepts everything, in silence", "", ""},
     {"carriage returns are blanks", "delay = 5m\r\n" ACCEPT, ""},
     {"a comment without text", "#\n" ACCEPT, ""},

@@ -95,10 +95,11 @@ class Manual(unittest.TestCase):
                 for value in default.split(";") if kind == "list" else []:
                     self.assertIn(value, text)
 
-    def test_each_option_of_a_rule_is_there(self):
+    def test_each_option_of_a_titled_section_is_there(self):
         for row in rows("option"):
             with self.subTest(row[1]):
-                self.assertTrue(self.paragraph("Options", self.tag(row)))
+                heading = "Options" if row[0] == "rule" else f"Section {row[0]}"
+                self.assertTrue(self.paragraph(heading, self.tag(row)))
 
     def test_each_condition_is_there_with_its_stage(self):
         tags = {tag: text for (_, tag), text in self.parts.items()}
@@ -224,8 +225,15 @@ class Sample(unittest.TestCase):
             for rule in re.findall(r'(?m)^# (rule "[^"]*" *\{.*\})$', self.text):
                 rule = rule.replace("/etc/milter-defer/blocked", empty_list.name)
                 with self.subTest(rule):
-                    status, _, err = check(link + rule)
+                    status, _, err = check(link + self.lists_for(rule) + rule)
                     self.assertEqual((status, err), (0, ""))
+
+    def lists_for(self, rule):
+        """The DNS lists that the rule asks, which are commented out as well."""
+        lists = [text for name, text in re.findall(
+            r'(?m)^# (?=dnsbl "(\w+)")(.*)$', self.text) if f'"{name}:' in rule]
+        return "\n".join(["dns { servers = 127.0.0.1 }", *lists, ""]) \
+            if lists else ""
 
     def test_it_is_read_without_a_word(self):
         status, out, err = check(self.text)

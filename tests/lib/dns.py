@@ -1,7 +1,9 @@
-"""A small DNS server for the private network of lib/netns.py.
+"""A small DNS server: of the private network of lib/netns.py, or on a port of
+its own.
 
 It knows only what a test tells it, and says NXDOMAIN to everything else, so
-that no mail server waits for a look-up.
+that nobody waits for a look-up.  It can also be slow, silent or wrong, for all
+names below a zone (`modes`).
 """
 
 import ipaddress
@@ -9,23 +11,51 @@ import socket
 import struct
 import threading
 
-A, PTR, AAAA = 1, 12, 28
+A, PTR, TXT, AAAA = 1, 12, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 AUTHORITATIVE_ANSWER = 0x8580
+TRUNCATED = 0x0200
+IPV6_TEST = "::ffff:7f00:2"
 
 
 class Dns:
-    """Answers on 127.0.0.1:53 from a thread, as long as the process lives."""
+    """Answers from threads, as long as the process lives."""
 
-    def __init__(self):
-        self.records = {}  # (name, type) -> value
+    def __init__(self, host="127.0.0.1", port=53):
+        self.address = host, port
+        self.where = f"{host}:{port}"
+        self.records = {}  # (name, type) -> value, or a list of them
         self.broken = set()  # names that get SERVFAIL
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.modes = {}  # zone -> one of the methods _mode_...
+        self.ttl = 60
+        self.asked = []  # (name, type)
+        self.by_tcp = 0
+        self.held = []  # what is to be answered when it is let go
+        self.holds = False
+        self.lock = threading.Lock()
+        self.socket = None
+        self.tcp = None
 
     def start(self):
-        self.socket.bind(("127.0.0.1", 53))
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(self.address)
+        self.tcp = socket.create_server(self.address)
+        threading.Thread(target=self._serve, args=(self.socket,),
+                         daemon=True).start()
+        threading.Thread(target=self._serve_tcp, args=(self.tcp,),
+                         daemon=True).start()
         return self
+
+    def stop(self):
+        """Nobody listens any more; start() goes on."""
+        for one in self.socket, self.tcp:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # of UDP it wakes the reader, and complains all the same
+            one.close()
+
+    # ---- What it knows
 
     def host(self, address, name):
         """A verified name: the address has it, and it has the address."""
@@ -41,32 +71,144 @@ class Dns:
         """The look-up of this address' name fails for the time being."""
         self.broken.add(reverse(address))
 
-    def _serve(self):
-        while True:
-            query, peer = self.socket.recvfrom(4096)
-            self.socket.sendto(self._answer(query), peer)
+    def list(self, zone, subject, *codes):
+        """A DNS list has this address or name, with these codes."""
+        self.records[listed_name(zone, subject), A] = [
+            ipaddress.ip_address(code).packed for code in codes]
 
-    def _answer(self, query):
+    def open_list(self, zone, ipv6=True):
+        """A DNS list with the entries for tests that RFC 5782 asks for."""
+        self.list(zone, "127.0.0.2", "127.0.0.2")
+        self.list(zone, "test", "127.0.0.2")
+        if ipv6:
+            self.list(zone, IPV6_TEST, "127.0.0.2")
+
+    # ---- How it is wrong
+
+    def hold(self):
+        """Answer nothing until release()."""
+        self.holds = True
+
+    def release(self):
+        with self.lock:
+            self.holds = False
+            held, self.held = self.held, []
+        for answer in held:
+            answer()
+
+    def mode(self, zone, name, *arguments):
+        """What is asked below this zone is answered wrongly: silent, servfail,
+        garbage, short, always (an address), truncated."""
+        self.modes[zone] = lambda query, end: getattr(
+            self, "_mode_" + name)(query, end, *arguments)
+
+    def count(self, zone=""):
+        """How often anything below the zone was asked for."""
+        return sum(name.endswith(zone) for name, _ in self.asked)
+
+    def _mode_silent(self, query, end):
+        return None
+
+    def _mode_servfail(self, query, end):
+        return reply(query, end, SERVFAIL)
+
+    def _mode_garbage(self, query, end):
+        return query[:2] + b"\x85\x80" + bytes(range(90, 130))
+
+    def _mode_short(self, query, end):
+        """The right beginning of an answer that is cut."""
+        return reply(query, end, NOERROR, [b"\x7f\0\0\2"], self.ttl)[:-3]
+
+    def _mode_always(self, query, end, *addresses):
+        return reply(query, end, NOERROR,
+                     [ipaddress.ip_address(one).packed for one in addresses],
+                     self.ttl)
+
+    def _mode_truncated(self, query, end):
+        """By UDP nothing, by TCP all."""
+        return reply(query, end, NOERROR, flags=TRUNCATED)
+
+    # ---- Serving
+
+    def _serve(self, sock):
+        while True:
+            try:
+                query, peer = sock.recvfrom(4096)
+            except OSError:
+                return
+            if not query:
+                return
+            self._deliver(self._answer(query),
+                          lambda data, peer=peer: sock.sendto(data, peer))
+
+    def _serve_tcp(self, sock):
+        while True:
+            try:
+                client, _ = sock.accept()
+            except OSError:
+                return
+            self.by_tcp += 1
+            threading.Thread(target=self._serve_client, args=(client,),
+                             daemon=True).start()
+
+    def _serve_client(self, client):
+        with client, client.makefile("rb") as file:
+            while head := file.read(2):
+                query = file.read(struct.unpack("!H", head)[0])
+                data = self._answer(query, by_tcp=True)
+                if data is not None:
+                    client.sendall(struct.pack("!H", len(data)) + data)
+
+    def _deliver(self, data, send):
+        if data is None:
+            return
+        with self.lock:
+            if self.holds:
+                self.held.append(lambda: send(data))
+                return
+        try:
+            send(data)
+        except OSError:
+            pass  # stopped
+
+    def _answer(self, query, by_tcp=False):
         name, end = read_name(query, 12)
         (kind,) = struct.unpack("!H", query[end:end + 2])
-        value = self.records.get((name, kind))
-        answer = b""
-        if value is not None:  # 0xC00C: the name stands in the question
-            answer = struct.pack("!HHHIH", 0xC00C, kind, 1, 60, len(value)) + value
-        flags = AUTHORITATIVE_ANSWER | self._code(name)
-        head = struct.pack("!HHHHH", flags, 1, 1 if answer else 0, 0, 0)
-        return query[:2] + head + query[12:end + 4] + answer
-
-    def _code(self, name):
+        end += 4
+        self.asked.append((name, kind))
+        for zone, mode in self.modes.items():
+            if name.endswith(zone) and not by_tcp:
+                return mode(query, end)
         if name in self.broken:
-            return SERVFAIL
-        if any(known == name for known, _ in self.records):
-            return NOERROR
-        return NXDOMAIN
+            return reply(query, end, SERVFAIL)
+        value = self.records.get((name, kind))
+        if value is None:
+            known = any(known == name for known, _ in self.records)
+            return reply(query, end, NOERROR if known else NXDOMAIN)
+        return reply(query, end, NOERROR,
+                     value if isinstance(value, list) else [value], self.ttl)
+
+
+def reply(query, end, code, values=(), ttl=60, flags=0):
+    """A message that answers; `end` is where the question ends."""
+    head = struct.pack("!HHHHH", AUTHORITATIVE_ANSWER | code | flags, 1,
+                       len(values), 0, 0)
+    kind = query[end - 4:end - 2]
+    answer = b"".join(  # 0xC00C: the name stands in the question
+        b"\xc0\x0c" + kind + struct.pack("!HIH", 1, ttl, len(value)) + value
+        for value in values)
+    return query[:2] + head + query[12:end] + answer
 
 
 def reverse(address):
     return ipaddress.ip_address(address).reverse_pointer
+
+
+def listed_name(zone, subject):
+    try:
+        return reverse(subject).rsplit(".", 2)[0] + "." + zone
+    except ValueError:
+        return subject + "." + zone
 
 
 def wire_name(name):
