@@ -250,6 +250,34 @@ START_TEST(a_key_that_is_too_short_is_not_used)
 }
 END_TEST
 
+/* Of another type, or longer than any; found at the start, or later on. */
+START_TEST(a_key_of_another_kind_is_made_anew)
+{
+	bool is_long = _i % 2 == 1, is_late = _i / 2 == 1;
+	struct store_terms terms = keeper_terms();
+
+	if (is_late)
+		open_both();
+	else
+		redis = keeper_redis();
+	tell_redis("UNLINK", "key", NULL, NULL);
+	if (is_long)
+		tell_redis("SETRANGE", "key", "1500000", "x");
+	else
+		tell_redis("RPUSH", "key", "a", "b");
+	if (is_late)
+		store_tidy(store, now);
+	else
+		store = keeper_open(&terms);
+	mark(&stranger, MARK_FIRST, now);
+	ck_assert_int_eq(clock_of(&stranger, CLOCK_REAL).first_seen, now);
+	ck_assert_ptr_nonnull(
+	    strstr(keeper_said(), is_late ? "is there again" : "newly made"));
+	ck_assert_int_eq(tell_redis("STRLEN", "key", NULL, NULL), 64);
+	close_both();
+}
+END_TEST
+
 /* Both may notice, or the one that lost it may restart first. */
 START_TEST(servers_agree_again_when_redis_lost_the_key)
 {
@@ -666,6 +694,7 @@ store_redis_suite(void)
 	tcase_add_test(all, a_host_that_fell_silent_is_forgotten);
 	tcase_add_test(all, servers_hash_with_the_same_key);
 	tcase_add_test(all, a_key_that_is_too_short_is_not_used);
+	tcase_add_loop_test(all, a_key_of_another_kind_is_made_anew, 0, 4);
 	tcase_add_test(all, a_shared_list_is_read_when_it_changes);
 	tcase_add_test(all, what_is_no_entry_is_named_once);
 	tcase_add_test(all, a_long_list_is_read_whole);

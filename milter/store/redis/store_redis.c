@@ -82,7 +82,7 @@ static enum secret_news
 refresh_secret(struct redis_store *store, bool renews, int64_t due_ms)
 {
 	char name[KEYS_KEY_SIZE];
-	const struct secret_place place = {store->redis, name, due_ms, renews};
+	const struct secret_place place = {store, name, due_ms, renews};
 	enum secret_news news;
 
 	keys_shared(&store->keys, "key", name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "store/redis/store_redis_parts.h"
 
 #define LIFE "34560000" /* 400 days */
 
@@ -70,9 +71,10 @@ fetch(const struct secret_place *place, const char *offered,
 	if (place->renews)
 		resp_add(&request.commands, "EXPIRE", place->name, LIFE);
 	resp_add(&request.commands, "GET", place->name);
-	answer = redis_ask(place->redis, &request, 1, place->due_ms);
+	answer = redis_ask(place->store->redis, &request, 1, place->due_ms);
 	text_r[0] = '\0';
 	if (answer == REDIS_ANSWERED) {
+		store_redis_heal(place->store, &request);
 		text = resp_string(
 		    request.replies[request.commands.count - 1], NULL);
 		if (text != NULL)

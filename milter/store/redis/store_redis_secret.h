@@ -47,9 +47,11 @@ enum secret_news {
 };
 
 /* Read it from the Redis key `name`, or put it there; with `renews` it lives on
- * there for another 400 days.  Waits for Redis until `due_ms` (redis_ask). */
+ * there for another 400 days.  What stands there and can be no key of ours is
+ * removed first.  Waits for Redis until `due_ms` (redis_ask). */
+struct redis_store;
 struct secret_place {
-	struct redis *redis;
+	struct redis_store *store;
 	const char *name;
 	int64_t due_ms;
 	bool renews;
