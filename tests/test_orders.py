@@ -165,7 +165,8 @@ class Orders:
                 auth.settings())
         else:
             cls.server = mta.Sendmail(cls.where)
-            cls.server.timeouts = "C:5s;S:1s;R:1s;E:5s"
+            # It counts whole seconds: one may be over at once.
+            cls.server.timeouts = "C:5s;S:2s;R:2s;E:5s"
         cls.addClassCleanup(cls.server.stop)
         cls.server.start()
 
