@@ -581,7 +581,7 @@ judge(const struct row *row)
 
 	asks.type = condition_type_find(row->name);
 	ck_assert_msg(asks.type != NULL, "no condition %s", row->name);
-	answer = asks.type->judge(&asks, &row->facts, row->recipient);
+	answer = condition_judge(&asks, &row->facts, row->recipient);
 	ck_assert_msg(answer == row->answer, "%s: %s: got %d", row->name,
 	    row->when, (int)answer);
 }

@@ -778,17 +778,15 @@ START_TEST(a_limit_counts_for_its_condition)
 	const struct condition *condition = &policy->rules[0].conditions[0];
 
 	ck_assert_uint_eq(policy->limit_count, 2);
-	ck_assert_int_eq(limit->kind, LIMIT_MESSAGES);
-	ck_assert_int_eq(limit->by, LIMIT_BY_HOST);
-	ck_assert_int_eq(limit->above, 5);
-	ck_assert_int_eq(limit->period, 3600);
-	ck_assert(limit->scaled);
 	ck_assert_ptr_eq(limit->rule, &policy->rules[0]);
+	ck_assert_ptr_eq(limit->condition, condition);
+	ck_assert_int_eq(condition->type->counts, LIMIT_MESSAGES);
+	ck_assert_int_eq(condition->by, LIMIT_BY_HOST);
 	ck_assert_int_eq(condition->above, 5);
 	ck_assert_int_eq(condition->period, 3600);
 	ck_assert(condition->scaled);
 	ck_assert_int_eq(policy->rules[1].conditions[0].number, 1);
-	ck_assert_int_eq(policy->limits[1].by, LIMIT_BY_NETWORK);
+	ck_assert_int_eq(policy->limits[1].condition->by, LIMIT_BY_NETWORK);
 	ck_assert_uint_ne(policy->limits[1].id, limit->id);
 	ck_assert_uint_eq(again->limits[0].id, limit->id);
 	policy_release(&policy);

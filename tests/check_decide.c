@@ -12,44 +12,37 @@
 
 /* Conditions that answer what they are told, and some real ones. */
 static enum answer
-says(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+says(const struct asked *asked)
 {
-	(void)facts;
-	(void)recipient;
-	return (enum answer)condition->number;
+	return (enum answer)asked->condition->number;
 }
 
 static enum answer
-is_for(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+is_for(const struct asked *asked)
 {
-	(void)facts;
-	if (recipient == NULL)
-		return ANSWER_LATER;
-	return strcmp(recipient->address, condition->header) == 0 ? ANSWER_YES
-								  : ANSWER_NO;
+	return strcmp(asked->recipient->address, asked->condition->header) == 0
+	    ? ANSWER_YES
+	    : ANSWER_NO;
 }
 
 /* What holds for the whole message is asked once. */
 static unsigned times_asked;
 
 static enum answer
-says_once(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+says_once(const struct asked *asked)
 {
 	times_asked++;
-	return says(condition, facts, recipient);
+	return says(asked);
 }
 
 static const struct condition_type telling_once = {
-    "says_once", VALUE_NUMBER, STAGE_MAIL, says_once, -1, ASKS_FOR_GOOD};
+    "says_once", VALUE_NUMBER, STAGE_MAIL, ASKS_FOR_GOOD, .judge = says_once};
 static const struct condition_type telling = {
-    "says", VALUE_NUMBER, STAGE_MAIL, says, -1, 0};
+    "says", VALUE_NUMBER, STAGE_MAIL, 0, .judge = says};
 static const struct condition_type telling_at_data = {
-    "says_at_data", VALUE_NUMBER, STAGE_DATA, says, -1, 0};
+    "says_at_data", VALUE_NUMBER, STAGE_DATA, 0, .judge = says};
 static const struct condition_type addressing = {
-    "for", VALUE_GLOBS, STAGE_RCPT, is_for, -1, ASKS_RECIPIENT};
+    "for", VALUE_GLOBS, STAGE_RCPT, ASKS_RECIPIENT, .judge = is_for};
 
 #define SAYS(answer_)                                                          \
 	{                                                                      \

@@ -35,6 +35,7 @@ static const char *const value_kinds[] = {
     [VALUE_GLOBS] = "patterns",
     [VALUE_TRUE] = "true",
     [VALUE_NUMBER] = "number",
+    [VALUE_PORT] = "number",
     [VALUE_REAL] = "score",
     [VALUE_DURATION] = "duration",
     [VALUE_SIZE] = "size",

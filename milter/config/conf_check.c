@@ -122,15 +122,9 @@ check_at(const struct conf_build *build, const struct rule *rule,
 static bool
 names_somebody(const struct rule *rule)
 {
-	static const char *const names[] = {"client", "client_list",
-	    "client_name", "dnsbl_above", "listed", "user", "sender",
-	    "sender_list", "recipient", "recipient_list"};
-
 	for (size_t i = 0; i < rule->condition_count; i++)
-		for (size_t j = 0; j < sizeof names / sizeof names[0]; j++)
-			if (strcmp(rule->conditions[i].type->name, names[j]) ==
-			    0)
-				return true;
+		if ((rule->conditions[i].type->flags & ASKS_BY_NAME) != 0)
+			return true;
 	return false;
 }
 

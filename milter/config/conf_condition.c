@@ -136,16 +136,23 @@ read_true(const struct reading *reading)
 static bool
 read_number(const struct reading *reading)
 {
-	struct condition *condition = reading->condition;
+	int64_t *number = &reading->condition->number;
 
-	if (!conf_value_number(reading->text, &condition->number))
+	if (!conf_value_number(reading->text, number))
 		return refuse(reading, CONF_VALUE_WANTS_NUMBER);
-	if (strcmp(condition->type->name, "daemon_port") == 0)
-		return (condition->number >= 1 &&
-			   condition->number <= PORT_MAX) ||
-		    refuse(reading, "it has to be from 1 to 65535");
-	return condition->number <= COUNT_MAX ||
+	return *number <= COUNT_MAX ||
 	    refuse(reading, "it has to be from 0 to 1000000000");
+}
+
+static bool
+read_port(const struct reading *reading)
+{
+	int64_t *number = &reading->condition->number;
+
+	if (!conf_value_number(reading->text, number))
+		return refuse(reading, CONF_VALUE_WANTS_NUMBER);
+	return (*number >= 1 && *number <= PORT_MAX) ||
+	    refuse(reading, "it has to be from 1 to 65535");
 }
 
 static bool
@@ -329,6 +336,7 @@ static const struct reader {
     [VALUE_GLOBS] = {read_glob, sizeof(char *)},
     [VALUE_TRUE] = {read_true, 0},
     [VALUE_NUMBER] = {read_number, 0},
+    [VALUE_PORT] = {read_port, 0},
     [VALUE_REAL] = {read_score, 0},
     [VALUE_DURATION] = {read_duration, 0},
     [VALUE_SIZE] = {read_size, 0},

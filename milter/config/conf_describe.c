@@ -106,7 +106,7 @@ put_text(FILE *out, const char *text, int *column)
 }
 
 static void
-describe_limit(const struct limit *limit, FILE *out, int *column)
+describe_limit(const struct condition *limit, FILE *out, int *column)
 {
 	static const char *const per[] = {
 	    "network", "host", "sender_domain", "user", "all"};
@@ -136,8 +136,7 @@ describe_condition(const struct policy *policy,
 		put_word(out, value, strlen(value), &column);
 	}
 	if (condition->type->kind == VALUE_LIMIT)
-		describe_limit(
-		    &policy->limits[condition->number], out, &column);
+		describe_limit(condition, out, &column);
 	(void)fprintf(out, "\n");
 }
 

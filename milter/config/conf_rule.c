@@ -121,14 +121,11 @@ make_limit(struct reading *reading)
 	}
 	condition->period = reading->options.within;
 	condition->scaled = reading->options.scale_by_reputation;
+	condition->by = (enum limit_by)reading->options.per;
 	condition->number = (int64_t)policy->limit_count++;
-	limit->kind = (enum limit_kind)condition->type->limit_kind;
-	limit->by = (enum limit_by)reading->options.per;
-	limit->above = condition->above;
-	limit->period = condition->period;
-	limit->scaled = condition->scaled;
-	limit->id = limit_id(reading->rule, condition->type);
 	limit->rule = reading->rule;
+	limit->condition = condition;
+	limit->id = limit_id(reading->rule, condition->type);
 }
 
 static void
@@ -186,7 +183,7 @@ check_limit(const struct reading *reading)
 		if (!has(reading, "within"))
 			complain(reading, reading->limit->type->name,
 			    "a limit needs within, such as within = 1h");
-		if (reading->limit->type->limit_kind == LIMIT_CONNECTIONS &&
+		if (reading->limit->type->counts == LIMIT_CONNECTIONS &&
 		    (reading->options.per == LIMIT_BY_SENDER_DOMAIN ||
 			reading->options.per == LIMIT_BY_USER))
 			complain(reading, "per",

@@ -1,5 +1,6 @@
 #include "policy/condition.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,20 +15,39 @@ yes_if(bool holds)
 	return holds ? ANSWER_YES : ANSWER_NO;
 }
 
-/* What to answer while the fact itself is not there. */
-static enum answer
-unless_known(enum certainty certainty)
+enum answer
+answer_while(enum certainty certainty)
 {
-	switch (certainty) {
-	case FACT_LATER:
-		return ANSWER_LATER;
-	case FACT_ASK:
-		return ANSWER_ASK;
-	case FACT_UNKNOWN:
-	case FACT_KNOWN:
-		break;
-	}
-	return ANSWER_UNKNOWN;
+	static const enum answer answers[] = {[FACT_LATER] = ANSWER_LATER,
+	    [FACT_ASK] = ANSWER_ASK,
+	    [FACT_UNKNOWN] = ANSWER_UNKNOWN,
+	    [FACT_KNOWN] = ANSWER_YES};
+
+	return answers[certainty];
+}
+
+/* ---- Of the one fact that the row names */
+
+static const void *
+fact_of(const struct asked *asked)
+{
+	return (const char *)asked->facts + asked->condition->type->fact;
+}
+
+static enum answer
+is_true(const struct asked *asked)
+{
+	const bool *fact = fact_of(asked);
+
+	return yes_if(*fact);
+}
+
+static enum answer
+is_above(const struct asked *asked)
+{
+	const int64_t *fact = fact_of(asked);
+
+	return yes_if(*fact > asked->condition->number);
 }
 
 static enum answer
@@ -39,49 +59,63 @@ any_glob(const struct condition *condition, const char *text)
 	return ANSWER_NO;
 }
 
-static const struct list *
-list_of(const struct condition *condition, const struct facts *facts)
+static enum answer
+matches(const struct asked *asked)
 {
-	return facts->lists[condition->number];
+	const char *const *fact = fact_of(asked);
+
+	return any_glob(asked->condition, *fact);
 }
 
-/* --- the client --- */
+/* Where an empty text says that there is none. */
+static enum answer
+is_empty(const struct asked *asked)
+{
+	const char *const *fact = fact_of(asked);
+
+	return yes_if((*fact)[0] == '\0');
+}
 
 static enum answer
-client(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+is_there_and_matches(const struct asked *asked)
 {
-	(void)recipient;
+	return is_empty(asked) == ANSWER_YES ? ANSWER_NO : matches(asked);
+}
+
+static const struct list *
+list_of(const struct asked *asked)
+{
+	return asked->facts->lists[asked->condition->number];
+}
+
+/* ---- The client */
+
+static enum answer
+client(const struct asked *asked)
+{
+	const struct condition *condition = asked->condition;
+
 	for (size_t i = 0; i < condition->count; i++)
-		if (network_contains(&condition->networks[i], &facts->client))
+		if (network_contains(
+			&condition->networks[i], &asked->facts->client))
 			return ANSWER_YES;
 	return ANSWER_NO;
 }
 
 static enum answer
-client_list(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+client_list(const struct asked *asked)
 {
-	const struct list *list = list_of(condition, facts);
-
-	(void)recipient;
-	if (list == NULL)
-		return ANSWER_UNKNOWN;
-	return yes_if(list_has_client(list, &facts->client));
+	return yes_if(list_has_client(list_of(asked), &asked->facts->client));
 }
 
 static enum answer
-listed(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+listed(const struct asked *asked)
 {
-	const struct list *list = list_of(condition, facts);
+	const struct list *list = list_of(asked);
+	const struct facts *facts = asked->facts;
 
-	(void)recipient;
-	if (list == NULL)
-		return ANSWER_UNKNOWN;
-	if (list_has_client(list, &facts->client))
-		return ANSWER_YES;
-	if (!facts->null_sender && list_has_address(list, facts->sender))
+	if (list_has_client(list, &facts->client) ||
+	    (!facts->null_sender && list_has_address(list, facts->sender)))
 		return ANSWER_YES;
 	if (facts->name_certainty != FACT_KNOWN)
 		return ANSWER_UNKNOWN;
@@ -90,222 +124,64 @@ listed(const struct condition *condition, const struct facts *facts,
 }
 
 static enum answer
-client_name(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+generic_name(const struct asked *asked)
 {
-	(void)recipient;
-	if (facts->name_certainty != FACT_KNOWN)
-		return unless_known(facts->name_certainty);
-	return facts->name[0] == '\0' ? ANSWER_NO
-				      : any_glob(condition, facts->name);
+	enum hostname_class class = asked->facts->name_class;
+
+	return yes_if(class == HOSTNAME_LINE || class == HOSTNAME_RENTED);
 }
 
 static enum answer
-no_client_name(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+user(const struct asked *asked)
 {
-	(void)condition;
-	(void)recipient;
-	if (facts->name_certainty != FACT_KNOWN)
-		return unless_known(facts->name_certainty);
-	return yes_if(facts->name[0] == '\0');
+	return asked->facts->authenticated ? matches(asked) : ANSWER_NO;
 }
 
 static enum answer
-generic_name(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+daemon_port(const struct asked *asked)
 {
-	(void)condition;
-	(void)recipient;
-	if (facts->name_certainty != FACT_KNOWN)
-		return unless_known(facts->name_certainty);
-	return yes_if(facts->name_class == HOSTNAME_LINE ||
-	    facts->name_class == HOSTNAME_RENTED);
+	int64_t port = asked->facts->daemon_port;
+
+	return port == 0 ? ANSWER_UNKNOWN
+			 : yes_if(port == asked->condition->number);
+}
+
+/* ---- The envelope */
+
+static enum answer
+sender(const struct asked *asked)
+{
+	return asked->facts->null_sender ? ANSWER_NO : matches(asked);
 }
 
 static enum answer
-helo(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+sender_list(const struct asked *asked)
 {
-	(void)recipient;
-	if (facts->helo_certainty != FACT_KNOWN)
-		return unless_known(facts->helo_certainty);
-	return any_glob(condition, facts->helo);
+	return yes_if(!asked->facts->null_sender &&
+	    list_has_address(list_of(asked), asked->facts->sender));
 }
 
 static enum answer
-helo_malformed(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+recipient_glob(const struct asked *asked)
 {
-	(void)condition;
-	(void)recipient;
-	if (facts->helo_certainty != FACT_KNOWN)
-		return unless_known(facts->helo_certainty);
-	return yes_if(facts->helo_malformed);
+	return any_glob(asked->condition, asked->recipient->address);
 }
 
 static enum answer
-helo_ours(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+recipient_list(const struct asked *asked)
 {
-	(void)condition;
-	(void)recipient;
-	if (facts->helo_certainty != FACT_KNOWN)
-		return unless_known(facts->helo_certainty);
-	return yes_if(facts->helo_ours);
-}
-
-static enum answer
-authenticated(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)condition;
-	(void)recipient;
-	return yes_if(facts->authenticated);
-}
-
-static enum answer
-user(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
-	return facts->authenticated ? any_glob(condition, facts->user)
-				    : ANSWER_NO;
-}
-
-static enum answer
-tls(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)condition;
-	(void)recipient;
-	return yes_if(facts->tls);
-}
-
-static enum answer
-daemon_name(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
-	return any_glob(condition, facts->daemon_name);
-}
-
-static enum answer
-daemon_port(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
-	if (facts->daemon_port == 0)
-		return ANSWER_UNKNOWN;
-	return yes_if(facts->daemon_port == condition->number);
-}
-
-/* --- the envelope --- */
-
-static enum answer
-sender(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
-	return facts->null_sender ? ANSWER_NO
-				  : any_glob(condition, facts->sender);
-}
-
-static enum answer
-sender_list(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	const struct list *list = list_of(condition, facts);
-
-	(void)recipient;
-	if (list == NULL)
-		return ANSWER_UNKNOWN;
 	return yes_if(
-	    !facts->null_sender && list_has_address(list, facts->sender));
+	    list_has_address(list_of(asked), asked->recipient->address));
 }
 
-static enum answer
-null_sender(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)condition;
-	(void)recipient;
-	return yes_if(facts->null_sender);
-}
+/* ---- The message */
 
 static enum answer
-recipient_glob(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+header(const struct asked *asked)
 {
-	(void)facts;
-	return recipient == NULL ? ANSWER_LATER
-				 : any_glob(condition, recipient->address);
-}
+	const struct condition *condition = asked->condition;
+	const struct facts *facts = asked->facts;
 
-static enum answer
-recipient_list(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	const struct list *list = list_of(condition, facts);
-
-	if (recipient == NULL)
-		return ANSWER_LATER;
-	if (list == NULL)
-		return ANSWER_UNKNOWN;
-	return yes_if(list_has_address(list, recipient->address));
-}
-
-static enum answer
-recipients_in_message_above(const struct condition *condition,
-    const struct facts *facts, const struct recipient *recipient)
-{
-	if (recipient == NULL)
-		return ANSWER_LATER;
-	return yes_if(facts->recipients_seen > condition->number);
-}
-
-static enum answer
-domains_in_message_above(const struct condition *condition,
-    const struct facts *facts, const struct recipient *recipient)
-{
-	if (recipient == NULL)
-		return ANSWER_LATER;
-	return yes_if(facts->recipient_domains > condition->number);
-}
-
-/* --- the session --- */
-
-static enum answer
-connected_longer(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
-	return yes_if(facts->connected_for > condition->number);
-}
-
-static enum answer
-unknown_commands_above(const struct condition *condition,
-    const struct facts *facts, const struct recipient *recipient)
-{
-	(void)recipient;
-	return yes_if(facts->unknown_commands > condition->number);
-}
-
-static enum answer
-refused_recipients_above(const struct condition *condition,
-    const struct facts *facts, const struct recipient *recipient)
-{
-	(void)recipient;
-	return yes_if(facts->refused_recipients > condition->number);
-}
-
-/* --- the message --- */
-
-static enum answer
-header(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)recipient;
 	if (!facts->complete)
 		return ANSWER_LATER;
 	for (size_t i = 0; i < facts->header_count; i++)
@@ -319,10 +195,11 @@ header(const struct condition *condition, const struct facts *facts,
 }
 
 static enum answer
-header_above(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+header_above(const struct asked *asked)
 {
-	(void)recipient;
+	const struct condition *condition = asked->condition;
+	const struct facts *facts = asked->facts;
+
 	if (!facts->complete)
 		return ANSWER_LATER;
 	for (size_t i = 0; i < facts->header_count; i++) {
@@ -340,17 +217,17 @@ header_above(const struct condition *condition, const struct facts *facts,
 
 /* A declared SIZE= may say early that it is too large, never that it is not. */
 static enum answer
-size_above(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+size_above(const struct asked *asked)
 {
-	(void)recipient;
-	if (facts->declared_size > condition->number ||
-	    facts->size > condition->number)
+	const struct facts *facts = asked->facts;
+
+	if (facts->declared_size > asked->condition->number ||
+	    facts->size > asked->condition->number)
 		return ANSWER_YES;
 	return facts->complete ? ANSWER_NO : ANSWER_LATER;
 }
 
-/* --- the time --- */
+/* ---- The time */
 
 static bool
 has_weekday(const struct hours *hours, int weekday)
@@ -370,90 +247,50 @@ in_hours(const struct hours *hours, int weekday, int minute)
 }
 
 static enum answer
-hours(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+hours(const struct asked *asked)
 {
-	(void)recipient;
-	for (size_t i = 0; i < condition->count; i++)
-		if (in_hours(
-			&condition->hours[i], facts->weekday, facts->minute))
+	const struct facts *facts = asked->facts;
+
+	for (size_t i = 0; i < asked->condition->count; i++)
+		if (in_hours(&asked->condition->hours[i], facts->weekday,
+			facts->minute))
 			return ANSWER_YES;
 	return ANSWER_NO;
 }
 
 static enum answer
-share(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+share(const struct asked *asked)
 {
-	(void)recipient;
-	return yes_if((int64_t)facts->share < condition->number);
+	return yes_if((int64_t)asked->facts->share < asked->condition->number);
 }
 
-/* --- what the store remembers --- */
+/* ---- What the store remembers */
 
 static enum answer
-known(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+reputation_below(const struct asked *asked)
 {
-	(void)condition;
-	(void)recipient;
-	if (facts->record_certainty != FACT_KNOWN)
-		return unless_known(facts->record_certainty);
-	return yes_if(facts->known);
+	return yes_if(asked->facts->score < asked->condition->real);
 }
 
 static enum answer
-reputation_below(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+reputation_above(const struct asked *asked)
 {
-	(void)recipient;
-	if (facts->record_certainty != FACT_KNOWN)
-		return unless_known(facts->record_certainty);
-	return yes_if(facts->score < condition->real);
+	return yes_if(asked->facts->score > asked->condition->real);
 }
 
 static enum answer
-reputation_above(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+retried(const struct asked *asked)
 {
-	(void)recipient;
-	if (facts->record_certainty != FACT_KNOWN)
-		return unless_known(facts->record_certainty);
-	return yes_if(facts->score > condition->real);
-}
-
-static enum answer
-retried(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
+	const struct condition *condition = asked->condition;
+	const struct recipient *recipient = asked->recipient;
 	struct greylist_terms terms = {
 	    condition->number, condition->period, condition->keep};
 	int64_t wait;
 
-	if (recipient == NULL)
-		return ANSWER_LATER;
 	if (recipient->clock_certainty != FACT_KNOWN)
-		return unless_known(recipient->clock_certainty);
+		return answer_while(recipient->clock_certainty);
 	return yes_if(greylist_judge(&terms, &recipient->clock[CLOCK_REAL],
-			  facts->now, &wait) == GREYLIST_PASSED);
-}
-
-static enum answer
-store_down(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)condition;
-	(void)recipient;
-	return yes_if(facts->store_down);
-}
-
-static enum answer
-store_late(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
-{
-	(void)condition;
-	(void)recipient;
-	return yes_if(facts->store_late);
+			  asked->facts->now, &wait) == GREYLIST_PASSED);
 }
 
 static bool
@@ -493,16 +330,16 @@ limit_admits(const struct condition *condition, const struct facts *facts,
 }
 
 static enum answer
-limit_exceeded(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+is_exceeded(const struct asked *asked)
 {
-	const struct limit_count *count = &facts->limits[condition->number];
+	const struct condition *condition = asked->condition;
+	enum certainty certainty =
+	    asked->facts->limits[condition->number].certainty;
 	int64_t wait;
 
-	(void)recipient;
-	if (count->certainty != FACT_KNOWN)
-		return unless_known(count->certainty);
-	return yes_if(!limit_admits(condition, facts, &wait));
+	if (certainty != FACT_KNOWN)
+		return answer_while(certainty);
+	return yes_if(!limit_admits(condition, asked->facts, &wait));
 }
 
 int64_t
@@ -516,25 +353,21 @@ condition_wait(const struct condition *condition, const struct facts *facts)
 	return wait;
 }
 
-/* --- load --- */
+/* ---- Load */
 
 static enum answer
-load_above(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+load_above(const struct asked *asked)
 {
-	(void)recipient;
-	return yes_if(facts->load_crossed[condition->number]);
+	return yes_if(asked->facts->load_crossed[asked->condition->number]);
 }
 
 static enum answer
-load_below(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+load_below(const struct asked *asked)
 {
-	(void)recipient;
-	return yes_if(!facts->load_crossed[condition->number]);
+	return yes_if(!asked->facts->load_crossed[asked->condition->number]);
 }
 
-/* --- what DNS lists say --- */
+/* ---- What DNS lists say */
 
 /* A sum that no list has to make, as 0 is above -1, needs none. */
 static enum answer
@@ -548,110 +381,130 @@ dnsbl_answer(const struct dnsbl_sum *sum, bool is_so, bool may_be_so)
 }
 
 static enum answer
-dnsbl_above(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+dnsbl_above(const struct asked *asked)
 {
-	const struct dnsbl_sum *sum = &facts->dnsbls[condition->number];
-	int64_t bound = condition->bound;
+	const struct dnsbl_sum *sum =
+	    &asked->facts->dnsbls[asked->condition->number];
+	int64_t bound = asked->condition->bound;
 	unsigned needed = bound < 0 ? 0 : sum->needed;
 
-	(void)recipient;
 	return dnsbl_answer(sum, sum->least > bound && sum->bad >= needed,
 	    sum->most > bound && sum->most_bad >= needed);
 }
 
 static enum answer
-dnsbl_below(const struct condition *condition, const struct facts *facts,
-    const struct recipient *recipient)
+dnsbl_below(const struct asked *asked)
 {
-	const struct dnsbl_sum *sum = &facts->dnsbls[condition->number];
-	int64_t bound = condition->bound;
+	const struct dnsbl_sum *sum =
+	    &asked->facts->dnsbls[asked->condition->number];
+	int64_t bound = asked->condition->bound;
 	unsigned needed = bound > 0 ? 0 : sum->needed;
 
-	(void)recipient;
 	return dnsbl_answer(sum, sum->most < bound && sum->good >= needed,
 	    sum->least < bound && sum->most_good >= needed);
 }
 
-#define NO_LIMIT (-1)
+/* ---- The table */
 
-/* How the table spells its flags. */
-#define CLIENT	  (ASKS_CLIENT | ASKS_FOR_GOOD)
-#define RECIPIENT (ASKS_RECIPIENT | ASKS_FOR_GOOD)
-#define STORE	  ASKS_STORE
-#define FOR_GOOD  ASKS_FOR_GOOD
-#define DNS	  ASKS_DNS
-#define PASSING	  0U
+/* How it spells its columns. */
+#define CLIENT	       (ASKS_CLIENT | ASKS_FOR_GOOD)
+#define RECIPIENT      (ASKS_RECIPIENT | ASKS_FOR_GOOD)
+#define STORE	       ASKS_STORE
+#define GOOD	       ASKS_FOR_GOOD
+#define NAMES	       ASKS_BY_NAME
+#define REST	       (ASKS_ABOUT_REST | ASKS_FOR_GOOD)
+#define FADES	       ASKS_WHAT_FADES
+#define PASSING	       0U
+#define FACT(name)     .fact = offsetof(struct facts, name)
+#define KNOWN_BY(name) .certainty = offsetof(struct facts, name)
+#define NAME	       FACT(name), KNOWN_BY(name_certainty)
+#define RECORD(of)     FACT(of), KNOWN_BY(record_certainty)
 
 /* Sorted as milter-defer.conf(5) presents them. */
+/* clang-format off */
 const struct condition_type condition_types[] = {
-    {"client", VALUE_NETWORKS, STAGE_MAIL, client, NO_LIMIT, CLIENT},
-    {"client_list", VALUE_FILE, STAGE_MAIL, client_list, NO_LIMIT, CLIENT},
-    {"listed", VALUE_SHARED, STAGE_MAIL, listed, NO_LIMIT, FOR_GOOD},
-    {"client_name", VALUE_GLOBS, STAGE_MAIL, client_name, NO_LIMIT, CLIENT},
-    {"no_client_name", VALUE_TRUE, STAGE_MAIL, no_client_name, NO_LIMIT,
-	FOR_GOOD},
-    {"generic_name", VALUE_TRUE, STAGE_MAIL, generic_name, NO_LIMIT, FOR_GOOD},
-    {"helo", VALUE_GLOBS, STAGE_MAIL, helo, NO_LIMIT, FOR_GOOD},
-    {"helo_malformed", VALUE_TRUE, STAGE_MAIL, helo_malformed, NO_LIMIT,
-	FOR_GOOD},
-    {"helo_ours", VALUE_TRUE, STAGE_MAIL, helo_ours, NO_LIMIT, FOR_GOOD},
-    {"authenticated", VALUE_TRUE, STAGE_MAIL, authenticated, NO_LIMIT, CLIENT},
-    {"user", VALUE_GLOBS, STAGE_MAIL, user, NO_LIMIT, CLIENT},
-    {"tls", VALUE_TRUE, STAGE_MAIL, tls, NO_LIMIT, FOR_GOOD},
-    {"daemon_name", VALUE_GLOBS, STAGE_MAIL, daemon_name, NO_LIMIT, FOR_GOOD},
-    {"daemon_port", VALUE_NUMBER, STAGE_MAIL, daemon_port, NO_LIMIT, FOR_GOOD},
+    {"client", VALUE_NETWORKS, STAGE_MAIL, CLIENT | NAMES, .judge = client},
+    {"client_list", VALUE_FILE, STAGE_MAIL, CLIENT | NAMES,
+	.judge = client_list},
+    {"listed", VALUE_SHARED, STAGE_MAIL, GOOD | NAMES, .judge = listed},
+    {"client_name", VALUE_GLOBS, STAGE_MAIL, CLIENT | NAMES,
+	.judge = is_there_and_matches, NAME},
+    {"no_client_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_empty, NAME},
+    {"generic_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = generic_name, NAME},
+    {"helo", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches, FACT(helo),
+	KNOWN_BY(helo_certainty)},
+    {"helo_malformed", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
+	FACT(helo_malformed), KNOWN_BY(helo_certainty)},
+    {"helo_ours", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
+	FACT(helo_ours), KNOWN_BY(helo_certainty)},
+    {"authenticated", VALUE_TRUE, STAGE_MAIL, CLIENT, .judge = is_true,
+	FACT(authenticated)},
+    {"user", VALUE_GLOBS, STAGE_MAIL, CLIENT | NAMES, .judge = user,
+	FACT(user)},
+    {"tls", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true, FACT(tls)},
+    {"daemon_name", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches,
+	FACT(daemon_name)},
+    {"daemon_port", VALUE_PORT, STAGE_MAIL, GOOD, .judge = daemon_port},
 
-    {"sender", VALUE_GLOBS, STAGE_MAIL, sender, NO_LIMIT, FOR_GOOD},
-    {"sender_list", VALUE_FILE, STAGE_MAIL, sender_list, NO_LIMIT, FOR_GOOD},
-    {"null_sender", VALUE_TRUE, STAGE_MAIL, null_sender, NO_LIMIT, FOR_GOOD},
-    {"recipient", VALUE_GLOBS, STAGE_RCPT, recipient_glob, NO_LIMIT, RECIPIENT},
-    {"recipient_list", VALUE_FILE, STAGE_RCPT, recipient_list, NO_LIMIT,
-	RECIPIENT},
-    {"recipients_in_message_above", VALUE_NUMBER, STAGE_RCPT,
-	recipients_in_message_above, NO_LIMIT, FOR_GOOD},
-    {"domains_in_message_above", VALUE_NUMBER, STAGE_RCPT,
-	domains_in_message_above, NO_LIMIT, FOR_GOOD},
+    {"sender", VALUE_GLOBS, STAGE_MAIL, GOOD | NAMES, .judge = sender,
+	FACT(sender)},
+    {"sender_list", VALUE_FILE, STAGE_MAIL, GOOD | NAMES, .judge = sender_list},
+    {"null_sender", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
+	FACT(null_sender)},
+    {"recipient", VALUE_GLOBS, STAGE_RCPT, RECIPIENT | NAMES,
+	.judge = recipient_glob},
+    {"recipient_list", VALUE_FILE, STAGE_RCPT, RECIPIENT | NAMES,
+	.judge = recipient_list},
+    {"recipients_in_message_above", VALUE_NUMBER, STAGE_RCPT, REST,
+	.judge = is_above, FACT(recipients_seen)},
+    {"domains_in_message_above", VALUE_NUMBER, STAGE_RCPT, REST,
+	.judge = is_above, FACT(recipient_domains)},
 
-    {"connected_longer", VALUE_DURATION, STAGE_MAIL, connected_longer, NO_LIMIT,
-	PASSING},
-    {"unknown_commands_above", VALUE_NUMBER, STAGE_MAIL, unknown_commands_above,
-	NO_LIMIT, PASSING},
-    {"refused_recipients_above", VALUE_NUMBER, STAGE_MAIL,
-	refused_recipients_above, NO_LIMIT, PASSING},
+    {"connected_longer", VALUE_DURATION, STAGE_MAIL, PASSING, .judge = is_above,
+	FACT(connected_for)},
+    {"unknown_commands_above", VALUE_NUMBER, STAGE_MAIL, READS_UNKNOWN,
+	.judge = is_above, FACT(unknown_commands)},
+    {"refused_recipients_above", VALUE_NUMBER, STAGE_MAIL, READS_REFUSED,
+	.judge = is_above, FACT(refused_recipients)},
 
-    {"header", VALUE_HEADERS, STAGE_EOM, header, NO_LIMIT, FOR_GOOD},
-    {"header_above", VALUE_HEADER_NUMBER, STAGE_EOM, header_above, NO_LIMIT,
-	FOR_GOOD},
-    {"size_above", VALUE_SIZE, STAGE_EOM, size_above, NO_LIMIT, FOR_GOOD},
+    {"header", VALUE_HEADERS, STAGE_EOM, GOOD | READS_HEADERS, .judge = header},
+    {"header_above", VALUE_HEADER_NUMBER, STAGE_EOM, GOOD | READS_HEADERS,
+	.judge = header_above},
+    /* Its headers are a part of a message's size. */
+    {"size_above", VALUE_SIZE, STAGE_EOM, GOOD | READS_HEADERS | READS_BODY,
+	.judge = size_above},
 
-    {"hours", VALUE_HOURS, STAGE_MAIL, hours, NO_LIMIT, PASSING},
-    {"share", VALUE_SHARE, STAGE_MAIL, share, NO_LIMIT, FOR_GOOD},
+    {"hours", VALUE_HOURS, STAGE_MAIL, PASSING, .judge = hours},
+    {"share", VALUE_SHARE, STAGE_MAIL, GOOD, .judge = share},
 
-    {"known", VALUE_TRUE, STAGE_MAIL, known, NO_LIMIT, STORE | FOR_GOOD},
-    {"reputation_below", VALUE_REAL, STAGE_MAIL, reputation_below, NO_LIMIT,
-	STORE},
-    {"reputation_above", VALUE_REAL, STAGE_MAIL, reputation_above, NO_LIMIT,
-	STORE},
-    {"retried", VALUE_DURATION, STAGE_RCPT, retried, NO_LIMIT,
-	RECIPIENT | STORE},
-    {"dnsbl_above", VALUE_DNSBL, STAGE_DATA, dnsbl_above, NO_LIMIT,
-	DNS | FOR_GOOD},
-    {"dnsbl_below", VALUE_DNSBL, STAGE_DATA, dnsbl_below, NO_LIMIT,
-	DNS | FOR_GOOD},
-    {"load_above", VALUE_LOAD, STAGE_MAIL, load_above, NO_LIMIT, PASSING},
-    {"load_below", VALUE_LOAD, STAGE_MAIL, load_below, NO_LIMIT, PASSING},
-    {"connections_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded,
-	LIMIT_CONNECTIONS, STORE},
-    {"messages_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded, LIMIT_MESSAGES,
-	STORE},
-    {"recipients_above", VALUE_LIMIT, STAGE_DATA, limit_exceeded,
-	LIMIT_RECIPIENTS, STORE},
-    {"refused_above", VALUE_LIMIT, STAGE_MAIL, limit_exceeded, LIMIT_REFUSED,
-	STORE},
-    {"store_down", VALUE_TRUE, STAGE_MAIL, store_down, NO_LIMIT, PASSING},
-    {"store_late", VALUE_TRUE, STAGE_MAIL, store_late, NO_LIMIT, PASSING},
+    {"known", VALUE_TRUE, STAGE_MAIL, STORE | GOOD, .judge = is_true,
+	RECORD(known)},
+    {"reputation_below", VALUE_REAL, STAGE_MAIL, STORE | FADES,
+	.judge = reputation_below, RECORD(score)},
+    {"reputation_above", VALUE_REAL, STAGE_MAIL, STORE | FADES,
+	.judge = reputation_above, RECORD(score)},
+    {"retried", VALUE_DURATION, STAGE_RCPT, STORE | RECIPIENT,
+	.judge = retried},
+    {"dnsbl_above", VALUE_DNSBL, STAGE_DATA, ASKS_DNS | GOOD | NAMES,
+	.judge = dnsbl_above},
+    {"dnsbl_below", VALUE_DNSBL, STAGE_DATA, ASKS_DNS | GOOD,
+	.judge = dnsbl_below},
+    {"load_above", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_above},
+    {"load_below", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_below},
+    {"connections_above", VALUE_LIMIT, STAGE_MAIL, STORE, .judge = is_exceeded,
+	.counts = LIMIT_CONNECTIONS},
+    {"messages_above", VALUE_LIMIT, STAGE_MAIL, STORE, .judge = is_exceeded,
+	.counts = LIMIT_MESSAGES},
+    {"recipients_above", VALUE_LIMIT, STAGE_DATA, STORE | READS_RECIPIENTS,
+	.judge = is_exceeded, .counts = LIMIT_RECIPIENTS},
+    {"refused_above", VALUE_LIMIT, STAGE_MAIL, STORE | READS_REFUSED,
+	.judge = is_exceeded, .counts = LIMIT_REFUSED},
+    {"store_down", VALUE_TRUE, STAGE_MAIL, PASSING, .judge = is_true,
+	FACT(store_down)},
+    {"store_late", VALUE_TRUE, STAGE_MAIL, PASSING, .judge = is_true,
+	FACT(store_late)},
 };
+/* clang-format on */
 
 const size_t condition_type_count =
     sizeof condition_types / sizeof condition_types[0];
@@ -665,23 +518,65 @@ condition_type_find(const char *name)
 	return NULL;
 }
 
+/* ---- Judging */
+
+/* What to answer while what the predicate reads is not there; YES: it is. */
+static enum answer
+is_answerable(const struct asked *asked)
+{
+	const struct condition_type *type = asked->condition->type;
+	const enum certainty *certainty =
+	    (const void *)((const char *)asked->facts + type->certainty);
+
+	if (type->ready == STAGE_RCPT && asked->recipient == NULL)
+		return ANSWER_LATER;
+	if ((type->kind == VALUE_FILE || type->kind == VALUE_SHARED) &&
+	    list_of(asked) == NULL)
+		return ANSWER_UNKNOWN;
+	return type->certainty == 0 ? ANSWER_YES : answer_while(*certainty);
+}
+
+/* Where an answer that holds for the whole message is kept; NULL: it does not. */
+static unsigned char *
+kept_of(const struct asked *asked)
+{
+	const struct condition_type *type = asked->condition->type;
+
+	if (asked->facts->settled == NULL ||
+	    asked->condition->place >= SETTLED_MAX ||
+	    (type->flags & (ASKS_FOR_GOOD | ASKS_RECIPIENT | ASKS_STORE)) !=
+		ASKS_FOR_GOOD ||
+	    type->ready == STAGE_RCPT)
+		return NULL;
+	return &asked->facts->settled[asked->condition->place];
+}
+
 enum answer
 condition_judge(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient)
 {
-	const struct condition_type *type = condition->type;
-	unsigned char *kept = NULL;
+	const struct asked asked = {condition, facts, recipient};
+	unsigned char *kept = kept_of(&asked);
 	enum answer answer;
 
-	if (facts->settled != NULL && condition->place < SETTLED_MAX &&
-	    (type->flags & (ASKS_FOR_GOOD | ASKS_RECIPIENT | ASKS_STORE)) ==
-		ASKS_FOR_GOOD &&
-	    type->ready != STAGE_RCPT)
-		kept = &facts->settled[condition->place];
 	if (kept != NULL && *kept != 0)
 		return (enum answer)(*kept - 1);
-	answer = type->judge(condition, facts, recipient);
+	answer = is_answerable(&asked);
+	if (answer == ANSWER_YES)
+		answer = condition->type->judge(&asked);
 	if (kept != NULL && answer != ANSWER_LATER)
 		*kept = (unsigned char)(answer + 1);
 	return answer;
+}
+
+bool
+condition_lasts(const struct condition *condition)
+{
+	static const bool no_load[THRESHOLDS_MAX] = {false};
+	const struct facts rested = {.load_crossed = no_load};
+	const struct asked asked = {condition, &rested, NULL};
+
+	return (condition->type->flags & ASKS_FOR_GOOD) != 0 ||
+	    ((condition->type->flags & ASKS_WHAT_FADES) != 0 &&
+		condition->type->judge(&asked) == ANSWER_YES);
 }

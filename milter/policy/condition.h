@@ -1,9 +1,11 @@
 /* condition -- one positive question of a rule about one fact.
  *
  * A condition is a row of one table: its name in the configuration, how its
- * value is read, when its fact is known, and the predicate.  To add one: add a
- * row and its predicate in condition.c, its fact to facts.h if there is none
- * yet, and its paragraph to milter-defer.conf(5). */
+ * value is read, when its fact is known, what sets it apart, and the predicate.
+ * All that the rest of the program has to know of it are columns.  To add one:
+ * add a row, and a predicate if none of those there fits, in condition.c, its
+ * fact to facts.h if there is none yet, and its paragraph to
+ * milter-defer.conf(5). */
 #ifndef CONDITION_H
 #define CONDITION_H
 
@@ -13,6 +15,8 @@
 
 #include "mail/netaddr.h"
 #include "policy/facts.h"
+
+#define THRESHOLDS_MAX 16 /* different loads of a policy */
 
 /* NO settles a rule whatever else is open, UNKNOWN makes it not hold, LATER
  * makes it wait, ASK makes the message ask the store. */
@@ -24,6 +28,7 @@ enum value_kind {
 	VALUE_GLOBS,	     /* list of patterns with * and ? */
 	VALUE_TRUE,	     /* only `true` can be asked */
 	VALUE_NUMBER,	     /* whole, 0 or more */
+	VALUE_PORT,	     /* 1..65535 */
 	VALUE_REAL,	     /* with a fraction, may be negative */
 	VALUE_DURATION,	     /* seconds */
 	VALUE_SIZE,	     /* octets */
@@ -40,6 +45,7 @@ enum value_kind {
 
 /* What a limit counts, and for whom. */
 enum limit_kind {
+	LIMIT_NONE, /* of a condition that is none */
 	LIMIT_CONNECTIONS,
 	LIMIT_MESSAGES,
 	LIMIT_RECIPIENTS,
@@ -80,12 +86,12 @@ struct condition {
 	double real;
 	char *header;  /* of VALUE_HEADER_NUMBER */
 	int64_t bound; /* of VALUE_DNSBL */
-	/* limits only: a copy of what the predicate needs; `number` is the
-	 * index of the limit */
-	int64_t above;	/* the most that is admitted */
-	int64_t period; /* also of `retried`: when an attempt is forgotten */
+	/* limits only; `number` is the index of the limit */
+	int64_t above;	  /* the most that is admitted */
+	enum limit_by by; /* for whom it counts */
+	bool scaled;	  /* by reputation */
+	int64_t period; /* seconds; also of `retried`: until it is forgotten */
 	int64_t keep;	/* of `retried`: when a pass is forgotten */
-	bool scaled;	/* by reputation */
 };
 
 /* What sets a condition apart. */
@@ -96,19 +102,39 @@ enum condition_flags {
 	/* It is the same at every attempt to send that message: whoever waits
 	 * does not change it.  What is known at MAIL holds for the message. */
 	ASKS_FOR_GOOD = 8,
-	ASKS_DNS = 16 /* what was asked beforehand, see dns/ */
+	/* It comes to rest by itself: a score and a load go to 0. */
+	ASKS_WHAT_FADES = 16,
+	ASKS_BY_NAME = 32, /* it names whom it means, as a block list does */
+	/* It holds from a further recipient on, for that one alone. */
+	ASKS_ABOUT_REST = 64,
+	/* What the MTA must show for it, besides what `ready` says. */
+	READS_RECIPIENTS = 128,
+	READS_HEADERS = 256,
+	READS_BODY = 512,
+	READS_UNKNOWN = 1024, /* commands */
+	READS_REFUSED = 2048, /* recipients that the MTA itself refused */
+	ASKS_DNS = 4096	      /* what was asked beforehand, see dns/ */
+};
+
+/* Whether a condition holds, by what is known.  `recipient` is NULL before the
+ * first one. */
+struct asked {
+	const struct condition *condition;
+	const struct facts *facts;
+	const struct recipient *recipient;
 };
 
 struct condition_type {
 	const char *name;
 	enum value_kind kind;
 	enum stage ready; /* when its fact is known at the latest */
-	/* `recipient` is NULL before the first one. */
-	enum answer (*judge)(const struct condition *condition,
-	    const struct facts *facts, const struct recipient *recipient);
-	/* Counted by this kind of limit (enum limit_kind); -1 otherwise. */
-	int limit_kind;
 	unsigned flags;
+	/* Called only when `certainty` is FACT_KNOWN, the list that it names is
+	 * loaded, and there is a recipient if `ready` is STAGE_RCPT. */
+	enum answer (*judge)(const struct asked *asked);
+	size_t fact;	  /* its offset in struct facts, if `judge` asks that */
+	size_t certainty; /* likewise, how sure that is; 0: always known */
+	enum limit_kind counts;
 };
 
 extern const struct condition_type condition_types[];
@@ -119,6 +145,14 @@ extern const size_t condition_type_count;
  * recipient at each step. */
 enum answer condition_judge(const struct condition *condition,
     const struct facts *facts, const struct recipient *recipient);
+
+/* What a condition answers while its fact is only this certain; YES when it is
+ * known. */
+enum answer answer_while(enum certainty certainty);
+
+/* Whether it still holds after any wait: it asks what stays as it is, or holds
+ * also when all that fades has faded. */
+bool condition_lasts(const struct condition *condition);
 
 /* Seconds until the limit of this condition may admit again; 0 for any other
  * condition. */

@@ -13,22 +13,6 @@ struct question {
 	const struct condition *settled_by;
 };
 
-static enum answer
-clock_answer(enum certainty certainty)
-{
-	switch (certainty) {
-	case FACT_LATER:
-		return ANSWER_LATER;
-	case FACT_ASK:
-		return ANSWER_ASK;
-	case FACT_UNKNOWN:
-		return ANSWER_UNKNOWN;
-	case FACT_KNOWN:
-		break;
-	}
-	return ANSWER_YES;
-}
-
 /* The strongest answer of all conditions; enum answer is in that order.  A "no"
  * needs no other fact, so a rule never waits in vain. */
 static enum answer
@@ -78,7 +62,7 @@ judge_greylist(struct question *question, const struct rule *rule)
 
 	if (!by_client && question->recipient == NULL)
 		return ANSWER_LATER;
-	answer = clock_answer(by_client ? facts->clock_certainty
+	answer = answer_while(by_client ? facts->clock_certainty
 					: question->recipient->clock_certainty);
 	/* Else whoever makes the store slow for himself would be let in. */
 	if (answer == ANSWER_UNKNOWN && facts->store_late && !rule->observe) {
@@ -127,7 +111,7 @@ judge_cap(struct question *question, const struct rule *rule)
 	if (cap == 0 || rule->uncapped || rule->observe ||
 	    question->recipient == NULL)
 		return ANSWER_YES;
-	answer = clock_answer(question->recipient->clock_certainty);
+	answer = answer_while(question->recipient->clock_certainty);
 	if (answer == ANSWER_UNKNOWN)
 		return ANSWER_YES;
 	if (answer != ANSWER_YES)

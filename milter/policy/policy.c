@@ -82,29 +82,12 @@ policy_release(struct policy **policy)
 
 /* --- the plan --- */
 
+/* Whether it has a condition with all of these flags. */
 static bool
-asks(const struct rule *rule, const char *name)
+asks(const struct rule *rule, unsigned flags)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (strcmp(rule->conditions[i].type->name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
-asks_kind(const struct rule *rule, enum value_kind kind)
-{
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->kind == kind)
-			return true;
-	return false;
-}
-
-static bool
-asks_flag(const struct rule *rule, enum condition_flags flag)
-{
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((rule->conditions[i].type->flags & flag) != 0)
+		if ((rule->conditions[i].type->flags & flags) == flags)
 			return true;
 	return false;
 }
@@ -135,27 +118,22 @@ plan_conditions(struct policy *policy)
 static bool
 asks_about_rest(const struct rule *rule)
 {
-	for (size_t i = 0; i < rule->condition_count; i++) {
-		const struct condition *condition = &rule->conditions[i];
-		const char *name = condition->type->name;
-
-		if ((strcmp(name, "domains_in_message_above") == 0 ||
-			strcmp(name, "recipients_in_message_above") == 0) &&
-		    condition->number > 0)
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if ((rule->conditions[i].type->flags & ASKS_ABOUT_REST) != 0 &&
+		    rule->conditions[i].number > 0)
 			return true;
-	}
 	return false;
 }
 
-/* When the facts of a rule are known, but for conditions of that kind. */
+/* When the facts of a rule are known, but for sizes. */
 static enum stage
-stage_without(const struct rule *rule, enum value_kind kind)
+stage_without_size(const struct rule *rule)
 {
 	enum stage stage = rule->at;
 
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if (rule->conditions[i].type->ready > stage &&
-		    rule->conditions[i].type->kind != kind)
+		    (rule->conditions[i].type->flags & READS_BODY) == 0)
 			stage = rule->conditions[i].type->ready;
 	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
 	    stage < STAGE_RCPT)
@@ -163,21 +141,13 @@ stage_without(const struct rule *rule, enum value_kind kind)
 	return stage;
 }
 
-static enum stage
-own_stage(const struct rule *rule)
-{
-	return asks_kind(rule, VALUE_SIZE) ? STAGE_EOM
-					   : stage_without(rule, VALUE_SIZE);
-}
-
-/* The stages before its own at which a rule about sizes may speak. */
+/* `stage`, and those later ones at which a rule above may turn out not to hold. */
 static unsigned
-early_stages(const struct rule *rule, unsigned waits)
+stages_from(enum stage stage, unsigned waits)
 {
-	enum stage stage = stage_without(rule, VALUE_SIZE);
-	unsigned early = 1U << stage;
+	unsigned own = 1U << stage;
 
-	return early | (waits & ~(early - 1));
+	return own | (waits & ~(own - 1));
 }
 
 /* A rule speaks when its own facts are known, or later, as soon as one above it
@@ -189,21 +159,19 @@ plan_rules(struct policy *policy)
 
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		struct rule *rule = &policy->rules[i];
-		unsigned own;
+		enum stage early = stage_without_size(rule);
+		bool of_size = asks(rule, READS_BODY);
 
-		rule->own_stage = own_stage(rule);
-		rule->of_client = asks_flag(rule, ASKS_CLIENT);
-		rule->of_recipient =
-		    asks(rule, "recipient") || asks(rule, "recipient_list");
-		own = 1U << rule->own_stage;
-		rule->stage_mask = own | (waits & ~(own - 1));
+		rule->own_stage = of_size ? STAGE_EOM : early;
+		rule->of_client = asks(rule, ASKS_CLIENT);
+		rule->of_recipient = asks(rule, ASKS_RECIPIENT | ASKS_BY_NAME);
 		/* A declared size may say so as soon as all else is known. */
-		if (asks_kind(rule, VALUE_SIZE))
-			rule->stage_mask |= early_stages(rule, waits);
+		rule->stage_mask =
+		    stages_from(early, waits) | 1U << rule->own_stage;
 		rule->of_rest = asks_about_rest(rule) &&
 		    rule->stage_mask == 1U << STAGE_RCPT;
 		if (!rule->observe)
-			waits |= own;
+			waits |= 1U << rule->own_stage;
 	}
 }
 
@@ -264,20 +232,6 @@ policy_caps(const struct policy *policy, const struct rule *rule)
 	    !rule->uncapped && policy->settings.delay_cap > 0;
 }
 
-static bool
-lasts(const struct condition *condition)
-{
-	const char *name = condition->type->name;
-
-	/* Nobody earns or loses points by being deferred. */
-	if (strcmp(name, "reputation_below") == 0)
-		return condition->real > 0;
-	if (strcmp(name, "reputation_above") == 0)
-		return condition->real < 0;
-	return strcmp(name, "load_below") == 0 ||
-	    (condition->type->flags & ASKS_FOR_GOOD) != 0;
-}
-
 bool
 policy_is_endless(const struct policy *policy, const struct rule *rule)
 {
@@ -288,7 +242,7 @@ policy_is_endless(const struct policy *policy, const struct rule *rule)
 	    (policy_caps(policy, rule) && !at_mail))
 		return false;
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (!lasts(&rule->conditions[i]))
+		if (!condition_lasts(&rule->conditions[i]))
 			return false;
 	return true;
 }
@@ -320,7 +274,7 @@ plan_clocks(struct policy *policy)
 			policy->clocks_used[space] = true;
 		if (rule->verdict == RULE_GREYLIST && rule->by == BY_CLIENT)
 			policy->client_clocks_used[space] = true;
-		if (asks(rule, "retried"))
+		if (asks(rule, ASKS_RECIPIENT | ASKS_STORE))
 			policy->clocks_used[CLOCK_REAL] = true;
 		if (policy_caps(policy, rule)) {
 			policy->clocks_used[CLOCK_REAL] = true;
@@ -329,36 +283,20 @@ plan_clocks(struct policy *policy)
 	}
 }
 
-static bool
-reads_recipients(const struct rule *rule)
-{
-	if (rule->verdict != RULE_ACCEPT)
-		return true;
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->ready == STAGE_RCPT)
-			return true;
-	return asks(rule, "recipients_above");
-}
-
 static void
 plan_rule_wants(struct policy *policy, const struct rule *rule)
 {
-	if (reads_recipients(rule))
+	if (rule->verdict != RULE_ACCEPT || asks(rule, READS_RECIPIENTS))
 		policy->wants_rcpt = true;
-	if (asks_kind(rule, VALUE_HEADERS) ||
-	    asks_kind(rule, VALUE_HEADER_NUMBER))
-		policy->wants_headers = true;
-	/* Its headers are a part of a message's size. */
-	if (asks_kind(rule, VALUE_SIZE))
-		policy->wants_body = policy->wants_headers = true;
-	if (asks_flag(rule, ASKS_DNS) &&
-	    policy->settings.dns.servers[0] != NULL)
-		policy->wants_dns = true;
-	if (asks(rule, "unknown_commands_above"))
-		policy->wants_unknown = true;
-	if (asks(rule, "refused_recipients_above") ||
-	    asks(rule, "refused_above"))
-		policy->wants_refused = true;
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->ready == STAGE_RCPT)
+			policy->wants_rcpt = true;
+	policy->wants_headers |= asks(rule, READS_HEADERS);
+	policy->wants_body |= asks(rule, READS_BODY);
+	policy->wants_unknown |= asks(rule, READS_UNKNOWN);
+	policy->wants_refused |= asks(rule, READS_REFUSED);
+	policy->wants_dns |=
+	    asks(rule, ASKS_DNS) && policy->settings.dns.servers[0] != NULL;
 }
 
 static bool

@@ -16,12 +16,11 @@
 #include "policy/reputation.h"
 #include "policy/settings.h"
 
-#define RULES_MAX      256
-#define LIMITS_MAX     16
-#define THRESHOLDS_MAX 16
-#define LISTS_MAX      32
-#define HEADERS_MAX    32
-#define DNSBLS_MAX     8
+#define RULES_MAX   256
+#define LIMITS_MAX  16
+#define LISTS_MAX   32
+#define HEADERS_MAX 32
+#define DNSBLS_MAX  8
 
 enum rule_verdict { RULE_ACCEPT, RULE_DEFER, RULE_GREYLIST };
 enum greylist_by { BY_TRIPLET, BY_CLIENT };
@@ -51,13 +50,9 @@ struct rule {
 
 /* A limit belongs to one condition of one rule. */
 struct limit {
-	enum limit_kind kind;
-	enum limit_by by;
-	int64_t above;	/* the most that is admitted */
-	int64_t period; /* seconds */
-	bool scaled;	/* by reputation */
-	uint32_t id;	/* names its counter, 27 bits; stable across reloads */
 	const struct rule *rule;
+	const struct condition *condition; /* what it counts, and how many */
+	uint32_t id; /* names its counter, 27 bits; stable across reloads */
 };
 
 /* A list file, or a shared list of the store. */

@@ -9,7 +9,7 @@ limits_forget(struct message *message)
 		const struct limit *limit = &message->policy->limits[i];
 		struct limit_count *count = &message->limits[i];
 
-		if (limit->kind == LIMIT_CONNECTIONS &&
+		if (limit->condition->type->counts == LIMIT_CONNECTIONS &&
 		    count->certainty == FACT_KNOWN)
 			continue;
 		memset(count, 0, sizeof *count);
@@ -42,13 +42,16 @@ units_of(const struct message *message, const struct limit *limit)
 {
 	int64_t recipients = message->facts.recipients_seen;
 
-	switch (limit->kind) {
+	switch (limit->condition->type->counts) {
 	case LIMIT_CONNECTIONS:
 	case LIMIT_MESSAGES:
 		return 1;
 	case LIMIT_RECIPIENTS:
-		return recipients < limit->above ? recipients : limit->above;
+		return recipients < limit->condition->above
+		    ? recipients
+		    : limit->condition->above;
 	case LIMIT_REFUSED:
+	case LIMIT_NONE:
 		break;
 	}
 	return 0; /* only read here; counted as they are refused */
@@ -117,13 +120,14 @@ add_takes(const struct message *message, size_t limit_index, int64_t units,
 
 	_Static_assert(LIMIT_TAKES_MAX <= STORE_TAKES_MAX, "too many takes");
 	takes_r[0] = (struct store_take){.id = limit->id,
-	    .holder = holder_of(message, limit->by),
-	    .of_host = limit->by == LIMIT_BY_HOST,
-	    .period = limit->period,
+	    .holder = holder_of(message, limit->condition->by),
+	    .of_host = limit->condition->by == LIMIT_BY_HOST,
+	    .period = limit->condition->period,
 	    .units = units,
 	    .at = message->taken_at[limit_index]};
 	if (message->family[0] != '\0' &&
-	    (limit->by == LIMIT_BY_NETWORK || limit->by == LIMIT_BY_HOST)) {
+	    (limit->condition->by == LIMIT_BY_NETWORK ||
+		limit->condition->by == LIMIT_BY_HOST)) {
 		takes_r[1] = takes_r[0];
 		takes_r[1].holder = message->family;
 		count = 2;
@@ -144,8 +148,9 @@ limits_choose(const struct message *message, enum stage stage,
 		const struct limit *limit = &policy->limits[i];
 
 		if (message->limits[i].certainty != FACT_ASK ||
-		    (limit->kind == LIMIT_RECIPIENTS && stage < STAGE_DATA) ||
-		    !has_holder(message, limit->by) ||
+		    (limit->condition->type->counts == LIMIT_RECIPIENTS &&
+			stage < STAGE_DATA) ||
+		    !has_holder(message, limit->condition->by) ||
 		    !may_hold(message, limit->rule))
 			continue;
 		count += add_takes(message, i, units_of(message, limit),
@@ -160,7 +165,8 @@ settle_idle(struct message *message)
 {
 	for (size_t i = 0; i < message->policy->limit_count; i++)
 		if (message->limits[i].certainty == FACT_ASK &&
-		    !has_holder(message, message->policy->limits[i].by))
+		    !has_holder(
+			message, message->policy->limits[i].condition->by))
 			message->limits[i].certainty = FACT_UNKNOWN;
 }
 
@@ -191,7 +197,7 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		int64_t units = message->limits[i].counts.units;
 
 		if (message->limits[i].certainty != FACT_KNOWN || units == 0 ||
-		    limit->kind == LIMIT_CONNECTIONS)
+		    limit->condition->type->counts == LIMIT_CONNECTIONS)
 			continue;
 		message->limits[i].counts.units = 0;
 		if (!all && may_hold(message, limit->rule))
@@ -209,8 +215,9 @@ add_refused(struct message *message, struct store_take *takes_r, size_t count)
 
 	for (size_t i = 0; message->refused > 0 && i < policy->limit_count;
 	     i++) {
-		if (policy->limits[i].kind != LIMIT_REFUSED ||
-		    !has_holder(message, policy->limits[i].by))
+		if (policy->limits[i].condition->type->counts !=
+			LIMIT_REFUSED ||
+		    !has_holder(message, policy->limits[i].condition->by))
 			continue;
 		count += add_takes(
 		    message, i, -message->refused, &takes_r[count], NULL);
@@ -238,8 +245,8 @@ limits_of_connection(
 	for (size_t i = 0; i < policy->limit_count; i++) {
 		const struct limit *limit = &policy->limits[i];
 
-		if (limit->kind != LIMIT_CONNECTIONS ||
-		    !has_holder(message, limit->by) ||
+		if (limit->condition->type->counts != LIMIT_CONNECTIONS ||
+		    !has_holder(message, limit->condition->by) ||
 		    message->limits[i].certainty == FACT_KNOWN)
 			continue;
 		count += add_takes(message, i, -1, &takes_r[count], NULL);

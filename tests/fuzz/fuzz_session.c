@@ -42,6 +42,7 @@ static const char *const values[] = {
     [VALUE_GLOBS] = "{\"*a*\", \"b*\"}",
     [VALUE_TRUE] = "true",
     [VALUE_NUMBER] = "1",
+    [VALUE_PORT] = "1",
     [VALUE_REAL] = "5",
     [VALUE_DURATION] = "10s",
     [VALUE_SIZE] = "100",
