@@ -22,7 +22,7 @@ static void
 keep(const char *name, enum dns_status status, uint32_t ttl, int64_t now)
 {
 	unsigned char record[8] = {0, 4, 0, 0, 127, 0, 0, 2};
-	struct dns_answer answer = {.status = status};
+	struct dns_answer answer = {.status = status, .ttl = ttl};
 	struct dns_entry *entry = dns_cache_find(cache, name, DNS_A, true);
 
 	if (status == DNS_FOUND) {
@@ -31,7 +31,7 @@ keep(const char *name, enum dns_status status, uint32_t ttl, int64_t now)
 		answer.length = sizeof record;
 	}
 	ck_assert_ptr_nonnull(entry);
-	dns_cache_keep(cache, entry, &answer, ttl, now);
+	dns_cache_keep(cache, entry, &answer, now);
 }
 
 static const struct {
@@ -75,7 +75,7 @@ START_TEST(a_failure_does_not_replace_what_serves)
 
 	open_cache(10, 10000);
 	keep("a.example", DNS_FOUND, 60, NOON);
-	keep("a.example", DNS_FAILED, 0, NOON + 60);
+	keep("a.example", DNS_FAILED, 30, NOON + 60);
 	entry = dns_cache_find(cache, "a.example", DNS_A, false);
 	ck_assert(dns_entry_is_fresh(entry, NOON + 89));
 	ck_assert(!dns_entry_is_fresh(entry, NOON + 90));

@@ -240,16 +240,15 @@ class Wrong(Case):
         milter = self.milter(settings="timeout = 300ms")
         self.all_on(milter, len(ZONES) - (len(zones) if start_wrong else 0))
         if start_wrong:
-            milter.expect(r"DNS list .* it is off until|DNS: ")
+            milter.expect(r"DNS list .* it is off until")
             for zone in zones:
-                milter.wait_log(rf"DNS list {zone}: .* it is off|DNS: {self.dns.where}")
+                milter.wait_log(rf"DNS list {zone}: .* it is off")
         for zone in zones:
             self.dns.mode(zone, *mode)
         for address in CLEAN, CLEAN6, TRUSTED:
             self.learn(milter, address)
             for _ in range(3):
                 self.assertEqual(send(milter, address), "")
-        milter.expect(r"DNS: .* no answer in time")
         milter.stop()
 
     def test_lists_that_turn_wrong_put_nobody_off(self):
@@ -273,7 +272,6 @@ class Wrong(Case):
                 for zone in BAD, BAD2:
                     self.dns.mode(zone, *mode)
                 self.assert_told(milter, TRUSTED, "")
-                milter.expect(r"DNS: .* no answer in time")
                 milter.stop()
 
     def test_a_wildcard_trusts_nobody(self):
@@ -323,7 +321,7 @@ class Waiting(Case):
     """Counted, not timed: answers are held back until the filter has spoken."""
 
     def test_nobody_waits_for_an_answer(self):
-        milter = self.milter(RULES)
+        milter = self.milter(RULES, settings="timeout = 30s")
         self.all_on(milter)
         self.dns.hold()
         for i in range(20):
@@ -336,7 +334,7 @@ class Waiting(Case):
         milter.stop()
 
     def test_patience_waits_for_the_answer_and_no_longer(self):
-        milter = self.milter(RULES, settings=f"patience = {milliseconds(900)}",
+        milter = self.milter(RULES, settings="timeout = 30s  patience = " + milliseconds(900),
                              lists="redis { deadline = 10s }\n" + LISTS)
         self.all_on(milter)
         self.dns.hold()
@@ -420,15 +418,27 @@ class Resolver(Case):
         self.assertLess(len(self.dns.asked) - before, 20)
         milter.stop()
 
+    def test_slow_lists_are_no_dead_server(self):
+        milter = self.milter(RULES, settings="timeout = 100ms")
+        self.all_on(milter)
+        for zone in BAD, BAD2:
+            self.dns.mode(zone, "silent")
+        for i in range(20):
+            self.learn(milter, f"203.0.113.{i}")
+        self.assertEqual(self.about_dns(milter), [])
+        self.assert_told(milter, TRUSTED, "")
+        milter.stop()
+
     def test_one_that_is_dead_from_the_start(self):
         self.dns.stop()
         milter = self.milter(RULES, settings="timeout = 300ms")
-        milter.expect(r"DNS")
+        milter.expect(r"DNS: .* mail goes on without it")
         self.assertEqual(send(milter), GREYLISTED)
         milter.wait_log(r"DNS: .* mail goes on without it")
         self.dns.start()
         milter.wait_log(r"DNS: .*: answers again")
         self.all_on(milter)
+        self.assertFalse([line for line in milter.log() if "is off" in line])
         self.assert_told(milter, TRUSTED, "")
         milter.stop()
 

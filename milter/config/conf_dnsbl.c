@@ -109,7 +109,7 @@ take_zones(struct dnsbl *dnsbl, char *const *zones)
 
 	while (zones[count] != NULL)
 		count++;
-	dnsbl->lists = calloc(count, sizeof *dnsbl->lists);
+	dnsbl->lists = calloc(count + 1, sizeof *dnsbl->lists);
 	for (size_t i = 0; dnsbl->lists != NULL && i < count; i++)
 		dnsbl->list_count += dns_list_parse(
 		    zones[i], &dnsbl->lists[dnsbl->list_count], why);
@@ -147,17 +147,15 @@ make_dnsbl(struct conf_build *build, const struct conf_section *section,
 }
 
 static void
-read_dnsbl(struct conf_build *build, const struct conf_section *section)
+read_zones(struct conf_build *build, const struct conf_section *section,
+    const struct dnsbl_options *options)
 {
 	unsigned errors = build->report->errors;
-	struct dnsbl_options options;
 	size_t count = 0;
 
-	check_name(build, section);
-	read_options(build, section, &options);
-	while (options.zones != NULL && options.zones[count] != NULL)
+	while (options->zones[count] != NULL)
 		count++;
-	if (count == 0 && build->report->errors == errors)
+	if (count == 0)
 		conf_error(build->report, section->line,
 		    "dnsbl \"%s\" has no zones", section->title);
 	if (count > ZONES_MAX)
@@ -167,9 +165,23 @@ read_dnsbl(struct conf_build *build, const struct conf_section *section)
 	if (build->policy->dnsbl_count == DNSBLS_MAX)
 		conf_error(build->report, section->line,
 		    "there are more than %d sections dnsbl", DNSBLS_MAX);
-	if (build->report->errors == errors && !build->out_of_memory)
-		make_dnsbl(build, section, &options);
-	for (size_t i = 0; i < count; i++)
+	if (build->report->errors == errors)
+		make_dnsbl(build, section, options);
+}
+
+static void
+read_dnsbl(struct conf_build *build, const struct conf_section *section)
+{
+	unsigned errors = build->report->errors;
+	struct dnsbl_options options;
+
+	check_name(build, section);
+	read_options(build, section, &options);
+	if (options.zones == NULL)
+		return;
+	if (build->report->errors == errors)
+		read_zones(build, section, &options);
+	for (size_t i = 0; options.zones[i] != NULL; i++)
 		free(options.zones[i]);
 	free(options.zones);
 }

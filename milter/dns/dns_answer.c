@@ -142,9 +142,11 @@ take_resource(struct reading *reading, struct resource *resource_r)
 /* Where the records of an answer go: two octets of length, two of preference,
  * and the data of each. */
 struct writing {
+	unsigned type; /* that is wanted */
 	unsigned char *room;
 	size_t used;
 	size_t count;
+	uint32_t ttl; /* the shortest of what led to them */
 	bool full;
 };
 
@@ -247,11 +249,11 @@ put_resource(const struct reading *whole, const struct resource *resource,
 
 /* ---- Sections */
 
-/* Take the records of `name` out of `count` answers, or the alias that stands in
- * their place.  False: the message is bad. */
+/* Take the records of `name` out of `count` answers; or it becomes the name for
+ * which an alias there stands.  False: the message is bad. */
 static bool
 read_answers(struct reading *reading, unsigned count, char name[DNS_NAME_SIZE],
-    struct writing *writing, enum dns_type type, uint32_t *ttl, bool *alias_r)
+    struct writing *writing, bool *alias_r)
 {
 	char wanted[DNS_NAME_SIZE];
 	struct resource resource;
@@ -270,14 +272,13 @@ read_answers(struct reading *reading, unsigned count, char name[DNS_NAME_SIZE],
 
 			take_name(&target, name);
 			*alias_r = !target.bad;
-		} else if (resource.type == (unsigned)type) {
-			if (!put_resource(reading, &resource, writing))
-				return false;
-		} else {
+		} else if (resource.type != writing->type) {
 			continue;
+		} else if (!put_resource(reading, &resource, writing)) {
+			return false;
 		}
-		if (resource.ttl < *ttl)
-			*ttl = resource.ttl;
+		if (resource.ttl < writing->ttl)
+			writing->ttl = resource.ttl;
 	}
 	return true;
 }
@@ -327,18 +328,16 @@ read_head(struct reading *reading, unsigned counts_r[2], bool *exists_r)
 void
 dns_answer_read(const unsigned char *message, size_t length, const char *name,
     enum dns_type type, unsigned char room[DNS_DATA_MAX],
-    struct dns_answer *answer_r, uint32_t *ttl_r)
+    struct dns_answer *answer_r)
 {
 	struct reading reading = {message, length, 0, false};
-	struct writing writing = {.room = room};
+	struct writing writing = {.type = type, .room = room, .ttl = TTL_MAX};
 	char current[DNS_NAME_SIZE] = "";
-	uint32_t ttl = TTL_MAX;
 	unsigned counts[2];
 	bool exists, alias = true;
 	size_t begin;
 
 	*answer_r = (struct dns_answer){.status = DNS_FAILED, .data = room};
-	*ttl_r = 0;
 	if (strlen(name) >= sizeof current ||
 	    !read_head(&reading, counts, &exists))
 		return;
@@ -347,8 +346,8 @@ dns_answer_read(const unsigned char *message, size_t length, const char *name,
 	for (int aliases = 0; alias && writing.count == 0; aliases++) {
 		reading.at = begin;
 		if (aliases == ALIASES_MAX ||
-		    !read_answers(&reading, counts[0], current, &writing, type,
-			&ttl, &alias))
+		    !read_answers(
+			&reading, counts[0], current, &writing, &alias))
 			return;
 	}
 	if (writing.full)
@@ -356,6 +355,7 @@ dns_answer_read(const unsigned char *message, size_t length, const char *name,
 	answer_r->status = writing.count > 0 ? DNS_FOUND : DNS_NOTHING;
 	answer_r->count = writing.count;
 	answer_r->length = writing.used;
-	*ttl_r =
-	    writing.count > 0 ? ttl : read_negative_ttl(&reading, counts[1]);
+	answer_r->ttl = writing.count > 0
+	    ? writing.ttl
+	    : read_negative_ttl(&reading, counts[1]);
 }

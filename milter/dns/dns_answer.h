@@ -34,6 +34,9 @@ struct dns_answer {
 	size_t count;
 	const unsigned char *data;
 	size_t length;
+	/* Seconds: the shortest of what led to the records, or how long a "no"
+	 * holds (RFC 2308); 0 when nothing tells, or it was not just read. */
+	uint32_t ttl;
 };
 
 /* One record:
@@ -51,11 +54,9 @@ bool dns_answer_next(struct dns_answer *answer, struct dns_record *record_r);
 
 /* Read a whole message that answers the question for `name` (lower case, no dot
  * at its end) and `type`.  Aliases (CNAME) in it are followed.  `room` is where
- * the records go, `answer_r` borrows it; more than it holds is DNS_FAILED.
- * `*ttl_r` is in seconds: the shortest of what led to the records, or how long a
- * "no" holds (RFC 2308); 0 when nothing tells. */
+ * the records go, `answer_r` borrows it; more than it holds is DNS_FAILED. */
 void dns_answer_read(const unsigned char *message, size_t length,
     const char *name, enum dns_type type, unsigned char room[DNS_DATA_MAX],
-    struct dns_answer *answer_r, uint32_t *ttl_r);
+    struct dns_answer *answer_r);
 
 #endif

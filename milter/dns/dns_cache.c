@@ -249,7 +249,7 @@ within(int64_t seconds, int64_t least, int64_t most)
 
 void
 dns_cache_keep(struct dns_cache *cache, struct dns_entry *entry,
-    const struct dns_answer *answer, uint32_t ttl, int64_t now)
+    const struct dns_answer *answer, int64_t now)
 {
 	unsigned char *records = NULL;
 	bool fails = answer->status == DNS_FAILED;
@@ -262,7 +262,7 @@ dns_cache_keep(struct dns_cache *cache, struct dns_entry *entry,
 	if (fails) {
 		/* What there was serves on. */
 		free(records);
-		entry->fresh_until = now + DNS_FAILURE_S;
+		entry->fresh_until = now + answer->ttl;
 		return;
 	}
 	cache->octets -= cost_of(entry);
@@ -274,6 +274,7 @@ dns_cache_keep(struct dns_cache *cache, struct dns_entry *entry,
 	if (records != NULL)
 		memcpy(records, answer->data, answer->length);
 	cache->octets += cost_of(entry);
-	entry->fresh_until = now + within(ttl, DNS_TTL_MIN, DNS_TTL_MAX);
+	entry->fresh_until =
+	    now + within(answer->ttl, DNS_TTL_MIN, DNS_TTL_MAX);
 	entry->good_until = now + DNS_TTL_MAX;
 }

@@ -7,9 +7,8 @@
 
 #include "dns/dns_answer.h"
 
-#define DNS_TTL_MIN   60
-#define DNS_TTL_MAX   3600
-#define DNS_FAILURE_S 30 /* how long a failure is kept */
+#define DNS_TTL_MIN 60
+#define DNS_TTL_MAX 3600
 
 struct dns_cache;
 
@@ -52,8 +51,9 @@ struct dns_answer dns_entry_answer(const struct dns_entry *entry, int64_t now);
 /* Whether it needs not be asked for. */
 bool dns_entry_is_fresh(const struct dns_entry *entry, int64_t now);
 
-/* Keep an answer that holds for `ttl` seconds, within the bounds above. */
+/* Keep an answer for its time to live, within the bounds above; a failure for
+ * just that. */
 void dns_cache_keep(struct dns_cache *cache, struct dns_entry *entry,
-    const struct dns_answer *answer, uint32_t ttl, int64_t now);
+    const struct dns_answer *answer, int64_t now);
 
 #endif

@@ -14,6 +14,8 @@
 #define ROOM	     512 /* for the codes of one answer */
 #define TEST_EVERY_S 3600
 #define HEAL_EVERY_S 60 /* once the answer of the last test is forgotten */
+#define AGAIN_S	     5	/* when it did not answer */
+#define MISSES_MAX   2
 
 /* What is tested: that the first is listed, that the second is not, and the same
  * for IPv6, which a list need not have. */
@@ -28,6 +30,7 @@ struct zone {
 	bool told_ipv6; /* that it has none */
 	bool testing;
 	bool test_entry;
+	unsigned misses;   /* tests in a row without an answer */
 	int64_t next_test; /* steady seconds */
 	struct outage outage;
 };
@@ -195,6 +198,24 @@ tell_ipv6(struct zone *zone)
 	zone->told_ipv6 = zone->on && !zone->on_ipv6;
 }
 
+/* Whether it is too early to say that a zone does not answer: perhaps nobody does,
+ * which is told elsewhere. */
+static bool
+is_doubtful(struct dns_lists *lists, struct zone *zone,
+    const enum said said[PROBES], int64_t now)
+{
+	if (said[LISTED] != SAID_NOTHING && said[UNLISTED] != SAID_NOTHING) {
+		zone->misses = 0;
+		return false;
+	}
+	zone->next_test = now + AGAIN_S;
+	if (resolver_health(lists->resolver) == RESOLVER_LIVES)
+		zone->misses++;
+	else
+		zone->next_test = now + 1;
+	return zone->misses < MISSES_MAX;
+}
+
 static void
 end_test(struct dns_lists *lists, struct zone *zone, int64_t now)
 {
@@ -205,11 +226,10 @@ end_test(struct dns_lists *lists, struct zone *zone, int64_t now)
 	if (!hear(lists, zone, said))
 		return;
 	zone->testing = false;
+	if (is_doubtful(lists, zone, said, now))
+		return;
 	why = why_off(zone, said);
 	zone->next_test = now + (why == NULL ? TEST_EVERY_S : HEAL_EVERY_S);
-	/* That is not the zone's fault, and told already. */
-	if (why != NULL && resolver_is_dead(lists->resolver))
-		return;
 	zone->on = why == NULL;
 	zone->on_ipv6 = zone->on && said[UNLISTED_IPV6] == SAID_NO &&
 	    (said[LISTED_IPV6] == SAID_YES || !zone->test_entry);

@@ -30,8 +30,10 @@
 #define TRIES	     2	  /* of each server, the second twice as long */
 #define TRY_MS_MIN   20	  /* c-ares goes no lower than its own tick */
 #define UDP_SIZE     1232 /* what passes everywhere */
-#define DEAD_AFTER   3	  /* questions in a row without any answer */
-#define PROBE_MS     5000 /* while it is dead */
+#define DOUBT_AFTER  3	  /* questions in a row without any answer */
+#define PROBE_MS     5000 /* from one probe to the next */
+#define FAILURE_S    30	  /* how long a failure is kept, */
+#define SILENCE_S    2	  /* and that nobody answered */
 #define CROWDED_MS   60000
 
 struct waiter {
@@ -64,7 +66,7 @@ struct resolver {
 	struct asked asked;
 	unsigned generation; /* of `asked` */
 	bool enabled;	     /* somebody is to be asked */
-	bool dead;	     /* nobody answers */
+	enum resolver_health health;
 	bool woken;
 	bool stop;
 
@@ -172,7 +174,8 @@ queue_question(struct resolver *resolver, struct dns_entry *entry)
 static struct dns_entry *
 ask_for(struct resolver *resolver, const char *name, enum dns_type type)
 {
-	bool can = resolver->enabled && !resolver->dead && !resolver->stop;
+	bool can = resolver->enabled && !resolver->stop &&
+	    resolver->health != RESOLVER_DEAD;
 	struct dns_entry *entry =
 	    dns_cache_find(resolver->cache, name, type, can);
 
@@ -245,15 +248,15 @@ resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us)
 	return came;
 }
 
-bool
-resolver_is_dead(struct resolver *resolver)
+enum resolver_health
+resolver_health(struct resolver *resolver)
 {
-	bool dead;
+	enum resolver_health health;
 
 	pthread_mutex_lock(&resolver->mutex);
-	dead = resolver->dead;
+	health = resolver->health;
 	pthread_mutex_unlock(&resolver->mutex);
-	return dead;
+	return health;
 }
 
 bool
@@ -298,16 +301,17 @@ tell(struct resolver *resolver, const char *why)
 		log_info("DNS: %s: answers again", servers_of(resolver));
 }
 
-/* What one question tells of the servers. */
-static void
-note_health(struct resolver *resolver, int status)
+enum told { TELLS_NOTHING, ANSWERED, UNANSWERED };
+
+static enum told
+told_by(int status)
 {
 	switch (status) {
 	case ARES_ECANCELLED:
 	case ARES_EDESTRUCTION:
 	case ARES_EBADNAME:
 	case ARES_ENOMEM:
-		return; /* it tells nothing */
+		return TELLS_NOTHING;
 	case ARES_SUCCESS:
 	case ARES_ENODATA:
 	case ARES_ENOTFOUND:
@@ -315,20 +319,35 @@ note_health(struct resolver *resolver, int status)
 	case ARES_EREFUSED:
 	case ARES_EFORMERR:
 	case ARES_ENOTIMP:
-		resolver->unanswered = 0;
-		break;
+		return ANSWERED;
 	default:
-		resolver->unanswered++;
+		return UNANSWERED;
 	}
-	if (resolver->unanswered != 0 && resolver->unanswered < DEAD_AFTER)
+}
+
+/* Questions for one zone whose servers are slow may well stay without an answer:
+ * they raise a doubt, and a probe settles it. */
+static void
+note_health(struct resolver *resolver, int status, bool is_probe)
+{
+	enum told told = told_by(status);
+	enum resolver_health health = RESOLVER_LIVES;
+
+	if (told == TELLS_NOTHING)
 		return;
+	resolver->unanswered =
+	    told == UNANSWERED ? resolver->unanswered + 1 : 0;
+	if (told == UNANSWERED)
+		health = is_probe ? RESOLVER_DEAD : RESOLVER_IN_DOUBT;
 	pthread_mutex_lock(&resolver->mutex);
-	resolver->dead = resolver->unanswered != 0;
+	if (health != RESOLVER_IN_DOUBT || resolver->health != RESOLVER_DEAD)
+		resolver->health = health;
 	pthread_mutex_unlock(&resolver->mutex);
-	tell(resolver,
-	    resolver->unanswered == 0	  ? NULL
-		: status == ARES_ETIMEOUT ? "no answer in time"
-					  : ares_strerror(status));
+	if (health != RESOLVER_IN_DOUBT)
+		tell(resolver,
+		    health == RESOLVER_LIVES	  ? NULL
+			: status == ARES_ETIMEOUT ? "no answer in time"
+						  : ares_strerror(status));
 }
 
 /* Questions that were not put are told by the same rule. */
@@ -373,13 +392,13 @@ answer_waiters(struct waiter *waiter, const struct dns_answer *answer)
 /* What was not asked to its end is asked again the next time. */
 static void
 settle(struct resolver *resolver, struct dns_entry *entry,
-    const struct dns_answer *answer, uint32_t ttl, bool keep)
+    const struct dns_answer *answer, bool keep)
 {
 	struct waiter *waiters;
 
 	pthread_mutex_lock(&resolver->mutex);
 	if (keep)
-		dns_cache_keep(resolver->cache, entry, answer, ttl, now_s());
+		dns_cache_keep(resolver->cache, entry, answer, now_s());
 	waiters = entry->waiting;
 	entry->waiting = NULL;
 	entry->asking = false;
@@ -390,12 +409,13 @@ settle(struct resolver *resolver, struct dns_entry *entry,
 	answer_waiters(waiters, answer);
 }
 
+/* Kept for so many seconds; 0: it may be asked anew at once. */
 static void
-fail(struct resolver *resolver, struct dns_entry *entry, bool keep)
+fail(struct resolver *resolver, struct dns_entry *entry, uint32_t seconds)
 {
-	struct dns_answer nothing = {.status = DNS_FAILED};
+	struct dns_answer nothing = {.status = DNS_FAILED, .ttl = seconds};
 
-	settle(resolver, entry, &nothing, 0, keep);
+	settle(resolver, entry, &nothing, seconds > 0);
 }
 
 static void
@@ -406,11 +426,10 @@ take_answer(
 	struct resolver *resolver = question.resolver;
 	struct dns_entry *entry = question.entry;
 	struct dns_answer answer;
-	uint32_t ttl;
 
 	(void)timeouts;
 	free(arg);
-	note_health(resolver, status);
+	note_health(resolver, status, entry == NULL);
 	if (entry == NULL) {
 		resolver->probing = false;
 		return;
@@ -418,12 +437,17 @@ take_answer(
 	if (message == NULL || length <= 0 ||
 	    (status != ARES_SUCCESS && status != ARES_ENODATA &&
 		status != ARES_ENOTFOUND)) {
-		fail(resolver, entry, status != ARES_EDESTRUCTION);
+		fail(resolver, entry,
+		    status == ARES_EDESTRUCTION		? 0
+			: told_by(status) == UNANSWERED ? SILENCE_S
+							: FAILURE_S);
 		return;
 	}
 	dns_answer_read(message, (size_t)length, entry->name,
-	    (enum dns_type)entry->type, resolver->room, &answer, &ttl);
-	settle(resolver, entry, &answer, ttl, true);
+	    (enum dns_type)entry->type, resolver->room, &answer);
+	if (answer.status == DNS_FAILED)
+		answer.ttl = FAILURE_S;
+	settle(resolver, entry, &answer, true);
 }
 
 /* False: out of memory. */
@@ -466,14 +490,14 @@ put_questions(struct resolver *resolver)
 		if (resolver->channel == NULL ||
 		    !put_question(resolver, entry, entry->name,
 			(enum dns_type)entry->type))
-			fail(resolver, entry, false);
+			fail(resolver, entry, 0);
 }
 
-/* While nobody answers, one question now and then finds out when that ends. */
+/* Whether nobody answers, and when that ends. */
 static void
 probe(struct resolver *resolver)
 {
-	if (resolver->unanswered < DEAD_AFTER || resolver->probing ||
+	if (resolver->unanswered < DOUBT_AFTER || resolver->probing ||
 	    resolver->channel == NULL ||
 	    clock_steady_us() < resolver->probe_at_us)
 		return;
@@ -613,7 +637,7 @@ follow_terms(struct resolver *resolver)
 	if (changed && !stop) {
 		resolver->made = resolver->generation;
 		resolver->using = resolver->asked;
-		resolver->dead = false;
+		resolver->health = RESOLVER_IN_DOUBT;
 	}
 	pthread_mutex_unlock(&resolver->mutex);
 	if (stop || !changed)
@@ -744,7 +768,7 @@ join(char *const *servers, char text_r[SERVERS_SIZE])
 	size_t used = 0;
 
 	text_r[0] = '\0';
-	for (int i = 0; servers[i] != NULL && i < DNS_SERVERS_MAX; i++) {
+	for (int i = 0; i < DNS_SERVERS_MAX && servers[i] != NULL; i++) {
 		char address[NETADDR_TEXT_SIZE];
 		struct netaddr server;
 		unsigned port = DNS_PORT;

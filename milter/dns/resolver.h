@@ -4,8 +4,8 @@
  * Nobody waits for it unless he says how long: a session asks beforehand, and
  * later takes what is there.  An answer serves by its time to live, at least 60
  * seconds and at most an hour; one that has outlived it serves on, within that
- * hour, until the new one is there.  A failure is kept for 30 seconds, and does
- * not replace an answer that still serves.  How many answers and octets are
+ * hour, until the new one is there.  A failure is kept for 30 seconds, or 2 if
+ * nobody answered, and does not replace an answer that still serves.  How many answers and octets are
  * kept, and how many questions are open, is bounded. */
 #ifndef RESOLVER_H
 #define RESOLVER_H
@@ -57,9 +57,11 @@ unsigned long resolver_count(struct resolver *resolver);
 bool
 resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us);
 
-/* Whether none of the servers has answered lately.  Nothing is asked then, but for
- * a probe now and then. */
-bool resolver_is_dead(struct resolver *resolver);
+/* Whether the servers answer: in doubt after a question that none of them did.
+ * When a probe was not answered either they are dead, and nothing is asked but
+ * further probes. */
+enum resolver_health { RESOLVER_LIVES, RESOLVER_IN_DOUBT, RESOLVER_DEAD };
+enum resolver_health resolver_health(struct resolver *resolver);
 
 /* Run `work` on the resolver's thread, soon; at the end of the resolver too, so
  * that it always runs.  False: there is no such thread, or too much to do. */

@@ -36,13 +36,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct dns_record record;
 	enum dns_type type;
 	size_t count = 0;
-	uint32_t ttl;
 
 	if (size == 0)
 		return 0;
 	type = types[data[0] % (sizeof types / sizeof types[0])];
-	dns_answer_read(
-	    data + 1, size - 1, "a.example", type, room, &answer, &ttl);
+	dns_answer_read(data + 1, size - 1, "a.example", type, room, &answer);
 	require((answer.status == DNS_FOUND) == (answer.count > 0));
 	for (struct dns_answer left = answer; dns_answer_next(&left, &record);
 	     count++)
