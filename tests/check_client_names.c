@@ -1,4 +1,4 @@
-#include "session/client_names.h"
+#include "store/client_names.h"
 
 #include <check.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "session/known_cache.h"
+#include "store/known_cache.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -76,10 +76,10 @@ harmless="$strings|$numbers|$text|$compiler|$readers"
 upward=$(includes | down)
 [ -z "$upward" ] || complain "$upward"
 
-only libmilter/ filter negotiation
+only libmilter/ filter
 only hiredis/ resp_parser resp_reply
 only confuse.h conf_file
-only libpsl.h hostname shared shared_parts
+only libpsl.h hostname preflight shared
 only ares.h resolver
 only openssl/ tls triplet secret
 # shellcheck disable=SC2046 # a list of words

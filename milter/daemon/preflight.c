@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <libpsl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -14,7 +15,6 @@
 #include "base/secret.h"
 #include "daemon/pid_file.h"
 #include "redis/tls.h"
-#include "session/shared.h"
 #include "store/triplet.h"
 
 #define TEXT_SIZE (PATH_MAX + 512)
@@ -167,11 +167,13 @@ check_user(struct flight *flight)
 static void
 check_pools(struct flight *flight)
 {
-	if (flight->settings->identity == IDENTITY_POOL &&
-	    !shared_has_suffixes())
+	psl_ctx_t *suffixes = psl_latest(NULL);
+
+	if (flight->settings->identity == IDENTITY_POOL && suffixes == NULL)
 		tell(flight, false,
 		    "identity = pool: this host has no public suffix list, so "
 		    "every client goes by its network");
+	psl_free(suffixes);
 }
 
 bool

@@ -170,10 +170,17 @@ tick_file_reports(void *service, int64_t now)
 }
 
 static void
+save(struct service *service, bool last)
+{
+	(void)store_save(
+	    service->shared->store, clock_steady_us() / 1000000, last);
+}
+
+static void
 tick_save(void *service, int64_t now)
 {
 	(void)now;
-	(void)shared_save(((struct service *)service)->shared, false);
+	save(service, false);
 }
 
 static void
@@ -295,11 +302,11 @@ stop_threads(struct service *service, int64_t due_us)
 }
 
 static void
-save(void *data)
+save_last(void *data)
 {
 	struct service *const *service = data;
 
-	(void)shared_save((*service)->shared, true);
+	save(*service, true);
 }
 
 /* Whatever else hangs.  A save that is under way is waited for, as it may be
@@ -308,7 +315,8 @@ static bool
 save_for_the_last_time(struct service *service)
 {
 	int64_t due_us = clock_steady_us() + SAVE_MS * 1000;
-	struct aside *aside = aside_open("save", sizeof service, save, NULL);
+	struct aside *aside =
+	    aside_open("save", sizeof service, save_last, NULL);
 	bool saved;
 
 	if (aside == NULL)
@@ -333,7 +341,7 @@ service_close(struct service **service)
 	if (mine->listening)
 		endpoint_remove(&mine->spec);
 	if (mine->shared != NULL)
-		shared_stop(mine->shared);
+		store_stop(mine->shared->store); /* ends a tick soon */
 	quiet = filter_drain(left_ms(due_us));
 	let_answers_out();
 	quiet = stop_threads(mine, due_us) && quiet;

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "session/shared_parts.h"
+#include "session/shared.h"
 
 void
 evidence_ask(struct shared *shared, const struct message *message)

@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "session/negotiation.h"
 #include "session/reply_wire.h"
 #include "session/session.h"
 #include "session/shared.h"
@@ -94,7 +93,73 @@ link_close(SMFICTX *ctx, struct link *link)
 	free(link);
 }
 
-/* ---- Negotiation */
+/* ---- Negotiation: which steps the mail server shows, at which it waits for us,
+ * and with which macros */
+
+/* Nothing but the end of a message, which cannot be declined. */
+#define NO_STEPS                                                               \
+	(SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NOMAIL | SMFIP_NORCPT |        \
+	    SMFIP_NODATA | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NOBODY |         \
+	    SMFIP_NOUNKNOWN)
+
+static bool
+answers_at(const struct policy *policy, enum stage stage)
+{
+	return (policy->stage_mask & (1U << stage)) != 0;
+}
+
+/* The end of the headers is of no use to us, but who sees headers has to see it:
+ * libmilter loses the end of a message that has none of both.  It also loses it
+ * if a body chunk that comes with it is met with silence, so chunks are answered
+ * although there is never anything to say. */
+static unsigned long
+steps_for(const struct policy *policy)
+{
+	unsigned long steps = SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_HDR |
+	    SMFIP_NR_EOH | SMFIP_NR_UNKN;
+
+	if (!policy->wants_rcpt)
+		steps |= SMFIP_NORCPT;
+	if (!policy->wants_headers)
+		steps |= SMFIP_NOHDRS | SMFIP_NOEOH;
+	if (!policy->wants_body)
+		steps |= SMFIP_NOBODY;
+	if (!policy->wants_unknown)
+		steps |= SMFIP_NOUNKNOWN;
+	if (policy->wants_refused)
+		steps |= SMFIP_RCPT_REJ;
+	if (!answers_at(policy, STAGE_MAIL))
+		steps |= SMFIP_NR_MAIL;
+	if (!answers_at(policy, STAGE_RCPT))
+		steps |= SMFIP_NR_RCPT;
+	if (!answers_at(policy, STAGE_DATA))
+		steps |= SMFIP_NR_DATA;
+	return steps;
+}
+
+/* So that no mail server has to be configured for them. */
+static void
+ask_for_macros(SMFICTX *ctx)
+{
+	static const struct {
+		int stage;
+		const char *macros;
+	} wanted[] = {
+	    {SMFIM_CONNECT,
+		"j {client_resolve} {daemon_name} {daemon_port}"
+		" {daemon_addr} {if_addr}"},
+	    {SMFIM_ENVFROM, "i {auth_type} {auth_authen} {tls_version}"},
+	    {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}"},
+	    {SMFIM_DATA, "i"},
+	    {SMFIM_EOM, "i"},
+	};
+
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		if (smfi_setsymlist(ctx, wanted[i].stage,
+			(char *)wanted[i].macros) != MI_SUCCESS)
+			log_error("libmilter takes no list of macros");
+	}
+}
 
 /* `actions` and `offered` are what the mail server can do; the two numbers that
  * follow them are not used yet by the protocol. */
@@ -114,14 +179,13 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	*actions_r = actions & SMFIF_SETSYMLIST;
 	if (link == NULL) {
 		log_error("out of memory: a session goes unfiltered");
-		*steps_r = offered & NEGOTIATION_NO_STEPS;
+		*steps_r = offered & NO_STEPS;
 		return leave(SMFIS_CONTINUE);
 	}
-	link->steps =
-	    offered & negotiation_steps(session_policy(link->session));
+	link->steps = offered & steps_for(session_policy(link->session));
 	*steps_r = link->steps;
 	if (*actions_r != 0)
-		negotiation_macros(ctx);
+		ask_for_macros(ctx);
 	return leave(SMFIS_CONTINUE);
 }
 

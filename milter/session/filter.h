@@ -1,8 +1,7 @@
 /* filter -- the libmilter callbacks: a thin shell around the session.
  *
- * With negotiation.c the only module that knows libmilter.  One filter in a
- * process, because libmilter has one: open it, start it, and drain it before
- * the end. */
+ * The only module that knows libmilter.  One filter in a process, because
+ * libmilter has one: open it, start it, and drain it before the end. */
 #ifndef FILTER_H
 #define FILTER_H
 

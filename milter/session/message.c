@@ -10,7 +10,7 @@
 #include "policy/effects.h"
 #include "session/evidence.h"
 #include "session/message_limits.h"
-#include "session/shared_parts.h"
+#include "session/shared.h"
 
 /* A question answered and put again gets further each time; this many times is
  * more than a policy can need. */

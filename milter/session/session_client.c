@@ -81,18 +81,18 @@ find_pool(struct session *session, char organisation[HOSTNAME_SIZE])
 
 	facts->name_class = HOSTNAME_NONE;
 	if (facts->name_certainty == FACT_UNKNOWN)
-		return shared_recall_name(
-			   shared, &facts->client, facts->now, organisation)
+		return client_names_recall(shared->client_names, &facts->client,
+			   facts->now, organisation)
 		    ? organisation
 		    : NULL;
 	found = facts->name[0] != '\0' &&
-	    shared_organisation(shared, facts->name, organisation);
+	    hostname_organisation(facts->name, shared->psl, organisation);
 	if (facts->name[0] != '\0')
 		facts->name_class = hostname_classify(
 		    facts->name, &facts->client, found ? organisation : NULL);
 	found = found && facts->name_class == HOSTNAME_OWN;
-	shared_note_name(
-	    shared, &facts->client, found ? organisation : NULL, facts->now);
+	client_names_note(shared->client_names, &facts->client,
+	    found ? organisation : NULL, facts->now);
 	return found ? organisation : NULL;
 }
 

@@ -56,18 +56,6 @@ struct session {
 void
 session_identify(struct session *session, const struct session_origin *origin);
 
-/* session_message.c: what the message is. */
-void session_forget_message(struct session *session);
-void session_set_sender(
-    struct session *session, const struct session_envelope *envelope);
-/* False: out of memory, or more than are kept; it is counted all the same. */
-bool session_add_recipient(struct session *session, const char *raw);
-/* The last one was deferred: it is no longer of this message. */
-void session_drop_recipient(struct session *session);
-/* Whether any header matches one of the "Name: pattern" texts. */
-bool
-session_header_matches(const struct session *session, char *const *patterns);
-
 /* session_answer.c: what the client and the log are told. */
 void session_fill_reply(struct session *session, const struct outcome *outcome,
     size_t recipient, struct reply *reply_r);

@@ -1,14 +1,11 @@
 #include "session/shared.h"
 
+#include <libpsl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "mail/hostname.h"
-#include "session/shared_parts.h"
-#include "store/reports.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000
@@ -50,16 +47,6 @@ use_dns(struct shared *shared, const struct policy *policy)
 
 	if (!resolver_use(shared->resolver, policy->wants_dns ? &terms : NULL))
 		log_error("no thread for DNS: what it says is unknown");
-}
-
-bool
-shared_has_suffixes(void)
-{
-	psl_ctx_t *psl = psl_latest(NULL);
-	bool has = psl != NULL;
-
-	psl_free(psl);
-	return has;
 }
 
 struct shared *
@@ -137,24 +124,6 @@ shared_publish(struct shared *shared, struct policy *policy)
 }
 
 void
-shared_stop(struct shared *shared)
-{
-	store_stop(shared->store);
-}
-
-void
-shared_session_began(struct shared *shared)
-{
-	atomic_fetch_add(&shared->sessions, 1);
-}
-
-void
-shared_session_ended(struct shared *shared)
-{
-	atomic_fetch_sub(&shared->sessions, 1);
-}
-
-void
 shared_tick(struct shared *shared, int64_t now)
 {
 	struct policy *policy = shared_policy(shared);
@@ -175,32 +144,4 @@ shared_tick_file(struct shared *shared, int64_t now)
 
 	reports_take_file(shared->file_reports, policy, shared->store, now);
 	policy_release(&policy);
-}
-
-bool
-shared_save(struct shared *shared, bool last)
-{
-	return store_save(shared->store, clock_steady_us() / 1000000, last);
-}
-
-bool
-shared_organisation(
-    const struct shared *shared, const char *name, char *organisation_r)
-{
-	return hostname_organisation(name, shared->psl, organisation_r);
-}
-
-void
-shared_note_name(struct shared *shared, const struct netaddr *client,
-    const char *organisation, int64_t now)
-{
-	client_names_note(shared->client_names, client, organisation, now);
-}
-
-bool
-shared_recall_name(struct shared *shared, const struct netaddr *client,
-    int64_t now, char *organisation_r)
-{
-	return client_names_recall(
-	    shared->client_names, client, now, organisation_r);
 }

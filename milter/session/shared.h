@@ -3,10 +3,34 @@
 #ifndef SHARED_H
 #define SHARED_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "dns/dns_lists.h"
+#include "load/load_watch.h"
 #include "policy/policy.h"
+#include "store/client_names.h"
+#include "store/known_cache.h"
+#include "store/lists.h"
+#include "store/reports.h"
 #include "store/store.h"
 
-struct shared;
+struct shared {
+	pthread_mutex_t mutex; /* guards `policy` */
+	struct policy *policy; /* see shared_policy() */
+	struct store *store;
+	struct load_watch *load_watch;
+	struct lists *lists;
+	struct resolver *resolver;
+	struct dns_lists *dns_lists;
+	struct known_cache *known_cache;
+	struct client_names *client_names;
+	struct reports *reports;
+	struct reports *file_reports; /* for the thread that reads the file */
+	struct psl_ctx_st
+	    *psl;	       /* NULL: no public suffix list, hence no pools */
+	atomic_llong sessions; /* open now; a session counts itself */
+};
 
 /* Takes over `policy` and `store`, also on failure.  NULL: out of memory. */
 struct shared *shared_open(struct policy *policy, struct store *store);
@@ -24,31 +48,8 @@ void shared_publish(struct shared *shared, struct policy *policy);
  * the store; files that hang are left to themselves. */
 void shared_tick(struct shared *shared, int64_t now);
 
-/* The same in two further ones, which may hang with the file system: take reports
- * out of a file; save what the store keeps, `last` at the end.  False: it cannot
- * be saved. */
+/* The same in a further one, which may hang with the file system: take reports
+ * out of a file. */
 void shared_tick_file(struct shared *shared, int64_t now);
-bool shared_save(struct shared *shared, bool last);
-
-/* The end is near: a tick that is under way ends soon. */
-void shared_stop(struct shared *shared);
-
-/* Sessions open at this moment, for the load and for a clean stop. */
-void shared_session_began(struct shared *shared);
-void shared_session_ended(struct shared *shared);
-
-/* Whether this host has a public suffix list, by which organisations are known. */
-bool shared_has_suffixes(void);
-
-/* The organisational domain of a verified host name; false if it has none. */
-bool shared_organisation(
-    const struct shared *shared, const char *name, char *organisation_r);
-
-/* Remember the organisation of a verified client, or with NULL that it has none;
- * and recall it while the DNS fails.  See client_names.h. */
-void shared_note_name(struct shared *shared, const struct netaddr *client,
-    const char *organisation, int64_t now);
-bool shared_recall_name(struct shared *shared, const struct netaddr *client,
-    int64_t now, char *organisation_r);
 
 #endif

@@ -122,9 +122,9 @@ farm_tick(struct farm *farm, size_t number, double load, int64_t now)
 	int64_t sessions = llround(load * SESSIONS_FULL);
 
 	for (; server->load < sessions; server->load++)
-		shared_session_began(server->shared);
+		atomic_fetch_add(&server->shared->sessions, 1);
 	for (; server->load > sessions; server->load--)
-		shared_session_ended(server->shared);
+		atomic_fetch_sub(&server->shared->sessions, 1);
 	shared_tick(server->shared, now);
 }
 

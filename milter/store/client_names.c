@@ -1,4 +1,4 @@
-#include "session/client_names.h"
+#include "store/client_names.h"
 
 #include <pthread.h>
 #include <stdlib.h>
