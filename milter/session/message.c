@@ -190,16 +190,21 @@ learn_record(struct shared *shared, struct message *message,
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
-	bool is_poor;
+	struct reputation_sums network = answer->network;
+	bool is_poor, is_trusted;
 
+	/* Neighbours cannot take from a client what it has earned itself. */
+	is_trusted = settings->known_after > 0 &&
+	    answer->passes >= settings->known_after;
+	if (is_trusted)
+		network.bad = answer->host.bad;
 	facts->store_down = facts->store_late = false;
 	facts->now = answer->now;
 	facts->record_certainty = FACT_KNOWN;
 	facts->score = reputation_score(
-	    &answer->host, &answer->network, settings->reputation.prior);
+	    &answer->host, &network, settings->reputation.prior);
 	is_poor = facts->score < settings->reputation.poor_below;
-	facts->known = settings->known_after > 0 &&
-	    answer->passes >= settings->known_after && !is_poor;
+	facts->known = is_trusted && !is_poor;
 	facts->clock_certainty = FACT_KNOWN;
 	memcpy(facts->client_clock, answer->client, sizeof answer->client);
 	for (int space = 0; is_poor && space < CLOCK_SPACES; space++)
