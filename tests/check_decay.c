@@ -1,4 +1,4 @@
-#include "policy/decay.h"
+#include "store/redis/decay.h"
 
 #include <math.h>
 

@@ -1,4 +1,6 @@
-#include "policy/load.h"
+#include "base/decimal.h"
+#include "load/load.h"
+#include "store/load_report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,7 +49,7 @@ START_TEST(numbers)
 {
 	const char *text = number_rows[_i].text;
 	double value = -1;
-	bool good = load_number_parse(text, strlen(text), &value);
+	bool good = decimal_read_real(text, strlen(text), &value);
 
 	ck_assert_msg(good == number_rows[_i].good, "%s", number_rows[_i].when);
 	ck_assert_msg(fabs(value - (good ? number_rows[_i].value : -1)) < 1e-15,
@@ -59,8 +61,8 @@ START_TEST(a_decimal_is_the_double_that_the_compiler_makes)
 {
 	double value;
 
-	ck_assert(load_number_parse("0.95", 4, &value) && value == 0.95);
-	ck_assert(load_number_parse("12.34", 5, &value) && value == 12.34);
+	ck_assert(decimal_read_real("0.95", 4, &value) && value == 0.95);
+	ck_assert(decimal_read_real("12.34", 5, &value) && value == 12.34);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 
 #include "lib/check_main.h"
 #include "load/load_sample.h"
+#include "policy/facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "policy/load.h"
+#include "load/load.h"
 
 /* What the kernel would say, and what an admin's program writes. */
 

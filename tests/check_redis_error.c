@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "redis/error.h"
 
 #include <stdlib.h>
@@ -79,7 +80,7 @@ START_TEST(words)
 {
 	char cleaned[20];
 
-	redis_error_clean(clean_rows[_i].text, cleaned, clean_rows[_i].size);
+	ascii_clean(clean_rows[_i].text, cleaned, clean_rows[_i].size);
 	ck_assert_msg(strcmp(cleaned, clean_rows[_i].words) == 0, "%s",
 	    clean_rows[_i].when);
 }

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "lib/check_main.h"
+#include "load/load.h"
 #include "policy/greylist.h"
-#include "policy/load.h"
 #include "policy/reputation.h"
 
 static const struct setting *

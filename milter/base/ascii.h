@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 static inline bool
 ascii_is_digit(char c)
@@ -53,6 +54,27 @@ ascii_lower_all(char *text)
 {
 	for (; *text != '\0'; text++)
 		*text = ascii_lower(*text);
+}
+
+/* Whether every character is printable and none of those in `without`. */
+static inline bool
+ascii_is_printable(const char *text, const char *without)
+{
+	while (*text >= ' ' && *text <= '~' && strchr(without, *text) == NULL)
+		text++;
+	return *text == '\0';
+}
+
+/* Copy a text, cut to `size` - 1 characters, with ? for what is not printable: it
+ * is shown, but moves no cursor.  Both may be the same. */
+static inline void
+ascii_clean(const char *text, char *clean_r, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < size && text[i] != '\0'; i++)
+		clean_r[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	clean_r[i] = '\0';
 }
 
 #endif

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
+
+#define REAL_LENGTH_MAX 32
+
 size_t
 decimal_write(int64_t number, char digits_r[DECIMAL_SIZE])
 {
@@ -20,4 +24,59 @@ decimal_write(int64_t number, char digits_r[DECIMAL_SIZE])
 	size = (size_t)(digits + sizeof digits - at);
 	memcpy(digits_r, at, size);
 	return size - 1;
+}
+
+size_t
+decimal_read(const char *text, size_t length, int64_t most, int64_t *number_r)
+{
+	int64_t number = 0;
+	size_t digits = 0;
+
+	for (; digits < length && ascii_is_digit(text[digits]); digits++) {
+		int digit = text[digits] - '0';
+
+		if (number > (most - digit) / 10)
+			return 0;
+		number = number * 10 + digit;
+	}
+	if (digits > 0)
+		*number_r = number;
+	return digits;
+}
+
+bool
+decimal_read_all(
+    const char *text, size_t length, int64_t most, int64_t *number_r)
+{
+	int64_t number;
+
+	if (length == 0 || decimal_read(text, length, most, &number) != length)
+		return false;
+	*number_r = number;
+	return true;
+}
+
+/* All digits in one number, divided once, give the nearest double; adding up
+ * tenths and hundredths would not. */
+bool
+decimal_read_real(const char *text, size_t length, double *value_r)
+{
+	double digits = 0, divisor = 1;
+	bool fraction = false;
+
+	if (length == 0 || length > REAL_LENGTH_MAX ||
+	    !ascii_is_digit(text[0]) || !ascii_is_digit(text[length - 1]))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '.' && !fraction) {
+			fraction = true;
+			continue;
+		}
+		if (!ascii_is_digit(text[i]))
+			return false;
+		digits = digits * 10 + (text[i] - '0');
+		divisor *= fraction ? 10 : 1;
+	}
+	*value_r = digits / divisor;
+	return true;
 }

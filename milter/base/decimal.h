@@ -1,10 +1,11 @@
-/* decimal -- whole numbers as decimal digits.  Pure.
+/* decimal -- numbers as decimal digits, the same in every locale.  Pure.
  *
  * What every message writes dozens of times, printf would make a tenth of its
  * cost. */
 #ifndef DECIMAL_H
 #define DECIMAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +13,20 @@
 
 /* Write the number as a string; the answer is its length. */
 size_t decimal_write(int64_t number, char digits_r[DECIMAL_SIZE]);
+
+/* Read the digits with which the `length` bytes of `text` begin, as many as there
+ * are: their count.  0, and *number_r unchanged: there are none, or they say
+ * more than `most`. */
+size_t
+decimal_read(const char *text, size_t length, int64_t most, int64_t *number_r);
+
+/* The same where all of the text has to be digits. */
+bool decimal_read_all(
+    const char *text, size_t length, int64_t most, int64_t *number_r);
+
+/* Read "12" or "0.85": digits, at most one point with digits on both sides, at
+ * most 32 characters; no sign, exponent or blank.  False, and *value_r
+ * unchanged, for all else. */
+bool decimal_read_real(const char *text, size_t length, double *value_r);
 
 #endif

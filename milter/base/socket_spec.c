@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 static bool
 starts_with(const char *text, const char *start, const char **rest_r)
 {
@@ -34,17 +36,13 @@ parse_path(const char *text, struct socket_spec *spec, const char **why_r)
 static bool
 parse_port(const char *text, size_t len, struct socket_spec *spec)
 {
-	unsigned long port = 0;
+	int64_t port;
 
-	if (len == 0 || len >= sizeof spec->port)
+	if (len >= sizeof spec->port ||
+	    !decimal_read_all(text, len, UINT16_MAX, &port) || port == 0)
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		port = port * 10 + (unsigned long)(text[i] - '0');
-	}
-	(void)snprintf(spec->port, sizeof spec->port, "%lu", port % 100000);
-	return port >= 1 && port <= UINT16_MAX;
+	(void)snprintf(spec->port, sizeof spec->port, "%d", (int)port);
+	return true;
 }
 
 static bool

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
-#include "policy/load.h"
 
 #define COUNT_MAX INT64_C(1000000000)
 #define PORT_MAX  65535
@@ -259,11 +259,8 @@ read_file(const struct reading *reading)
 static bool
 read_shared(const struct reading *reading)
 {
-	const char *c = reading->text;
-
-	while (*c > ' ' && *c <= '~' && *c != '{' && *c != '}')
-		c++;
-	if (*c != '\0' || c == reading->text)
+	if (reading->text[0] == '\0' ||
+	    !ascii_is_printable(reading->text, " {}"))
 		return refuse(reading,
 		    "printable ASCII without blanks and braces is needed");
 	return use_list(reading, true);

@@ -2,18 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/ascii.h"
 
 #define SENTENCE_SIZE 1024
-
-/* What a file holds is shown, but moves no cursor. */
-static void
-clean(char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
 
 static void __attribute__((format(printf, 4, 0)))
 say(const struct conf_report *report, bool error, int line, const char *format,
@@ -29,7 +21,7 @@ say(const struct conf_report *report, bool error, int line, const char *format,
 	if (at > 0 && (size_t)at < sizeof text)
 		(void)vsnprintf(
 		    text + at, sizeof text - (size_t)at, format, arguments);
-	clean(text);
+	ascii_clean(text, text, sizeof text);
 	report->say(report->arg, error, text);
 }
 

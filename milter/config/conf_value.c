@@ -2,10 +2,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ascii.h"
-#include "policy/load.h"
+#include "base/decimal.h"
 
 #define SECONDS_MAX INT64_C(31536000000) /* a thousand years */
 #define SIZE_LIMIT  (INT64_C(1) << 50)
@@ -35,34 +36,21 @@ conf_value_bool(const char *text, bool *value_r)
 	return false;
 }
 
-/* Take digits of `base` off `*cursor`; at least one, and no overflow. */
+/* Take digits off `*cursor`; at least one, and no overflow. */
 static bool
-take_digits(const char **cursor, int base, int64_t *value_r)
+take_digits(const char **cursor, int64_t *value_r)
 {
-	const char *text = *cursor;
-	int64_t value = 0;
+	size_t digits =
+	    decimal_read(*cursor, strlen(*cursor), INT64_MAX, value_r);
 
-	while (*text >= '0' && *text < '0' + base) {
-		if (value > (INT64_MAX - base) / base)
-			return false;
-		value = value * base + (*text++ - '0');
-	}
-	if (text == *cursor)
-		return false;
-	*cursor = text;
-	*value_r = value;
-	return true;
+	*cursor += digits;
+	return digits > 0;
 }
 
 bool
 conf_value_number(const char *text, int64_t *value_r)
 {
-	int64_t value;
-
-	if (!take_digits(&text, 10, &value) || *text != '\0')
-		return false;
-	*value_r = value;
-	return true;
+	return decimal_read_all(text, strlen(text), INT64_MAX, value_r);
 }
 
 void
@@ -74,12 +62,12 @@ conf_value_say_number(int64_t value, char text_r[CONF_VALUE_SIZE])
 bool
 conf_value_octal(const char *text, int64_t *value_r)
 {
-	int64_t value;
+	size_t digits = strspn(text, "01234567");
+	unsigned long value = strtoul(text, NULL, 8);
 
-	if (!take_digits(&text, 8, &value) || *text != '\0' ||
-	    value > OCTAL_MAX)
+	if (digits == 0 || text[digits] != '\0' || value > OCTAL_MAX)
 		return false;
-	*value_r = value;
+	*value_r = (int64_t)value;
 	return true;
 }
 
@@ -97,7 +85,7 @@ conf_value_real(const char *text, double *value_r)
 
 	if (negative)
 		text++;
-	if (!load_number_parse(text, strlen(text), &value))
+	if (!decimal_read_real(text, strlen(text), &value))
 		return false;
 	*value_r = negative ? -value : value;
 	return true;
@@ -145,7 +133,7 @@ read_amounts(
 		const struct unit *unit;
 		int64_t count;
 
-		if (!take_digits(&text, 10, &count))
+		if (!take_digits(&text, &count))
 			return false;
 		unit = take_unit(&text, units);
 		if (unit == NULL || count > (most - sum) / unit->worth)
@@ -219,7 +207,7 @@ conf_value_size(const char *text, int64_t *bytes_r)
 		*bytes_r = value;
 		return true;
 	}
-	if (!take_digits(&text, 10, &value))
+	if (!take_digits(&text, &value))
 		return false;
 	for (const struct unit *unit = size_units; unit->name != NULL; unit++) {
 		if (!same_word(text, unit->name))
@@ -250,12 +238,12 @@ conf_value_percent(const char *text, int64_t *hundredths_r)
 {
 	int64_t whole, hundredths = 0;
 
-	if (!take_digits(&text, 10, &whole) || whole > 100)
+	if (!take_digits(&text, &whole) || whole > 100)
 		return false;
 	if (*text == '.') {
 		const char *start = ++text;
 
-		if (!take_digits(&text, 10, &hundredths) || text - start > 2)
+		if (!take_digits(&text, &hundredths) || text - start > 2)
 			return false;
 		if (text - start == 1)
 			hundredths *= 10;
@@ -323,11 +311,11 @@ take_time(const char **cursor, short *minute_r)
 	const char *start = *cursor;
 	int64_t hour, minute;
 
-	if (!take_digits(cursor, 10, &hour) || *cursor - start > 2 ||
+	if (!take_digits(cursor, &hour) || *cursor - start > 2 ||
 	    !take_char(cursor, ':'))
 		return false;
 	start = *cursor;
-	if (!take_digits(cursor, 10, &minute) || *cursor - start != 2 ||
+	if (!take_digits(cursor, &minute) || *cursor - start != 2 ||
 	    minute > 59 || hour * 60 + minute > DAY_MINUTES)
 		return false;
 	*minute_r = (short)(hour * 60 + minute);
@@ -358,11 +346,10 @@ conf_value_hours(const char *text, struct hours *hours_r)
 bool
 conf_value_name(const char *text, const char *without)
 {
-	const char *end = text;
+	size_t length = strlen(text);
 
-	while (*end >= ' ' && *end <= '~' && strchr(without, *end) == NULL)
-		end++;
-	return *end == '\0' && end > text && end - text <= CONF_VALUE_NAME_MAX;
+	return length > 0 && length <= CONF_VALUE_NAME_MAX &&
+	    ascii_is_printable(text, without);
 }
 
 /* --- headers --- */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/socket_spec.h"
 #include "config/conf_value.h"
 #include "mail/hostname.h"
@@ -79,11 +80,7 @@ check_dns(const char *text, char *why_r, size_t why_size)
 static bool
 check_prefix(const char *text, char *why_r, size_t why_size)
 {
-	const char *c = text;
-
-	while (*c > ' ' && *c <= '~' && *c != '{' && *c != '}')
-		c++;
-	return (*text != '\0' && *c == '\0') ||
+	return (*text != '\0' && ascii_is_printable(text, " {}")) ||
 	    refuse(why_r, why_size,
 		"printable ASCII without blanks and braces is needed");
 }

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/ascii.h"
+#include "base/decimal.h"
 
-#define TOTAL_DIGITS	18
-#define RUNNABLE_DIGITS 9
-#define RUNNABLE_FIELD	3 /* of /proc/loadavg, from 0 */
+#define TOTAL_MAX      INT64_C(999999999999999999)
+#define RUNNABLE_MAX   999999999
+#define RUNNABLE_FIELD 3 /* of /proc/loadavg, from 0 */
 
 double
 load_pressure_assume(struct load_pressure *pressure, double share, int64_t now)
@@ -60,22 +60,6 @@ begins_with(const char *text, size_t len, const char *prefix)
 	    memcmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool
-parse_whole(const char *text, size_t len, size_t digits, int64_t *value_r)
-{
-	int64_t value = 0;
-
-	if (len == 0 || len > digits)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (!ascii_is_digit(text[i]))
-			return false;
-		value = value * 10 + (text[i] - '0');
-	}
-	*value_r = value;
-	return true;
-}
-
 /* "some avg10=1.23 avg60=... total=4711" */
 static bool
 parse_some_line(const char *line, size_t len, int64_t *total_r)
@@ -88,8 +72,8 @@ parse_some_line(const char *line, size_t len, int64_t *total_r)
 		size_t word_len = next_part(&line, &len, ' ', &word);
 
 		if (begins_with(word, word_len, key))
-			return parse_whole(word + key_len, word_len - key_len,
-			    TOTAL_DIGITS, total_r);
+			return decimal_read_all(word + key_len,
+			    word_len - key_len, TOTAL_MAX, total_r);
 	}
 	return false;
 }
@@ -118,7 +102,8 @@ load_pressure_parse_runnable(const char *text, size_t len, int64_t *runnable_r)
 	if (field_len == 0 || memchr(field, '/', field_len) == NULL)
 		return false;
 	runnable_len = next_part(&field, &field_len, '/', &runnable);
-	return parse_whole(runnable, runnable_len, RUNNABLE_DIGITS, runnable_r);
+	return decimal_read_all(
+	    runnable, runnable_len, RUNNABLE_MAX, runnable_r);
 }
 
 double

@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/file.h"
 #include "base/seconds.h"
 #include "load/queue_count.h"
-#include "policy/load.h"
+#include "policy/facts.h"
 
 #define TEXT_SIZE	512 /* a pressure file has about 120 bytes */
 #define QUEUE_BUDGET_MS 100
@@ -106,7 +107,7 @@ measure_cpu(const struct probe *probe, double *measure_r)
 		return error;
 	blank = len > 0 ? memchr(text, ' ', len) : NULL;
 	if (blank == NULL ||
-	    !load_number_parse(text, (size_t)(blank - text), measure_r))
+	    !decimal_read_real(text, (size_t)(blank - text), measure_r))
 		return LOAD_FAULT_NONSENSE;
 	*measure_r /= (double)online_cpus();
 	return 0;
@@ -248,7 +249,7 @@ measure_figure(const struct probe *probe, double *measure_r)
 		return error;
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
-	return load_number_parse(text, len, measure_r) ? 0
+	return decimal_read_real(text, len, measure_r) ? 0
 						       : LOAD_FAULT_NONSENSE;
 }
 

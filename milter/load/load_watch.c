@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "load/load.h"
 #include "load/load_sample.h"
-#include "policy/load.h"
 
 #define HOSTS_MAX   1000
 #define LATCHES_MAX (16 * THRESHOLDS_MAX)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/ascii.h"
+#include "base/decimal.h"
 #include "mail/hostname.h"
 
 #define WANTS_CODES                                                            \
@@ -23,11 +23,11 @@ refuse(char why_r[DNS_LIST_WHY_SIZE], const char *why)
 static bool
 take_number(const char **text, int *number_r)
 {
-	int digits = 0;
+	int64_t number = 0;
+	size_t digits = decimal_read(*text, strlen(*text), 9999, &number);
 
-	*number_r = 0;
-	for (; ascii_is_digit(**text) && digits < 5; (*text)++, digits++)
-		*number_r = *number_r * 10 + (**text - '0');
+	*text += digits;
+	*number_r = (int)number;
 	return digits > 0 && digits < 5;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/hash.h"
 
 enum { MAPPED_BITS = 96 };
@@ -82,8 +83,8 @@ netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r)
 {
 	char host[NETADDR_TEXT_SIZE + 2];
 	const char *colon;
-	size_t digits;
-	unsigned long port;
+	size_t length;
+	int64_t port;
 
 	if (netaddr_parse(text, addr_r))
 		return true;
@@ -93,11 +94,9 @@ netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r)
 		return false;
 	memcpy(host, text, (size_t)(colon - text));
 	host[colon - text] = '\0';
-	digits = strspn(colon + 1, "0123456789");
-	port = strtoul(colon + 1, NULL, 10);
-	if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' ||
-	    port == 0 || port > 65535 ||
-	    (host[0] != '[' && strchr(host, ':') != NULL) ||
+	length = strlen(colon + 1);
+	if (length > 5 || !decimal_read_all(colon + 1, length, 65535, &port) ||
+	    port == 0 || (host[0] != '[' && strchr(host, ':') != NULL) ||
 	    !netaddr_parse(host, addr_r))
 		return false;
 	*port_r = (unsigned)port;
@@ -188,18 +187,13 @@ network_of(const struct netaddr *addr, unsigned bits)
 static bool
 parse_bits(const char *text, unsigned *bits_r)
 {
-	unsigned bits = 0;
+	size_t length = strlen(text);
+	int64_t bits;
 
-	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+	if ((text[0] == '0' && length > 1) ||
+	    !decimal_read_all(text, length, 128, &bits))
 		return false;
-	for (; *text != '\0'; text++) {
-		if (!ascii_is_digit(*text))
-			return false;
-		bits = bits * 10 + (unsigned)(*text - '0');
-		if (bits > 128)
-			return false;
-	}
-	*bits_r = bits;
+	*bits_r = (unsigned)bits;
 	return true;
 }
 

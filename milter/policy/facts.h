@@ -76,6 +76,8 @@ struct dnsbl_sum {
 	bool pending;	 /* more may be told before the message is judged */
 };
 
+#define LOAD_MAX 100.0 /* more than this is nonsense */
+
 /* Conditions of a policy whose answers can be kept. */
 #define SETTLED_MAX 1024
 
@@ -137,7 +139,7 @@ struct facts {
 
 	/* what runs in the background */
 	const bool *load_crossed; /* one for each load threshold */
-	double load;
+	double load;		  /* 0..LOAD_MAX */
 	/* one for each list of the policy; NULL: not loaded */
 	const struct list *const *lists;
 	/* one for each dnsbl of the policy */

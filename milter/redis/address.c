@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 /* The longest name of a host (RFC 1035, section 2.3.4). */
 enum { HOST_MOST = 253 };
 
@@ -12,11 +14,11 @@ enum { HOST_MOST = 253 };
 static bool
 is_port(const char *text)
 {
-	size_t digits = strspn(text, "0123456789");
-	long port = strtol(text, NULL, 10);
+	size_t length = strlen(text);
+	int64_t port;
 
-	return digits > 0 && digits <= 5 && text[digits] == '\0' && port > 0 &&
-	    port <= 65535;
+	return length <= 5 && decimal_read_all(text, length, 65535, &port) &&
+	    port > 0;
 }
 
 /* A zone ("fe80::1%eth0") is for the administrator to name. */

@@ -1,4 +1,5 @@
 #include "redis/connection.h"
+#include "base/ascii.h"
 #include "base/outage.h"
 
 #include <stdio.h>
@@ -124,7 +125,7 @@ take_down(struct redis_connection *conn)
 static void
 fail(struct redis_connection *conn, const char *why)
 {
-	redis_error_clean(why, conn->why, sizeof conn->why);
+	ascii_clean(why, conn->why, sizeof conn->why);
 	take_down(conn);
 	if (conn->terms->lost != NULL)
 		conn->terms->lost(conn->terms->lost_arg);
@@ -455,7 +456,7 @@ redis_connection_excuse(
 	if (conn->address.host[0] != '\0')
 		return;
 	(void)snprintf(conn->where, sizeof conn->where, "%s", where);
-	redis_error_clean(why, conn->why, sizeof conn->why);
+	ascii_clean(why, conn->why, sizeof conn->why);
 }
 
 void

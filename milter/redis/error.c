@@ -59,13 +59,3 @@ redis_reply_error(const struct resp_reply *reply)
 		text = failure_in(resp_element(reply, i));
 	return text;
 }
-
-void
-redis_error_clean(const char *text, char *words_r, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i + 1 < size && text[i] != '\0'; i++)
-		words_r[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
-	words_r[i] = '\0';
-}

@@ -25,8 +25,4 @@ const char *redis_reply_error(const struct resp_reply *reply);
 
 enum { REDIS_WORDS_SIZE = 160 };
 
-/* Copy foreign words for a log line: cut, with '?' for what is not printable
- * ASCII. */
-void redis_error_clean(const char *text, char *words_r, size_t size);
-
 #endif

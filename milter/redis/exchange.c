@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
+
 enum {
 	MAX_PENDING = 8192,   /* answers that are owed */
 	MAX_UNSENT = 8 << 20, /* bytes that wait to be sent */
@@ -163,7 +165,7 @@ judge(struct redis_exchange *exchange, struct redis_call *call,
 	if (why == NULL && error == REDIS_ERROR_UNFIT)
 		why = resp_error(reply);
 	if (why != NULL) /* before the reply is freed with its call */
-		redis_error_clean(why, exchange->why, sizeof exchange->why);
+		ascii_clean(why, exchange->why, sizeof exchange->why);
 	if (error == REDIS_ERROR_UNABLE)
 		atomic_store(&exchange->refused_ms, redis_now());
 	return why != NULL ? exchange->why : NULL;

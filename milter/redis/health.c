@@ -1,4 +1,5 @@
 #include "redis/health.h"
+#include "base/ascii.h"
 #include "redis/connection.h"
 #include "redis/error.h"
 
@@ -71,7 +72,7 @@ fall_ill(
 	char why[REDIS_WORDS_SIZE];
 	enum redis_news news;
 
-	redis_error_clean(words, why, sizeof why);
+	ascii_clean(words, why, sizeof why);
 	health->is_ill = true;
 	health->refused_ms = redis_now();
 	name_of(call, refused, health->command, sizeof health->command);

@@ -1,4 +1,5 @@
 #include "redis/nodes.h"
+#include "base/ascii.h"
 #include "base/outage.h"
 #include "redis/error.h"
 #include "redis/map.h"
@@ -204,7 +205,7 @@ take_master(struct redis_call *call)
 		(void)snprintf(nodes->sentinel_why, sizeof nodes->sentinel_why,
 		    "no answer in time");
 	else if (resp_error(reply) != NULL)
-		redis_error_clean(resp_error(reply), nodes->sentinel_why,
+		ascii_clean(resp_error(reply), nodes->sentinel_why,
 		    sizeof nodes->sentinel_why);
 	else if (read_master(reply, &master))
 		redis_connection_aim(nodes->nodes[0].conn, &master);
@@ -331,7 +332,7 @@ take_map(struct redis_call *call)
 	if (call->answer != REDIS_ANSWERED) {
 		redis_nodes_refresh(nodes);
 	} else if (resp_error(reply) != NULL) {
-		redis_error_clean(resp_error(reply), why, sizeof why);
+		ascii_clean(resp_error(reply), why, sizeof why);
 		report_map(nodes, where, why);
 	} else if (redis_map_read(
 		       reply, redis_connection_address(call->conn), &map)) {

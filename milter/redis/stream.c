@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE
 
 #include "redis/stream.h"
+#include "base/ascii.h"
 #include "redis/call.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ redis_stream_close(struct redis_stream *stream)
 static void
 fail(struct redis_stream *stream, const char *why)
 {
-	redis_error_clean(why, stream->why, sizeof stream->why);
+	ascii_clean(why, stream->why, sizeof stream->why);
 	redis_stream_close(stream);
 }
 
@@ -268,8 +269,8 @@ redis_stream_read(struct redis_stream *stream, char *bytes_r, size_t size)
 		if (got == 0)
 			stream->tls_wants = redis_tls_wants(stream->tls);
 		if (got < 0)
-			redis_error_clean(redis_tls_why(stream->tls),
-			    stream->why, sizeof stream->why);
+			ascii_clean(redis_tls_why(stream->tls), stream->why,
+			    sizeof stream->why);
 		return got;
 	}
 	got = recv(stream->fd, bytes_r, size, 0);

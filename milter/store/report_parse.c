@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "store/reports.h"
 
 #define POINTS_MAX 1000.0
@@ -24,13 +25,10 @@ parse_points(const char *text, struct reputation_sums *points_r)
 }
 
 static bool
-parse_times(const char *text, long *times_r)
+parse_times(const char *text, int64_t *times_r)
 {
-	char *end;
-
-	*times_r = strtol(text, &end, 10);
-	return *text >= '0' && *text <= '9' && *end == '\0' && *times_r >= 1 &&
-	    *times_r <= TIMES_MAX;
+	return decimal_read_all(text, strlen(text), TIMES_MAX, times_r) &&
+	    *times_r >= 1;
 }
 
 bool
@@ -41,7 +39,7 @@ report_parse(const char *text, const struct reputation_weights *weights,
 	char *rest = copy;
 	char *address, *event, *count;
 	enum reputation_event which;
-	long times = 1;
+	int64_t times = 1;
 
 	if (strlen(text) >= sizeof copy)
 		return false;

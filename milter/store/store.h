@@ -18,9 +18,9 @@
 #include "mail/list.h"
 #include "policy/facts.h"
 #include "policy/greylist.h"
-#include "policy/load.h"
 #include "policy/reputation.h"
 #include "policy/window.h"
+#include "store/load_report.h"
 
 /* Only STORE_DOWN concerns everybody.  The other two are about this call, or this
  * client's record, alone. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load/load.h"
 #include "load/load_pressure.h"
-#include "policy/load.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

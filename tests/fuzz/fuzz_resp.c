@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "redis/error.h"
 #include "redis/map.h"
 #include "redis/redirect.h"
@@ -36,7 +37,7 @@ read_redirect(struct resp_reply *reply)
 	    redirect.slot >= REDIS_SLOTS)
 		abort();
 	if (resp_error(reply) != NULL)
-		redis_error_clean(resp_error(reply), words, sizeof words);
+		ascii_clean(resp_error(reply), words, sizeof words);
 }
 
 int

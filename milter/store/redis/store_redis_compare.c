@@ -3,6 +3,7 @@
  * Each tells what its secret makes of a fixed text, which says nothing about the
  * secret.  Servers that differ do not find each other's first attempts, so that a
  * retry that comes to the other one is a stranger's, for ever. */
+#include "base/ascii.h"
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
@@ -77,7 +78,7 @@ note(struct redis_store *store, const char *other)
 		return;
 	}
 	if (store->apart < TIMES && ++store->apart == TIMES) {
-		redis_error_clean(other, host, sizeof host);
+		ascii_clean(other, host, sizeof host);
 		store_redis_say(store, true,
 		    "%s hashes with another secret than this server: neither "
 		    "finds the other's first attempts.  secret_file must be "

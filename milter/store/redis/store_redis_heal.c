@@ -1,4 +1,5 @@
 /* Keys of ours that hold what is not ours. */
+#include "base/ascii.h"
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
@@ -21,8 +22,8 @@ tell(struct redis_store *store, const char *key, const char *error)
 		return;
 	if (!atomic_compare_exchange_strong(&store->healed_at, &before, now))
 		return;
-	redis_error_clean(key, clean, sizeof clean);
-	redis_error_clean(error, words, sizeof words);
+	ascii_clean(key, clean, sizeof clean);
+	ascii_clean(error, words, sizeof words);
 	store_redis_say(store, true,
 	    "the key %s in Redis holds nothing of ours, and is removed: %s",
 	    clean, words);

@@ -1,5 +1,6 @@
 #include "store/redis/store_redis_keys.h"
 
+#include "base/ascii.h"
 #include "base/decimal.h"
 #include "base/seconds.h"
 
@@ -32,10 +33,9 @@ keys_init(struct store_redis_keys *keys, const char *prefix, int64_t half_life)
 		return "the prefix of the keys is empty";
 	if (strlen(prefix) >= sizeof keys->prefix)
 		return "the prefix of the keys is too long";
-	for (const char *c = prefix; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~' || *c == '{' || *c == '}')
-			return "the prefix of the keys may hold printable "
-			       "ASCII, but no blanks and braces";
+	if (!ascii_is_printable(prefix, " {}"))
+		return "the prefix of the keys may hold printable ASCII, but "
+		       "no blanks and braces";
 	strcpy(keys->prefix, prefix);
 	keys->half_life = half_life > 0 ? half_life : 1;
 	write_life(keys->half_life, keys->life, sizeof keys->life);

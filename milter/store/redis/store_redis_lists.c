@@ -1,3 +1,4 @@
+#include "base/ascii.h"
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
@@ -205,7 +206,7 @@ complain(const struct redis_store *store, const char *name,
 {
 	char example[sizeof reading->example];
 
-	redis_error_clean(reading->example, example, sizeof example);
+	ascii_clean(reading->example, example, sizeof example);
 	store_redis_say(store, true,
 	    "shared list %s: %zu entries are no network, address or domain, "
 	    "such as \"%s\"",

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "base/seconds.h"
-#include "policy/decay.h"
 #include "policy/window.h"
+#include "store/redis/decay.h"
 
 /* In which a sum is kept: that of now, and the one before. */
 #define GENERATIONS 2

@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/seconds.h"
-#include "policy/decay.h"
+#include "store/redis/decay.h"
 
 #define SWEEP_EVERY INT64_C(3600)
 #define FULL_CLOCKS 16	 /* that an author may add to a full record */

@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/seconds.h"
-#include "policy/decay.h"
 #include "store/clock_worth.h"
+#include "store/redis/decay.h"
 
 #define RECORDS_AT_ONCE 256
 #define FIELDS_MAX	30000 /* more than that no record of ours has */

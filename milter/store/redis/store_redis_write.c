@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "policy/decay.h"
 #include "policy/window.h"
+#include "store/redis/decay.h"
 
 /* What the record in hand is told. */
 struct share {

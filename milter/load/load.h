@@ -1,43 +1,15 @@
 /* load -- is the farm busier than this, by what its hosts report?
  *
- * A load is a share of what a host can bear: 0 is idle, 1.0 is full.  Hosts
- * publish theirs as "<Unix seconds>:<load>"; here those figures become one, and
+ * Hosts publish their loads (load_report.h); here those figures become one, and
  * one figure becomes a yes or no that does not flap.
  *
  * Pure.  Times are Unix seconds of the store's clock. */
 #ifndef LOAD_H
 #define LOAD_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "store/load_report.h"
 
-#define LOAD_MAX	 100.0 /* more than this is nonsense */
-#define LOAD_MAX_AGE	 INT64_C(10)
-#define LOAD_REPORT_SIZE 48 /* bytes that hold any formatted report */
-
-struct load_report {
-	int64_t at;  /* when it was published */
-	double load; /* 0..LOAD_MAX, else it is nonsense */
-};
-
-/* False for NaN, negative, infinite and absurdly large numbers. */
-bool load_is_sane(double load);
-
-/* Read a plain decimal number as "12", "0.85": digits, at most one point with
- * digits on both sides, at most 32 characters; no sign, exponent or blank, and
- * the same in every locale.  False, and *value_r unchanged, for all else. */
-bool load_number_parse(const char *text, size_t len, double *value_r);
-
-/* Read a published report, strictly.  False, and *report_r unchanged, if it is
- * malformed or its load is nonsense. */
-bool
-load_report_parse(const char *text, size_t len, struct load_report *report_r);
-
-/* Write a report that load_report_parse() reads, with three decimals.  Nonsense
- * is written as load 0, times before 1970 as 0. */
-void load_report_format(
-    const struct load_report *report, char text_r[LOAD_REPORT_SIZE]);
+#define LOAD_MAX_AGE INT64_C(10)
 
 /* What the reports of all hosts say together. */
 struct load_view {
