@@ -393,6 +393,30 @@ static const struct row message_rows[] = {
 	{.size = 1000, .complete = true}, NULL, ANSWER_NO},
 };
 
+#define RESULTS(...)                                                           \
+	{                                                                      \
+		.results = (enum spf_result[]){__VA_ARGS__},                   \
+		.count =                                                       \
+		    sizeof((enum spf_result[]){__VA_ARGS__}) / sizeof(int)     \
+	}
+#define SPF(certainty, result)                                                 \
+	{                                                                      \
+		.spf_certainty = (certainty), .spf = (result)                  \
+	}
+
+static const struct row spf_rows[] = {
+    {"one that is asked for", "spf", RESULTS(SPF_PASS),
+	SPF(FACT_KNOWN, SPF_PASS), NULL, ANSWER_YES},
+    {"the last of several", "spf", RESULTS(SPF_FAIL, SPF_SOFTFAIL),
+	SPF(FACT_KNOWN, SPF_SOFTFAIL), NULL, ANSWER_YES},
+    {"another", "spf", RESULTS(SPF_PASS, SPF_NONE),
+	SPF(FACT_KNOWN, SPF_NEUTRAL), NULL, ANSWER_NO},
+    {"it has not come yet", "spf", RESULTS(SPF_NONE), SPF(FACT_LATER, SPF_NONE),
+	NULL, ANSWER_LATER},
+    {"it did not come", "spf", RESULTS(SPF_NONE), SPF(FACT_UNKNOWN, SPF_NONE),
+	NULL, ANSWER_UNKNOWN},
+};
+
 static const struct row dnsbl_rows[] = {
     {"two lists make a sum", "dnsbl_above", DNSBL(2), BAD(3, 3, 2, 2, 2, false),
 	NULL, ANSWER_YES},
@@ -610,6 +634,12 @@ START_TEST(of_dns_lists)
 }
 END_TEST
 
+START_TEST(of_spf)
+{
+	judge(&spf_rows[_i]);
+}
+END_TEST
+
 static bool
 has_row(const char *name, enum answer answer)
 {
@@ -621,6 +651,7 @@ has_row(const char *name, enum answer answer)
 	SEARCH(client_rows)
 	SEARCH(message_rows)
 	SEARCH(dnsbl_rows)
+	SEARCH(spf_rows)
 	SEARCH(state_rows)
 	return false;
 }
@@ -703,6 +734,7 @@ CHECK_MAIN("condition", tcase)
 	tcase_add_loop_test(tcase, of_the_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(tcase, of_the_message, 0, COUNT(message_rows));
 	tcase_add_loop_test(tcase, of_dns_lists, 0, COUNT(dnsbl_rows));
+	tcase_add_loop_test(tcase, of_spf, 0, COUNT(spf_rows));
 	tcase_add_loop_test(tcase, of_the_state, 0, COUNT(state_rows));
 	tcase_add_test(tcase, every_condition_is_tested_both_ways);
 	tcase_add_test(tcase, names_are_unique);

@@ -110,6 +110,15 @@ static const struct {
 	DNSBL "rule \"x\" { dnsbl_below = \"x: 1.5\" verdict = accept }\n",
 	"E 2: dnsbl_below \"x: 1.5\": a whole number from -100000 to 100000 is "
 	"needed, as in \"name: 3\""},
+    {"a result of SPF that there is not",
+	"rule \"x\" {\nspf = {pass, good} verdict = accept }\n",
+	"E 2: spf \"good\": none, neutral, pass, fail, softfail or permerror "
+	"is "
+	"needed"},
+    {"a result of SPF that is never known",
+	"rule \"x\" { spf = temperror verdict = accept }\n",
+	"E 1: spf \"temperror\": what the DNS could not tell is unknown, so "
+	"that a rule with it would never hold"},
     {"a name server by its name", "dns { servers = localhost }\n",
 	"E 1: servers \"localhost\": an IP address is needed, such as "
 	"127.0.0.1, "
@@ -478,6 +487,12 @@ static const struct {
     {"DNS lists without a server",
 	DNSBL "rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
 	"W 1: dnsbl \"x\" is never asked: section dns names no servers"},
+    {"SPF in use",
+	"dns { servers = \"127.0.0.1\" }\n"
+	"rule \"x\" { spf = {PASS, none} verdict = accept }\n",
+	""},
+    {"SPF without a server", "rule \"x\" { spf = pass verdict = accept }\n",
+	"W 1: rule \"x\": spf is never known: section dns names no servers"},
     {"one zone that needs a second",
 	"dns { servers = \"127.0.0.1\" }\n"
 	"dnsbl \"x\" { zones = \"a.example=127.0.0.2\" }\n"

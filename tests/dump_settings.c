@@ -47,6 +47,7 @@ static const char *const value_kinds[] = {
     [VALUE_FILE] = "file",
     [VALUE_SHARED] = "name",
     [VALUE_DNSBL] = "sum",
+    [VALUE_SPF] = "results",
     [VALUE_LIMIT] = "number",
 };
 

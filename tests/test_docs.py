@@ -233,7 +233,7 @@ class Sample(unittest.TestCase):
         lists = [text for name, text in re.findall(
             r'(?m)^# (?=dnsbl "(\w+)")(.*)$', self.text) if f'"{name}:' in rule]
         return "\n".join(["dns { servers = 127.0.0.1 }", *lists, ""]) \
-            if lists else ""
+            if lists or "spf = " in rule else ""
 
     def test_it_is_read_without_a_word(self):
         status, out, err = check(self.text)

@@ -217,6 +217,16 @@ check_dnsbl(const struct conf_build *build, size_t place)
 		    dnsbl->name);
 }
 
+static void
+check_spf(const struct conf_build *build, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->kind == VALUE_SPF &&
+		    build->policy->settings.dns.servers[0] == NULL)
+			warn(build, rule,
+			    "spf is never known: section dns names no servers");
+}
+
 /* --- all --- */
 
 /* Rules and their sections come in the same order. */
@@ -235,6 +245,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_at(build, rule, section);
 		check_end(build, rule);
 		check_link(build, rule);
+		check_spf(build, rule);
 		rule++;
 	}
 }

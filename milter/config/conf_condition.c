@@ -310,6 +310,24 @@ read_dnsbl(const struct reading *reading)
 	return true;
 }
 
+/* What the DNS did not tell is unknown, and no rule holds by it. */
+static bool
+read_result(const struct reading *reading)
+{
+	enum spf_result result = SPF_NONE;
+
+	while (strcasecmp(spf_result_names[result], reading->text) != 0)
+		if (++result == SPF_RESULTS)
+			return refuse(reading,
+			    "none, neutral, pass, fail, softfail or permerror "
+			    "is needed");
+	reading->condition->results[reading->index] = result;
+	return result != SPF_TEMPERROR ||
+	    refuse(reading,
+		"what the DNS could not tell is unknown, so that a rule "
+		"with it would never hold");
+}
+
 static bool
 read_limit(const struct reading *reading)
 {
@@ -345,6 +363,7 @@ static const struct reader {
     [VALUE_FILE] = {read_file, 0},
     [VALUE_SHARED] = {read_shared, 0},
     [VALUE_DNSBL] = {read_dnsbl, 0},
+    [VALUE_SPF] = {read_result, sizeof(enum spf_result)},
     [VALUE_LIMIT] = {read_limit, 0},
 };
 

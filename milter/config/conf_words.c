@@ -47,6 +47,10 @@ say_list_value(const struct condition *condition, size_t index,
 		    condition->headers[index].name,
 		    condition->headers[index].pattern);
 		break;
+	case VALUE_SPF:
+		(void)snprintf(text_r, CONF_WORDS_SIZE, "%s",
+		    spf_result_names[condition->results[index]]);
+		break;
 	case VALUE_HOURS:
 		say_hours(&condition->hours[index], text_r);
 		break;

@@ -404,6 +404,17 @@ dnsbl_below(const struct asked *asked)
 	    sum->least < bound && sum->most_good >= needed);
 }
 
+/* ---- What a domain says of the client */
+
+static enum answer
+is_result(const struct asked *asked)
+{
+	for (size_t i = 0; i < asked->condition->count; i++)
+		if (asked->condition->results[i] == asked->facts->spf)
+			return ANSWER_YES;
+	return ANSWER_NO;
+}
+
 /* ---- The table */
 
 /* How it spells its columns. */
@@ -489,6 +500,8 @@ const struct condition_type condition_types[] = {
 	.judge = dnsbl_above},
     {"dnsbl_below", VALUE_DNSBL, STAGE_DATA, ASKS_DNS | GOOD,
 	.judge = dnsbl_below},
+    {"spf", VALUE_SPF, STAGE_DATA, ASKS_DNS | ASKS_SPF | GOOD,
+	.judge = is_result, FACT(spf), KNOWN_BY(spf_certainty)},
     {"load_above", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_above},
     {"load_below", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_below},
     {"connections_above", VALUE_LIMIT, STAGE_MAIL, STORE, .judge = is_exceeded,

@@ -40,6 +40,7 @@ enum value_kind {
 	VALUE_FILE,   /* path of a list file; becomes an index of lists */
 	VALUE_SHARED, /* name of a shared list; becomes an index of lists */
 	VALUE_DNSBL,  /* "name: number"; becomes an index of dnsbls */
+	VALUE_SPF,    /* list of results of SPF */
 	VALUE_LIMIT   /* whole number; becomes an index of limits */
 };
 
@@ -80,6 +81,7 @@ struct condition {
 		char **globs;
 		struct header_pattern *headers;
 		struct hours *hours;
+		enum spf_result *results;
 		void *array; /* any of them, to free */
 	};
 	int64_t number; /* also seconds, octets, share; or an index */
@@ -113,7 +115,8 @@ enum condition_flags {
 	READS_BODY = 512,
 	READS_UNKNOWN = 1024, /* commands */
 	READS_REFUSED = 2048, /* recipients that the MTA itself refused */
-	ASKS_DNS = 4096	      /* what was asked beforehand, see dns/ */
+	ASKS_DNS = 4096,      /* what was asked beforehand, see dns/ */
+	ASKS_SPF = 8192
 };
 
 /* Whether a condition holds, by what is known.  `recipient` is NULL before the

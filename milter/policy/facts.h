@@ -14,6 +14,7 @@
 #include "mail/hostname.h"
 #include "mail/list.h"
 #include "mail/netaddr.h"
+#include "mail/spf_result.h"
 #include "policy/greylist.h"
 #include "policy/window.h"
 
@@ -144,7 +145,10 @@ struct facts {
 	const struct list *const *lists;
 	/* one for each dnsbl of the policy */
 	const struct dnsbl_sum *dnsbls;
-	unsigned dice; /* random, 0..9999, drawn once a message */
+	/* LATER: it may come before the message is judged */
+	enum certainty spf_certainty;
+	enum spf_result spf; /* SPF_TEMPERROR is never known */
+	unsigned dice;	     /* random, 0..9999, drawn once a message */
 };
 
 #endif

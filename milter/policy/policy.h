@@ -109,6 +109,7 @@ struct policy {
 	bool wants_body;
 	bool wants_unknown; /* unknown commands */
 	bool wants_dns;	    /* some rule asks it, and there are servers */
+	bool wants_spf;	    /* likewise */
 	bool wants_refused; /* recipients that the MTA itself refused */
 	bool observes_eom;  /* a rule on trial waits for the end */
 	/* When the last rule can speak, those on trial included: not before then

@@ -21,8 +21,8 @@ evidence_take(struct shared *shared, struct message *message, enum stage stage);
 bool
 evidence_await(struct shared *shared, struct message *message, int64_t due_us);
 
-/* "name:3,other:unknown", for the log; "" when nothing is asked. */
-#define EVIDENCE_SIZE 640
+/* " dnsbl=name:3,other:unknown spf=pass", for the log; "" when nothing is asked. */
+#define EVIDENCE_SIZE 800
 void evidence_say(const struct message *message, char text_r[EVIDENCE_SIZE]);
 
 #endif

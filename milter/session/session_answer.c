@@ -112,7 +112,7 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	evidence_say(message, evidence);
 	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
 		 "sender=<%s> recipient=<%s> recipients=%" PRId64
-		 " score=%s known=%s load=%.2f id=%s%s%s",
+		 " score=%s known=%s load=%.2f id=%s%s",
 	    session->id, verdict, detail, stage_name(stage), message->address,
 	    log_clean(session->name, name, sizeof name),
 	    log_clean(session->helo, helo, sizeof helo),
@@ -122,8 +122,7 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	    facts->record_certainty != FACT_KNOWN ? "unknown"
 		: facts->known			  ? "yes"
 						  : "no",
-	    facts->load, log_clean(session->queue_id, id, sizeof id),
-	    evidence[0] == '\0' ? "" : " dnsbl=", evidence);
+	    facts->load, log_clean(session->queue_id, id, sizeof id), evidence);
 }
 
 /* A rule's name is the postmaster's own, and was checked when it was read. */

@@ -68,7 +68,7 @@ say_facts(const struct session *session)
 	log_debug("session=%s facts now=%" PRId64 " connected_for=%" PRId64
 		  " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
 		  " authenticated=%d tls=%d store=%s record=%s score=%.1f"
-		  " load=%.2f dnsbl=%s",
+		  " load=%.2f%s",
 	    session->id, facts->now, facts->connected_for,
 	    facts->recipients_seen, facts->declared_size, facts->size,
 	    facts->authenticated, facts->tls,

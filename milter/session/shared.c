@@ -29,10 +29,12 @@ open_parts(struct shared *shared)
 	shared->resolver = resolver_open();
 	if (shared->resolver != NULL)
 		shared->dns_lists = dns_lists_open(shared->resolver);
+	if (shared->resolver != NULL)
+		shared->spf_checks = spf_checks_open(shared->resolver);
 	return shared->load_watch != NULL && shared->lists != NULL &&
 	    shared->known_cache != NULL && shared->client_names != NULL &&
 	    shared->reports != NULL && shared->file_reports != NULL &&
-	    shared->dns_lists != NULL;
+	    shared->dns_lists != NULL && shared->spf_checks != NULL;
 }
 
 /* A policy that asks no DNS gets no thread for it. */
@@ -83,6 +85,7 @@ shared_close(struct shared **shared)
 	store_close(&mine->store);
 	dns_lists_close(&mine->dns_lists);
 	resolver_close(&mine->resolver);
+	spf_checks_close(&mine->spf_checks);
 	load_watch_close(&mine->load_watch);
 	lists_close(&mine->lists);
 	known_cache_free(&mine->known_cache);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "dns/dns_lists.h"
+#include "dns/spf_checks.h"
 #include "load/load_watch.h"
 #include "policy/policy.h"
 #include "store/client_names.h"
@@ -23,6 +24,7 @@ struct shared {
 	struct lists *lists;
 	struct resolver *resolver;
 	struct dns_lists *dns_lists;
+	struct spf_checks *spf_checks;
 	struct known_cache *known_cache;
 	struct client_names *client_names;
 	struct reports *reports;

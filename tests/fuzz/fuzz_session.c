@@ -53,6 +53,7 @@ static const char *const values[] = {
     [VALUE_LOAD] = "0.5",
     [VALUE_FILE] = "\"/nonexistent\"",
     [VALUE_SHARED] = "\"bad\"",
+    [VALUE_SPF] = "{\"pass\", \"none\"}",
     [VALUE_LIMIT] = "2 within = 1h"};
 
 static void

@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 
-A, PTR, TXT, AAAA = 1, 12, 16, 28
+A, PTR, MX, TXT, AAAA = 1, 12, 15, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 AUTHORITATIVE_ANSWER = 0x8580
 TRUNCATED = 0x0200
@@ -66,6 +66,13 @@ class Dns:
     def pointer(self, address, name):
         """A name that the address claims, perhaps falsely."""
         self.records[reverse(address), PTR] = wire_name(name)
+
+    def add(self, name, kind, value):
+        """One more record of a name, its value as octets."""
+        self.records.setdefault((name, kind), []).append(value)
+
+    def text(self, name, text):
+        self.add(name, TXT, wire_text(text))
 
     def fail(self, address):
         """The look-up of this address' name fails for the time being."""
@@ -214,6 +221,13 @@ def listed_name(zone, subject):
 def wire_name(name):
     labels = name.encode().split(b".")
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+
+
+def wire_text(text):
+    """In strings of 255 octets; of text, or of octets as they are."""
+    octets = text if isinstance(text, bytes) else text.encode()
+    parts = [octets[i:i + 255] for i in range(0, len(octets), 255)] or [b""]
+    return b"".join(bytes([len(part)]) + part for part in parts)
 
 
 def read_name(packet, start):
