@@ -285,23 +285,31 @@ dns_lists_tick(struct dns_lists *lists, const struct policy *policy)
 
 /* ---- Who is asked about */
 
-/* Addresses that no list has. */
+/* Addresses that no list has (RFC 6890). */
+static const struct network private_networks[] = {
+    {{{0}, 4}, 8},
+    {{{10}, 4}, 8},
+    {{{100, 64}, 4}, 10},
+    {{{127}, 4}, 8},
+    {{{169, 254}, 4}, 16},
+    {{{172, 16}, 4}, 12},
+    {{{192, 168}, 4}, 16},
+    {{{224}, 4}, 3},
+    {{{0}, 16}, 96},
+    {{{0xfc}, 16}, 7},
+    {{{0xfe, 0x80}, 16}, 10},
+    {{{0xff}, 16}, 8},
+};
+
 static bool
 is_private(const struct netaddr *address)
 {
-	static const char *const texts[] = {"0.0.0.0/8", "10.0.0.0/8",
-	    "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	    "192.168.0.0/16", "224.0.0.0/3", "::/96", "fc00::/7", "fe80::/10",
-	    "ff00::/8"};
-	char why[NETWORK_WHY_SIZE];
+	const size_t count =
+	    sizeof private_networks / sizeof private_networks[0];
 
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		struct network network;
-
-		if (network_parse(texts[i], &network, why) &&
-		    network_contains(&network, address))
+	for (size_t i = 0; i < count; i++)
+		if (network_contains(&private_networks[i], address))
 			return true;
-	}
 	return false;
 }
 
@@ -379,13 +387,17 @@ is_again(const struct dnsbl *dnsbl, size_t place)
 
 void
 dns_lists_ask(struct dns_lists *lists, const struct policy *policy,
-    const struct facts *facts)
+    const struct facts *facts, unsigned of)
 {
 	char name[DNS_LIST_NAME_SIZE];
 
 	for (size_t i = 0; i < policy->dnsbl_count; i++) {
 		const struct dnsbl *dnsbl = &policy->dnsbls[i];
-		struct subject subject = subject_of(dnsbl, facts);
+		struct subject subject;
+
+		if ((of >> dnsbl->of & 1U) == 0)
+			continue;
+		subject = subject_of(dnsbl, facts);
 
 		for (size_t j = 0; subject.known && j < dnsbl->list_count; j++)
 			if (!is_again(dnsbl, j) &&

@@ -19,10 +19,10 @@ void dns_lists_close(struct dns_lists **lists);
 /* Once a second, in the background: test what the policy names. */
 void dns_lists_tick(struct dns_lists *lists, const struct policy *policy);
 
-/* See to it that the lists will have told, as far as the facts are known.  Nobody
- * waits. */
+/* See to it that the sections `of` these (1 << enum dnsbl_of) will have told.
+ * Nobody waits. */
 void dns_lists_ask(struct dns_lists *lists, const struct policy *policy,
-    const struct facts *facts);
+    const struct facts *facts, unsigned of);
 
 /* What is known now: one sum for each dnsbl of the policy.  False: some are
  * pending. */

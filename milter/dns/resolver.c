@@ -460,8 +460,8 @@ put_question(struct resolver *resolver, struct dns_entry *entry,
 	if (question == NULL)
 		return false;
 	*question = (struct question){resolver, entry};
-	ares_query(
-	    resolver->channel, name, CLASS_IN, type, take_answer, question);
+	ares_query(resolver->channel, name, CLASS_IN, (int)type, take_answer,
+	    question);
 	return true;
 }
 

@@ -171,20 +171,44 @@ dns_list_judge(const struct dns_list *list, const unsigned char address[4])
 	return DNS_LIST_MATCH;
 }
 
+/* Written by hand: this is done for each list and message. */
+static char *
+put_octet(char *out, unsigned octet)
+{
+	if (octet >= 100)
+		*out++ = (char)('0' + octet / 100);
+	if (octet >= 10)
+		*out++ = (char)('0' + octet / 10 % 10);
+	*out++ = (char)('0' + octet % 10);
+	*out++ = '.';
+	return out;
+}
+
+static char *
+put_nibble(char *out, unsigned nibble)
+{
+	*out++ = "0123456789abcdef"[nibble];
+	*out++ = '.';
+	return out;
+}
+
 void
 dns_list_name_of_address(const struct netaddr *address, const char *zone,
     char name_r[DNS_LIST_NAME_SIZE])
 {
-	const unsigned char *octets = address->octets;
-	size_t used = 0;
+	char *out = name_r;
 
-	for (int i = address->length - 1; i >= 0; i--)
-		used +=
-		    (size_t)snprintf(name_r + used, DNS_LIST_NAME_SIZE - used,
-			address->length == 4 ? "%u." : "%x.%x.",
-			address->length == 4 ? octets[i] : octets[i] & 0xfU,
-			octets[i] >> 4U);
-	(void)snprintf(name_r + used, DNS_LIST_NAME_SIZE - used, "%s", zone);
+	for (int i = address->length - 1; i >= 0; i--) {
+		unsigned octet = address->octets[i];
+
+		if (address->length == 4) {
+			out = put_octet(out, octet);
+		} else {
+			out = put_nibble(out, octet & 0xfU);
+			out = put_nibble(out, octet >> 4U);
+		}
+	}
+	strcpy(out, zone);
 }
 
 bool

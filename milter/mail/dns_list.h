@@ -42,7 +42,8 @@ enum dns_list_code { DNS_LIST_NO_MATCH, DNS_LIST_MATCH, DNS_LIST_WRONG };
 enum dns_list_code
 dns_list_judge(const struct dns_list *list, const unsigned char address[4]);
 
-/* The name to ask for: 2.0.0.127.zone, or 32 nibbles for IPv6. */
+/* The name to ask for: 2.0.0.127.zone, or 32 nibbles for IPv6; the zone is one of
+ * a struct dns_list. */
 void dns_list_name_of_address(const struct netaddr *address, const char *zone,
     char name_r[DNS_LIST_NAME_SIZE]);
 

@@ -3,7 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/seconds.h"
 #include "session/shared.h"
+
+/* No answer lives shorter, so that asking again before would be in vain. */
+#define ASK_AGAIN_S 60
 
 static struct spf_question
 question_of(const struct message *message)
@@ -15,13 +19,34 @@ question_of(const struct message *message)
 	    .helo = facts->helo};
 }
 
+/* A session may have many messages, so MAIL asks for all when it is time. */
+static unsigned
+lists_at(struct message *message, enum evidence_step step)
+{
+	static const unsigned of[] = {
+	    [EVIDENCE_CONNECT] =
+		1U << DNSBL_OF_CLIENT | 1U << DNSBL_OF_CLIENT_NAME,
+	    [EVIDENCE_HELO] = 1U << DNSBL_OF_HELO,
+	    [EVIDENCE_MAIL] = 1U << DNSBL_OF_SENDER_DOMAIN,
+	};
+	int64_t now = message->facts.now;
+	bool again = step == EVIDENCE_MAIL &&
+	    seconds_apart(now, message->asked_at) >= ASK_AGAIN_S;
+
+	if (step == EVIDENCE_CONNECT || again)
+		message->asked_at = now;
+	return again ? of[EVIDENCE_CONNECT] | of[EVIDENCE_HELO] | of[step]
+		     : of[step];
+}
+
 void
-evidence_ask(struct shared *shared, const struct message *message)
+evidence_ask(
+    struct shared *shared, struct message *message, enum evidence_step step)
 {
 	if (message->policy->wants_dns)
-		dns_lists_ask(
-		    shared->dns_lists, message->policy, &message->facts);
-	if (message->policy->wants_spf && message->begun) {
+		dns_lists_ask(shared->dns_lists, message->policy,
+		    &message->facts, lists_at(message, step));
+	if (message->policy->wants_spf && step == EVIDENCE_MAIL) {
 		struct spf_question question = question_of(message);
 
 		spf_checks_ask(shared->spf_checks, &question);

@@ -5,9 +5,12 @@
 
 #include "session/message.h"
 
-/* Have DNS asked for what is known by now.  Waits for nothing; call it at each
- * step that tells of a name. */
-void evidence_ask(struct shared *shared, const struct message *message);
+/* The steps that tell of a name to ask for. */
+enum evidence_step { EVIDENCE_CONNECT, EVIDENCE_HELO, EVIDENCE_MAIL };
+
+/* Have DNS asked for what became known at this step.  Waits for nothing. */
+void evidence_ask(
+    struct shared *shared, struct message *message, enum evidence_step step);
 
 /* A message begins: nothing has been taken of it. */
 void evidence_forget(struct message *message);

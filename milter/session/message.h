@@ -23,6 +23,7 @@ struct message {
 	bool load_crossed[THRESHOLDS_MAX];
 	unsigned char settled[SETTLED_MAX];
 	struct dnsbl_sum dnsbls[DNSBLS_MAX];
+	int64_t asked_at;      /* when DNS was asked about the client */
 	bool evidence_pending; /* more may come of it, see evidence.h */
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];

@@ -298,7 +298,7 @@ session_connect(
 	session->message.facts.now = now;
 	session_identify(session, origin);
 	session_debug_step(session, "connect", session->message.address);
-	evidence_ask(session->shared, &session->message);
+	evidence_ask(session->shared, &session->message, EVIDENCE_CONNECT);
 }
 
 void
@@ -475,7 +475,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	set_sender(session, envelope);
 	session_queue_id(session, envelope->queue_id);
 	message_begin(session->shared, &session->message, now);
-	evidence_ask(session->shared, &session->message);
+	evidence_ask(session->shared, &session->message, EVIDENCE_MAIL);
 	set_elapsed(session, now);
 	note_exemption(session);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&
