@@ -1,4 +1,4 @@
-#include "daemon/reload.h"
+#include "config/settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,10 +81,10 @@ START_TEST(each_change_is_told_if_it_has_to_wait)
 
 	ck_assert(settings_init(&before));
 	ck_assert(settings_init(&after));
-	reload_compare(&before, &after, append_name, told);
+	settings_compare(&before, &after, append_name, told);
 	ck_assert_str_eq(told, "");
 	change(&after, row);
-	reload_compare(&before, &after, append_name, told);
+	settings_compare(&before, &after, append_name, told);
 	ck_assert_msg(
 	    strcmp(told, row->told) == 0, "%s: told \"%s\"", row->when, told);
 	settings_clear(&before);

@@ -1,4 +1,4 @@
-#include "policy/settings.h"
+#include "config/settings.h"
 
 #include <stdlib.h>
 #include <string.h>

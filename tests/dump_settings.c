@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "config/conf_dnsbl.h"
-#include "config/conf_response.h"
-#include "config/conf_rule_options.h"
+#include "config/conf_build.h"
 #include "config/conf_value.h"
 #include "config/conf_words.h"
 #include "policy/condition.h"
@@ -105,6 +103,11 @@ main(void)
 {
 	for (size_t i = 0; i < setting_count; i++)
 		print_setting("setting", &setting_table[i]);
+	for (size_t i = 0; i < setting_count; i++)
+		if (setting_table[i].restart != NULL)
+			printf("restart\t%s\t%s\t%s\n",
+			    setting_table[i].section, setting_table[i].name,
+			    setting_table[i].restart);
 	for (size_t i = 0; i < rule_option_count; i++)
 		print_setting("option", &rule_option_table[i]);
 	for (size_t i = 0; i < dnsbl_option_count; i++)

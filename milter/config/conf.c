@@ -5,11 +5,87 @@
 #include <string.h>
 
 #include "config/conf_build.h"
-#include "config/conf_dnsbl.h"
-#include "config/conf_rule_options.h"
-#include "config/conf_text.h"
 #include "config/conf_value.h"
 #include "redis/redis.h"
+
+/* --- the life of a policy --- */
+
+static struct policy *
+new_policy(void)
+{
+	struct policy *policy = calloc(1, sizeof *policy);
+
+	if (policy == NULL)
+		return NULL;
+	if (!settings_init(&policy->settings)) {
+		free(policy);
+		return NULL;
+	}
+	atomic_init(&policy->references, 1);
+	return policy;
+}
+
+struct policy *
+policy_hold(struct policy *policy)
+{
+	atomic_fetch_add(&policy->references, 1);
+	return policy;
+}
+
+static void
+clear_condition(struct condition *condition)
+{
+	for (size_t i = 0; i < condition->count; i++) {
+		switch (condition->type->kind) {
+		case VALUE_GLOBS:
+			free(condition->globs[i]);
+			break;
+		case VALUE_HEADERS:
+			free(condition->headers[i].name);
+			free(condition->headers[i].pattern);
+			break;
+		default:
+			break;
+		}
+	}
+	free(condition->array);
+	free(condition->header);
+}
+
+static void
+clear_rule(struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		clear_condition(&rule->conditions[i]);
+	free(rule->conditions);
+	free(rule->name);
+}
+
+void
+policy_release(struct policy **policy)
+{
+	struct policy *mine = *policy;
+
+	*policy = NULL;
+	if (mine == NULL || atomic_fetch_sub(&mine->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < mine->rule_count; i++)
+		clear_rule(&mine->rules[i]);
+	for (size_t i = 0; i < mine->response_count; i++)
+		response_free(&mine->responses[i]);
+	for (size_t i = 0; i < mine->list_count; i++)
+		free(mine->lists[i].name);
+	for (size_t i = 0; i < mine->dnsbl_count; i++) {
+		free(mine->dnsbls[i].name);
+		free(mine->dnsbls[i].lists);
+	}
+	for (size_t i = 0; i < mine->header_count; i++)
+		free(mine->headers[i]);
+	free(mine->rules);
+	free(mine->responses);
+	settings_clear(&mine->settings);
+	free(mine);
+}
 
 /* --- the grammar, out of the tables --- */
 
@@ -49,16 +125,6 @@ static const struct conf_grammar grammar = {
 
 /* --- settings --- */
 
-static const struct setting *
-find_setting(const char *section, const char *name)
-{
-	for (size_t i = 0; i < setting_count; i++)
-		if (strcmp(setting_table[i].section, section) == 0 &&
-		    strcmp(setting_table[i].name, name) == 0)
-			return &setting_table[i];
-	return NULL;
-}
-
 void
 conf_refuse(struct conf_build *build, const struct conf_item *item,
     size_t index, const char *why)
@@ -83,19 +149,28 @@ find_bad(const struct setting *setting, const struct conf_item *item)
 	return 0;
 }
 
+void
+conf_read_option(struct conf_build *build, const struct setting *setting,
+    const struct conf_item *item, void *target)
+{
+	char why[SETTING_WHY_SIZE];
+
+	if (!setting_assign(target, setting, (const char *const *)item->values,
+		item->count, why))
+		conf_refuse(build, item, find_bad(setting, item), why);
+}
+
 static void
 read_settings(struct conf_build *build, const struct conf_section *section)
 {
 	for (size_t i = 0; i < section->item_count; i++) {
 		const struct conf_item *item = &section->items[i];
-		const struct setting *setting =
-		    find_setting(section->kind, item->name);
-		char why[SETTING_WHY_SIZE];
+		const struct setting *setting = setting_find(
+		    setting_table, setting_count, section->kind, item->name);
 
-		if (setting != NULL &&
-		    !setting_assign(&build->policy->settings, setting,
-			(const char *const *)item->values, item->count, why))
-			conf_refuse(build, item, find_bad(setting, item), why);
+		if (setting != NULL)
+			conf_read_option(
+			    build, setting, item, &build->policy->settings);
 	}
 }
 
@@ -291,7 +366,7 @@ make_policy(const char *text, struct conf_report *report)
 	struct conf_tree tree;
 
 	if (conf_file_parse(text, &grammar, report, &tree)) {
-		build.policy = policy_new();
+		build.policy = new_policy();
 		if (build.policy == NULL)
 			conf_error(report, 0, "out of memory");
 		else

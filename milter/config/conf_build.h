@@ -5,6 +5,7 @@
 
 #include "config/conf_file.h"
 #include "config/conf_report.h"
+#include "config/settings.h"
 #include "policy/policy.h"
 
 struct conf_build {
@@ -12,6 +13,14 @@ struct conf_build {
 	struct policy *policy;
 	bool out_of_memory; /* said once, at the end */
 };
+
+/* conf_text.c: read and prepare the file of the report.  NULL if something was
+ * reported; else the caller frees it. */
+char *conf_text_read(struct conf_report *report);
+
+/* conf.c: set a member of `target`, to which the row belongs, or complain. */
+void conf_read_option(struct conf_build *build, const struct setting *setting,
+    const struct conf_item *item, void *target);
 
 /* conf_response.c: the named texts of the file, and those built in that it does
  * not replace. */
@@ -21,10 +30,26 @@ conf_read_responses(struct conf_build *build, const struct conf_tree *tree);
 const struct response *
 conf_response(const struct policy *policy, const char *name);
 
-/* conf_dnsbl.c: the lists that are asked by DNS. */
+struct shipped_text {
+	const char *name;
+	const char *reply;
+};
+
+extern const struct shipped_text shipped_texts[];
+extern const size_t shipped_text_count;
+
+bool conf_is_shipped(const char *name);
+
+/* conf_dnsbl.c: the lists that are asked by DNS, and the options of their
+ * sections. */
+extern const struct setting dnsbl_option_table[];
+extern const size_t dnsbl_option_count;
 void conf_read_dnsbls(struct conf_build *build, const struct conf_tree *tree);
 
-/* conf_rule.c: the rules, in their order. */
+/* conf_rule.c: the rules, in their order, and the options of a rule that are no
+ * conditions. */
+extern const struct setting rule_option_table[];
+extern const size_t rule_option_count;
 void conf_read_rules(struct conf_build *build, const struct conf_tree *tree);
 
 /* conf_condition.c: read the value of one condition; false if it was reported.

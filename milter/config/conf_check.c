@@ -1,8 +1,11 @@
+#include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "config/conf.h"
 #include "config/conf_build.h"
-#include "config/conf_response.h"
 #include "config/conf_words.h"
+#include "mail/list_file.h"
 
 static void
 warn(const struct conf_build *build, const struct rule *rule, const char *text)
@@ -265,4 +268,33 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 	for (size_t i = 0; i < tree->count; i++)
 		if (strcmp(tree->sections[i].kind, "response") == 0)
 			check_response(build, &tree->sections[i]);
+}
+
+/* --- list files --- */
+
+static void
+report_line(void *context, const char *path, unsigned line, const char *why)
+{
+	(void)path; /* the report has it */
+	conf_error(context, (int)line, "%s", why);
+}
+
+bool
+conf_check_lists(const struct policy *policy, conf_say *say, void *arg)
+{
+	struct conf_report report = {.say = say, .arg = arg};
+	struct list_file_identity identity;
+
+	for (size_t i = 0; i < policy->list_count; i++) {
+		struct list *list = NULL;
+
+		report.path = policy->lists[i].name;
+		if (policy->lists[i].shared)
+			continue;
+		if (list_file_load(report.path, report_line, &report, &list,
+			&identity) != LIST_FILE_LOADED)
+			conf_error(&report, 0, "%s", file_why(errno));
+		list_free(&list);
+	}
+	return report.errors == 0;
 }

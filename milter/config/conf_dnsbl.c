@@ -1,5 +1,3 @@
-#include "config/conf_dnsbl.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +6,13 @@
 #include "mail/dns_list.h"
 
 #define ZONES_MAX 32 /* of one section */
+
+struct dnsbl_options {
+	char **zones;
+	int64_t of; /* enum dnsbl_of */
+	bool alone;
+	bool test_entry;
+};
 
 static bool
 check_zone(const char *text, char *why_r, size_t why_size)
@@ -20,64 +25,36 @@ check_zone(const char *text, char *why_r, size_t why_size)
 	return good;
 }
 
-#define MEMBER(member) offsetof(struct dnsbl_options, member)
+#define MEMBER(member) .offset = offsetof(struct dnsbl_options, member)
 
 const struct setting dnsbl_option_table[] = {
     /* clang-format off */
-    {"dnsbl", "zones", SETTING_STRINGS, MEMBER(zones), "", 0, 0, NULL,
-	check_zone},
-    {"dnsbl", "of", SETTING_CHOICE, MEMBER(of), "client", 0, 0,
-	"client client_name helo sender_domain", NULL},
-    {"dnsbl", "alone", SETTING_BOOL, MEMBER(alone), "false", 0, 0, NULL, NULL},
-    {"dnsbl", "test_entry", SETTING_BOOL, MEMBER(test_entry), "true", 0, 0,
-	NULL, NULL},
+    {"dnsbl", "zones", SETTING_STRINGS, MEMBER(zones), "", .check = check_zone},
+    {"dnsbl", "of", SETTING_CHOICE, MEMBER(of), "client",
+	.choices = "client client_name helo sender_domain"},
+    {"dnsbl", "alone", SETTING_BOOL, MEMBER(alone), "false"},
+    {"dnsbl", "test_entry", SETTING_BOOL, MEMBER(test_entry), "true"},
     /* clang-format on */
 };
 
 const size_t dnsbl_option_count =
     sizeof dnsbl_option_table / sizeof dnsbl_option_table[0];
 
-static const struct setting *
-find_option(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(dnsbl_option_table[i].name, name) != 0)
-		i++;
-	return &dnsbl_option_table[i];
-}
-
-/* The first zone that is none. */
-static size_t
-find_bad(const struct setting *option, const struct conf_item *item)
-{
-	char why[SETTING_WHY_SIZE];
-	size_t i = 0;
-
-	while (option->check != NULL && i < item->count &&
-	    option->check(item->values[i], why, sizeof why))
-		i++;
-	return option->check == NULL || i == item->count ? 0 : i;
-}
-
 static void
 read_options(struct conf_build *build, const struct conf_section *section,
     struct dnsbl_options *options_r)
 {
-	char why[SETTING_WHY_SIZE];
-
 	memset(options_r, 0, sizeof *options_r);
-	for (size_t i = 0; i < dnsbl_option_count; i++)
-		if (!setting_assign_default(
-			options_r, &dnsbl_option_table[i], why))
-			build->out_of_memory = true;
+	if (!settings_default(
+		options_r, dnsbl_option_table, dnsbl_option_count))
+		build->out_of_memory = true;
 	for (size_t i = 0; i < section->item_count; i++) {
 		const struct conf_item *item = &section->items[i];
-		const struct setting *option = find_option(item->name);
 
-		if (!setting_assign(options_r, option,
-			(const char *const *)item->values, item->count, why))
-			conf_refuse(build, item, find_bad(option, item), why);
+		conf_read_option(build,
+		    setting_find(dnsbl_option_table, dnsbl_option_count,
+			"dnsbl", item->name),
+		    item, options_r);
 	}
 }
 

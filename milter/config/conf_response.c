@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "config/conf_build.h"
-#include "config/conf_response.h"
 #include "config/conf_value.h"
 
 /* What SMTP servers say in the field; each can be replaced by a section of the

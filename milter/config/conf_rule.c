@@ -5,8 +5,53 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "config/conf_build.h"
-#include "config/conf_rule_options.h"
 #include "config/conf_value.h"
+
+/* --- the table of options --- */
+
+/* As they stand in the file; choices are places in their lists. */
+struct rule_options {
+	int64_t verdict;
+	int64_t by;
+	int64_t delay;
+	char *response;
+	int64_t at;
+	int64_t wait;
+	bool observe;
+	bool uncapped;
+	int64_t within;
+	int64_t per;
+	bool scale_by_reputation;
+};
+
+#define DAY 86400.0
+
+#define MEMBER(member) .offset = offsetof(struct rule_options, member)
+
+/* A fallback of NULL depends on the rule. */
+const struct setting rule_option_table[] = {
+    /* clang-format off */
+    {"rule", "verdict", SETTING_CHOICE, MEMBER(verdict), NULL,
+	.choices = "accept defer greylist"},
+    {"rule", "response", SETTING_STRING, MEMBER(response), NULL},
+    {"rule", "at", SETTING_CHOICE, MEMBER(at), "mail",
+	.choices = "mail rcpt data eom"},
+    {"rule", "by", SETTING_CHOICE, MEMBER(by), "triplet",
+	.choices = "triplet client"},
+    {"rule", "delay", SETTING_DURATION, MEMBER(delay), NULL, 0, 7 * DAY},
+    {"rule", "wait", SETTING_DURATION, MEMBER(wait), "5m", 0, 7 * DAY},
+    {"rule", "within", SETTING_DURATION, MEMBER(within), NULL, 1, 31 * DAY},
+    {"rule", "per", SETTING_CHOICE, MEMBER(per), "network",
+	.choices = "network host sender_domain user all"},
+    {"rule", "scale_by_reputation", SETTING_BOOL, MEMBER(scale_by_reputation),
+	"false"},
+    {"rule", "uncapped", SETTING_BOOL, MEMBER(uncapped), "false"},
+    {"rule", "observe", SETTING_BOOL, MEMBER(observe), "false"},
+    /* clang-format on */
+};
+
+const size_t rule_option_count =
+    sizeof rule_option_table / sizeof rule_option_table[0];
 
 /* One rule in the hand of its reader. */
 struct reading {
@@ -37,44 +82,6 @@ complain(const struct reading *reading, const char *option, const char *why)
 {
 	conf_error(reading->build->report, line_of(reading, option),
 	    "rule \"%s\": %s", reading->section->title, why);
-}
-
-/* --- options --- */
-
-static const struct setting *
-find_option(const char *name)
-{
-	for (size_t i = 0; i < rule_option_count; i++)
-		if (strcmp(rule_option_table[i].name, name) == 0)
-			return &rule_option_table[i];
-	return NULL;
-}
-
-static void
-set_defaults(struct reading *reading)
-{
-	const struct settings *settings = &reading->build->policy->settings;
-	struct rule_options *options = &reading->options;
-	char why[SETTING_WHY_SIZE];
-
-	memset(options, 0, sizeof *options);
-	options->delay = settings->delay;
-	for (size_t i = 0; i < rule_option_count; i++)
-		if (rule_option_table[i].fallback != NULL &&
-		    !setting_assign_default(
-			options, &rule_option_table[i], why))
-			reading->build->out_of_memory = true;
-}
-
-static void
-read_option(struct reading *reading, const struct setting *option,
-    const struct conf_item *item)
-{
-	char why[SETTING_WHY_SIZE];
-
-	if (!setting_assign(&reading->options, option,
-		(const char *const *)item->values, item->count, why))
-		conf_refuse(reading->build, item, 0, why);
 }
 
 /* --- conditions --- */
@@ -135,10 +142,12 @@ read_items(struct reading *reading)
 
 	for (size_t i = 0; i < section->item_count; i++) {
 		const struct conf_item *item = &section->items[i];
-		const struct setting *option = find_option(item->name);
+		const struct setting *option = setting_find(
+		    rule_option_table, rule_option_count, "rule", item->name);
 
 		if (option != NULL)
-			read_option(reading, option, item);
+			conf_read_option(
+			    reading->build, option, item, &reading->options);
 		else
 			read_condition(
 			    reading, condition_type_find(item->name), item);
@@ -299,7 +308,10 @@ read_rule(struct reading *reading)
 		reading->build->out_of_memory = true;
 		return;
 	}
-	set_defaults(reading);
+	reading->options.delay = reading->build->policy->settings.delay;
+	if (!settings_default(
+		&reading->options, rule_option_table, rule_option_count))
+		reading->build->out_of_memory = true;
 	read_items(reading);
 	if (reading->build->report->errors == errors)
 		read_sound_rule(reading);

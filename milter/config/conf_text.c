@@ -1,10 +1,17 @@
-#include "config/conf_text.h"
-
+/* conf_text -- a configuration file as libConfuse should see it.
+ *
+ * libConfuse drops characters that it does not know (the `*` of an unquoted
+ * postmaster@*), fills in environment variables, takes the end of the file for
+ * the end of a section, and miscounts lines after comments.  So comments are
+ * blanked out here, and what it would misread is refused. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/conf_build.h"
+
+#define TEXT_MAX  ((size_t)1 << 20) /* octets of a file */
 #define DEPTH_MAX 4
 
 struct scan {
@@ -196,8 +203,9 @@ take_next(struct scan *scan)
 	return take_bare(scan);
 }
 
-bool
-conf_text_prepare(char *text, size_t length, struct conf_report *report)
+/* Prepare `length` octets in place; false if something was reported. */
+static bool
+prepare(char *text, size_t length, struct conf_report *report)
 {
 	struct scan scan = {
 	    .at = text, .end = text + length, .line = 1, .report = report};
@@ -215,11 +223,11 @@ conf_text_prepare(char *text, size_t length, struct conf_report *report)
 static char *
 read_all(FILE *file, size_t *length_r)
 {
-	char *text = malloc(CONF_TEXT_MAX + 2);
+	char *text = malloc(TEXT_MAX + 2);
 
 	if (text == NULL)
 		return NULL;
-	*length_r = fread(text, 1, CONF_TEXT_MAX + 1, file);
+	*length_r = fread(text, 1, TEXT_MAX + 1, file);
 	text[*length_r] = '\0';
 	/* A mark of the byte order, with which Windows begins UTF-8. */
 	if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
@@ -246,10 +254,9 @@ conf_text_read(struct conf_report *report)
 	if (failed)
 		conf_error(report, 0, "%s", strerror(errno));
 	(void)fclose(file);
-	if (!failed && length > CONF_TEXT_MAX)
+	if (!failed && length > TEXT_MAX)
 		conf_error(report, 0, "this file is larger than 1M");
-	if (failed || length > CONF_TEXT_MAX ||
-	    !conf_text_prepare(text, length, report)) {
+	if (failed || length > TEXT_MAX || !prepare(text, length, report)) {
 		free(text);
 		return NULL;
 	}

@@ -1,4 +1,4 @@
-#include "policy/settings.h"
+#include "config/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,8 @@
 
 #include "config/conf_value.h"
 
-#define LIST_MAX 1000 /* values of one setting */
+#define LIST_MAX  1000 /* values of one setting */
+#define NAME_SIZE 128
 
 static bool
 refuse(char why_r[SETTING_WHY_SIZE], const char *why)
@@ -257,19 +258,38 @@ setting_assign_default(
 	return good;
 }
 
+const struct setting *
+setting_find(const struct setting *table, size_t count, const char *section,
+    const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(table[i].section, section) == 0 &&
+		    strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+bool
+settings_default(void *target, const struct setting *table, size_t count)
+{
+	char why[SETTING_WHY_SIZE];
+	bool good = true;
+
+	for (size_t i = 0; i < count; i++)
+		if (table[i].fallback != NULL &&
+		    !setting_assign_default(target, &table[i], why))
+			good = false;
+	return good;
+}
+
 bool
 settings_init(struct settings *settings)
 {
-	char why[SETTING_WHY_SIZE];
-
 	memset(settings, 0, sizeof *settings);
-	for (size_t i = 0; i < setting_count; i++) {
-		if (!setting_assign_default(settings, &setting_table[i], why)) {
-			settings_clear(settings);
-			return false;
-		}
-	}
-	return true;
+	if (settings_default(settings, setting_table, setting_count))
+		return true;
+	settings_clear(settings);
+	return false;
 }
 
 void
@@ -285,4 +305,56 @@ settings_clear(struct settings *settings)
 			free_strings(*(char ***)member);
 	}
 	memset(settings, 0, sizeof *settings);
+}
+
+/* --- what differs --- */
+
+static bool
+same_strings(char *const *a, char *const *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	for (; *a != NULL && *b != NULL; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return *a == *b;
+}
+
+static bool
+same_value(const struct setting *setting, const struct settings *before,
+    const struct settings *after)
+{
+	const void *a = (const char *)before + setting->offset;
+	const void *b = (const char *)after + setting->offset;
+
+	switch (setting->type) {
+	case SETTING_STRING:
+		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+	case SETTING_STRINGS:
+		return same_strings(*(char **const *)a, *(char **const *)b);
+	case SETTING_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case SETTING_REAL:
+		return memcmp(a, b, sizeof(double)) == 0;
+	default: /* all others are kept as int64_t */
+		return *(const int64_t *)a == *(const int64_t *)b;
+	}
+}
+
+void
+settings_compare(const struct settings *before, const struct settings *after,
+    void (*each)(void *arg, const char *name, const char *part), void *arg)
+{
+	char name[NAME_SIZE];
+
+	for (size_t i = 0; i < setting_count; i++) {
+		const struct setting *setting = &setting_table[i];
+		const char *part = setting->restart;
+
+		if (part == NULL || same_value(setting, before, after))
+			continue;
+		(void)snprintf(name, sizeof name, "%s%s%s", setting->section,
+		    setting->section[0] != '\0' ? "." : "", setting->name);
+		each(arg, name, part[0] != '\0' ? part : NULL);
+	}
 }

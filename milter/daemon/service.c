@@ -12,12 +12,12 @@
 #include "base/log.h"
 #include "base/ticker.h"
 #include "config/conf.h"
+#include "config/settings.h"
 #include "daemon/endpoint.h"
 #include "daemon/open_store.h"
 #include "daemon/pid_file.h"
 #include "daemon/preflight.h"
 #include "daemon/process.h"
-#include "daemon/reload.h"
 #include "session/filter.h"
 #include "session/shared.h"
 
@@ -147,7 +147,7 @@ reload(struct service *service)
 		    service->file);
 		return;
 	}
-	reload_compare(
+	settings_compare(
 	    &service->policy->settings, &policy->settings, log_restart, NULL);
 	(void)log_open((enum log_target)policy->settings.log,
 	    policy->settings.log_facility);

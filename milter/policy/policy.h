@@ -115,17 +115,8 @@ struct policy {
 	/* When the last rule can speak, those on trial included: not before then
 	 * is it known that no rule holds. */
 	enum stage last_stage;
-	atomic_ulong references; /* see policy_hold(); not for others */
+	atomic_ulong references; /* see policy_hold() of config/conf.h */
 };
-
-/* An empty policy with default settings and one reference.  NULL: out of
- * memory. */
-struct policy *policy_new(void);
-
-/* Take and give back a reference; safe from any thread.  The last one frees the
- * policy and all that it points to.  `*policy` becomes NULL, and may be so. */
-struct policy *policy_hold(struct policy *policy);
-void policy_release(struct policy **policy);
 
 /* Work out what follows from the rules and settings: own_stage and stage_mask
  * of every rule, and of the policy stage_mask, wants_*, observes_eom, the clocks

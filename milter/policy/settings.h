@@ -1,8 +1,8 @@
-/* settings -- every setting outside the rules, with its type and default.
+/* settings -- every setting outside the rules, as the rest of the program reads it.
  *
- * One table describes them all; the configuration reader, the man page test
- * and the sample file test go by it.  To add one: add its member here, its row
- * in settings.c, its paragraph in milter-defer.conf(5) and the sample file. */
+ * One table describes them all (config/settings.h).  To add one: add its member
+ * here, its row in config/settings_table.c, its paragraph in milter-defer.conf(5)
+ * and the sample file. */
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
@@ -119,54 +119,5 @@ struct settings {
 };
 
 #define DNS_SERVERS_MAX 8
-
-enum setting_type {
-	SETTING_STRING,
-	SETTING_STRINGS,
-	SETTING_BOOL,
-	SETTING_NUMBER,
-	SETTING_REAL,
-	SETTING_DURATION,
-	SETTING_MILLISECONDS,
-	SETTING_SIZE,
-	SETTING_OCTAL,
-	SETTING_CHOICE
-};
-
-struct setting {
-	const char *section; /* "" for the top of the file */
-	const char *name;
-	enum setting_type type;
-	size_t offset;
-	/* The default, as one would write it; of a list one value a line. */
-	const char *fallback;
-	double min; /* of numbers, in the unit of the member */
-	double max;
-	/* What SETTING_CHOICE or a string can be: "pool network address"; a
-	 * choice is kept as its place in that list.  NULL: any. */
-	const char *choices;
-	/* Further demands on a string, or on each of a list; NULL: none. */
-	bool (*check)(const char *text, char *why_r, size_t why_size);
-};
-
-#define SETTING_WHY_SIZE 200
-
-extern const struct setting setting_table[];
-extern const size_t setting_count;
-
-/* Set one member of `target` from the values in the file; what it held is
- * freed.  False, and the member as it was: `why_r` says what would be right, as
- * the end of a sentence about the setting.  `target` is a struct settings, or
- * whatever struct the offset of `setting` belongs to. */
-bool setting_assign(void *target, const struct setting *setting,
-    const char *const *values, size_t count, char why_r[SETTING_WHY_SIZE]);
-
-/* The same with its default. */
-bool setting_assign_default(
-    void *target, const struct setting *setting, char why_r[SETTING_WHY_SIZE]);
-
-/* Give every setting its default.  False: out of memory. */
-bool settings_init(struct settings *settings);
-void settings_clear(struct settings *settings);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/conf.h"
 #include "mail/glob.h"
 #include "session/evidence.h"
 #include "session/session_parts.h"

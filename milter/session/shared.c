@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/log.h"
+#include "config/conf.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000
