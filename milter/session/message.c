@@ -64,7 +64,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	message->complete = false;
 	message->exempt = false;
 	message->pairs_asked = 0;
-	facts->now = now;
+	facts->now = message->clock = now;
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;
@@ -218,14 +218,16 @@ learn_record(struct shared *shared, struct message *message,
  * as anybody is put off, it is taken to have waited. */
 static void
 mind_crowd(const struct message *message, const struct store_answer *answer,
-    struct greylist_clock *clock)
+    struct recipient *recipient)
 {
+	struct greylist_clock *clock = &recipient->clock[CLOCK_REAL];
 	int64_t cap = message->policy->settings.delay_cap;
 	int64_t now = message->facts.now;
 
-	if (clock->first_seen == 0 && clock->last_passed == 0 && cap > 0 &&
-	    answer->crowded_since != 0 &&
-	    seconds_between(now, answer->crowded_since) >= cap)
+	recipient->is_supposed = clock->first_seen == 0 &&
+	    clock->last_passed == 0 && cap > 0 && answer->crowded_since != 0 &&
+	    seconds_between(now, answer->crowded_since) >= cap;
+	if (recipient->is_supposed)
 		clock->first_seen = now - cap;
 }
 
@@ -240,7 +242,7 @@ learn_clocks(struct message *message, const struct store_answer *answer)
 		memcpy(recipient->clock,
 		    answer->pairs[i - message->pairs_asked],
 		    sizeof recipient->clock);
-		mind_crowd(message, answer, &recipient->clock[CLOCK_REAL]);
+		mind_crowd(message, answer, recipient);
 		recipient->clock_certainty = FACT_KNOWN;
 	}
 	message->pairs_asked = facts->recipient_count;
@@ -252,7 +254,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage)
 	const struct policy *policy = message->policy;
 	struct store_take takes[LIMIT_TAKES_MAX];
 	size_t which[LIMIT_TAKES_MAX];
-	struct store_query query = {.now = message->facts.now,
+	struct store_query query = {.now = message->clock,
 	    .client = client_of(message),
 	    .pairs = &message->pairs[message->pairs_asked],
 	    .pair_count = message->facts.recipient_count - message->pairs_asked,

@@ -14,6 +14,7 @@
 struct message {
 	struct policy *policy; /* of the session, which holds it */
 	struct facts facts;
+	int64_t clock; /* this host's, at the step in hand */
 	struct recipient recipients[RECIPIENTS_MAX];
 	struct store_pair pairs[RECIPIENTS_MAX];
 	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */

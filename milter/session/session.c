@@ -442,10 +442,11 @@ answer_whole(struct session *session, enum stage stage, struct reply *reply_r)
 /* ---- Steps of a message */
 
 static void
-set_elapsed(struct session *session, int64_t now)
+set_time(struct session *session, int64_t now)
 {
 	struct facts *facts = &session->message.facts;
 
+	session->message.clock = now;
 	facts->connected_for =
 	    now > session->opened ? now - session->opened : 0;
 }
@@ -477,7 +478,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	session_queue_id(session, envelope->queue_id);
 	message_begin(session->shared, &session->message, now);
 	evidence_ask(session->shared, &session->message, EVIDENCE_MAIL);
-	set_elapsed(session, now);
+	set_time(session, now);
 	note_exemption(session);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&
 	    !session->helo_counted) {
@@ -503,7 +504,7 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 		return answer_again(session, STAGE_RCPT, reply_r);
 	if (!message->begun || session->standing == STANDS_ACCEPTED)
 		return ACTION_CONTINUE;
-	set_elapsed(session, now);
+	set_time(session, now);
 	if (!add_recipient(session, recipient)) {
 		if (!can_answer(session, STAGE_RCPT))
 			return ACTION_CONTINUE;
@@ -524,7 +525,7 @@ enum action
 session_data(struct session *session, int64_t now, struct reply *reply_r)
 {
 	session_debug_step(session, "data", NULL);
-	set_elapsed(session, now);
+	set_time(session, now);
 	return answer_whole(session, STAGE_DATA, reply_r);
 }
 
@@ -567,7 +568,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	enum action action;
 
 	session_debug_step(session, "eom", NULL);
-	set_elapsed(session, now);
+	set_time(session, now);
 	message->facts.complete = true;
 	if (session->standing == STANDS_ACCEPTED &&
 	    message->policy->observes_eom)

@@ -159,8 +159,22 @@ units_of(struct counter *counter, int64_t slot)
 	return &counter->units[seconds_into_slot(slot, WINDOW_COUNTED)];
 }
 
+/* What was taken counts as taken now: nobody can tell when it was. */
+static void
+turn_back(struct counter *counter, int64_t slot)
+{
+	int64_t all = 0;
+
+	for (int i = 0; i < WINDOW_COUNTED; i++)
+		all += counter->units[i];
+	memset(counter->units, 0, sizeof counter->units);
+	counter->newest_slot = slot;
+	*units_of(counter, slot) =
+	    (int32_t)(all < WINDOW_MAX ? all : WINDOW_MAX);
+}
+
 /* A session that asked just before a slot began may come after one that asked
- * just after.  A clock that went back further starts afresh. */
+ * just after; else the clock went back. */
 static void
 advance(struct counter *counter, int64_t slot)
 {
@@ -168,8 +182,12 @@ advance(struct counter *counter, int64_t slot)
 
 	if (ahead == 0 || ahead == -1)
 		return;
+	if (ahead < 0) {
+		turn_back(counter, slot);
+		return;
+	}
 	counter->newest_slot = slot;
-	if (ahead < 0 || ahead >= WINDOW_COUNTED)
+	if (ahead >= WINDOW_COUNTED)
 		memset(counter->units, 0, sizeof counter->units);
 	else
 		for (; ahead > 0; ahead--)
