@@ -181,6 +181,28 @@ START_TEST(known_is_not_to_be_had_by_hanging_up)
 }
 END_TEST
 
+/* A flood is let in once its first attempts have been pushed out for as long as
+ * anybody is put off; it has retried nothing. */
+START_TEST(known_is_not_to_be_had_by_a_flood)
+{
+	struct cost cost = begin();
+	int number = 0;
+
+	while (world.now - cost.began < DELAY_CAP + 2 * HOUR) {
+		for (int i = 0; i < 10; i++, number++)
+			(void)sends(&cost,
+			    ABROAD " sender <x%d@cheat.example> "
+				   "to <flood%d@example.org>",
+			    number / 5, number);
+		world_pass(&world, MINUTE);
+	}
+	print_cost("known, never coming back: not to be had", &cost);
+	world_pass(&world, DAY);
+	ck_assert(!is_known(&cost, ABROAD));
+	world_close(&world);
+}
+END_TEST
+
 /* --- good standing --- */
 
 static bool
@@ -478,6 +500,7 @@ CHECK_MAIN("trust costs", tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, known_is_earned_by_messages_that_were_delivered);
 	tcase_add_test(tcase, known_is_not_to_be_had_by_hanging_up);
+	tcase_add_test(tcase, known_is_not_to_be_had_by_a_flood);
 	tcase_add_test(tcase, good_standing_in_a_hurry);
 	tcase_add_test(tcase, good_standing_comes_with_time);
 	tcase_add_test(tcase, good_standing_is_not_to_be_had_by_hanging_up);

@@ -126,8 +126,11 @@ pass_pair(const struct policy *policy, const struct facts *facts,
 		marks[CLOCK_REAL] = MARK_FORGET;
 	if (marks[CLOCK_REAL] == MARK_PASSED) {
 		effects_r->worthy = true;
-		/* One pass a message, however many recipients it had. */
-		if (clocks[CLOCK_REAL].first_seen != 0)
+		/* One pass a message, however many recipients it had; and
+		 * none where nobody has seen the first attempt, or a flood
+		 * would earn trust without coming back for anything. */
+		if (clocks[CLOCK_REAL].first_seen != 0 &&
+		    !recipient->is_supposed)
 			effects_r->passes = 1;
 	}
 	if (clocks[CLOCK_DEFERRED].first_seen != 0)

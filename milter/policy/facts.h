@@ -49,6 +49,8 @@ struct recipient {
 	/* what the store remembers about (identity, sender, recipient) */
 	enum certainty clock_certainty;
 	struct greylist_clock clock[CLOCK_SPACES];
+	bool is_supposed; /* of CLOCK_REAL nothing is remembered: others of its
+			   * host may have pushed it out */
 };
 
 struct header {
