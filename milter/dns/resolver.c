@@ -711,19 +711,21 @@ await(struct resolver *resolver)
 {
 	struct pollfd polled[1 + ARES_GETSOCK_MAXNUM];
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int count = 1, bits = 0;
+	int count = 1;
+	unsigned bits = 0;
 	char bytes[64];
 
 	polled[0] = (struct pollfd){.fd = resolver->pipe[0], .events = POLLIN};
 	if (resolver->channel != NULL)
-		bits = ares_getsock(
+		bits = (unsigned)ares_getsock(
 		    resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
-		if (ARES_GETSOCK_READABLE(bits, i))
+		/* The macros for it shift a 1 into the sign. */
+		if ((bits >> i & 1) != 0)
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(bits, i))
+		if ((bits >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0)
 			events |= POLLOUT;
 		if (events != 0)
 			polled[count++] =
