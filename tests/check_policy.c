@@ -252,11 +252,13 @@ START_TEST(points_come_from_the_settings)
 	struct reputation_weights shipped;
 
 	reputation_default_weights(&shipped);
-	ck_assert_double_eq(policy->weights.points[REPUTATION_SPAM], 7.5);
+	ck_assert_double_eq(
+	    policy->settings.reputation.weights.points[REPUTATION_SPAM], 7.5);
 	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++)
 		if (i != REPUTATION_SPAM)
 			ck_assert_double_eq(
-			    policy->weights.points[i], shipped.points[i]);
+			    policy->settings.reputation.weights.points[i],
+			    shipped.points[i]);
 	policy_release(&policy);
 }
 END_TEST

@@ -1,4 +1,4 @@
-#include "session/reply_wire.h"
+#include "mail/reply_wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -110,7 +110,8 @@ open_store(const struct settings *settings, int64_t now)
 		.pending_life = settings->retry_window,
 		.worthy_life = settings->keep,
 		.abandoned_after = settings->retry_window,
-		.abandoned_points = settings->reputation.abandoned,
+		.abandoned_points =
+		    settings->reputation.weights.points[REPUTATION_ABANDONED],
 		.network_cap = (size_t)settings->store.network_cap,
 		.memory_max = (size_t)settings->store.memory_max},
 	    .key = key};

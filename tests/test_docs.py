@@ -126,8 +126,6 @@ class Restart(unittest.TestCase):
 
     # Read at each reload, though the daemon reads them.
     RELOADED = {"log", "log_facility"}
-    # The weight by which a report could name it, which none can.
-    NOT_READ = {"reputation.abandoned": "policy/"}
 
     def sources(self):
         """{path below milter/: text} of what reads settings."""
@@ -144,17 +142,16 @@ class Restart(unittest.TestCase):
     def test_each_setting_waits_as_told(self):
         told = {(section, name): part
                 for section, name, part in rows("restart")}
-        members = re.findall(r'\{"(\w*)", "(\w+)",\s+[A-Z]+\(([\w.]+)\)',
+        members = re.findall(r'\{"(\w*)", "(\w+)",\s+[A-Z]+\(([\w.\[\]]+)\)',
                              read("milter", "config", "settings_table.c"))
         self.assertGreater(len(members), 60)
         sources = self.sources()
         for section, name, member in members:
             full = f"{section}.{name}" if section else name
             reads = re.compile(r"settings(?:\.|->)" + re.escape(member)
-                               + r"\b(?!\s*\()")
+                               + r"(?!\w|\s*\()")
             readers = [path for path, text in sources.items()
-                       if reads.search(text) and not
-                       path.startswith(self.NOT_READ.get(full, "-"))]
+                       if reads.search(text)]
             early = [path for path in readers
                      if path.startswith(("daemon/", "store/redis/"))]
             late = len(early) < len(readers) or full in self.RELOADED

@@ -331,10 +331,10 @@ read_marks(struct conf_build *build, const struct conf_tree *tree)
 {
 	const struct settings *settings = &build->policy->settings;
 
-	if (settings->reputation.spam > 0)
+	if (settings->reputation.weights.points[REPUTATION_SPAM] > 0)
 		add_headers(build, tree, settings->reputation.spam_headers,
 		    "spam_headers");
-	if (settings->reputation.ham > 0)
+	if (settings->reputation.weights.points[REPUTATION_HAM] > 0)
 		add_headers(build, tree, settings->reputation.ham_headers,
 		    "ham_headers");
 }

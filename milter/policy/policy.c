@@ -223,13 +223,14 @@ static bool
 reads_marks_of(const struct policy *policy, enum reputation_event event,
     char *const *patterns)
 {
-	return policy->weights.points[event] > 0 && patterns[0] != NULL;
+	return policy->settings.reputation.weights.points[event] > 0 &&
+	    patterns[0] != NULL;
 }
 
 static void
 plan_wants(struct policy *policy)
 {
-	const double *points = policy->weights.points;
+	const double *points = policy->settings.reputation.weights.points;
 	bool reads_marks = reads_marks_of(policy, REPUTATION_SPAM,
 			       policy->settings.reputation.spam_headers) ||
 	    reads_marks_of(policy, REPUTATION_HAM,
@@ -244,35 +245,9 @@ plan_wants(struct policy *policy)
 		policy->wants_rcpt = true;
 }
 
-static void
-plan_weights(struct policy *policy)
-{
-	double *points = policy->weights.points;
-
-	points[REPUTATION_ACCEPTED] = policy->settings.reputation.accepted;
-	points[REPUTATION_GREYLIST_PASSED] =
-	    policy->settings.reputation.greylist_passed;
-	points[REPUTATION_HAM] = policy->settings.reputation.ham;
-	points[REPUTATION_ABANDONED] = policy->settings.reputation.abandoned;
-	points[REPUTATION_HAMMERING] = policy->settings.reputation.hammering;
-	points[REPUTATION_UNKNOWN_COMMAND] =
-	    policy->settings.reputation.unknown_command;
-	points[REPUTATION_MALFORMED_HELO] =
-	    policy->settings.reputation.malformed_helo;
-	points[REPUTATION_REFUSED_RECIPIENT] =
-	    policy->settings.reputation.refused_recipient;
-	points[REPUTATION_SPAM] = policy->settings.reputation.spam;
-	points[REPUTATION_REPORT_HAM] = policy->settings.reputation.report_ham;
-	points[REPUTATION_REPORT_SPAM] =
-	    policy->settings.reputation.report_spam;
-	points[REPUTATION_REPORT_TRAP] =
-	    policy->settings.reputation.report_trap;
-}
-
 void
 policy_plan(struct policy *policy)
 {
-	plan_weights(policy);
 	plan_conditions(policy);
 	plan_rules(policy);
 	plan_stages(policy);

@@ -99,7 +99,6 @@ struct policy {
 	/* Which clocks any rule goes by: of pairs, and of clients. */
 	bool clocks_used[CLOCK_SPACES];
 	bool client_clocks_used[CLOCK_SPACES];
-	struct reputation_weights weights; /* of events, from the settings */
 	/* How long a pair waits at most for a real greylist rule. */
 	int64_t longest_delay;
 	unsigned stage_mask; /* 1 << stage: where any rule may answer */
@@ -119,8 +118,8 @@ struct policy {
 };
 
 /* Work out what follows from the rules and settings: own_stage and stage_mask
- * of every rule, and of the policy stage_mask, wants_*, observes_eom, the clocks
- * and the weights.  Called once by conf.c when all rules are in place. */
+ * of every rule, and of the policy stage_mask, wants_*, observes_eom, and
+ * the clocks.  Called once by conf.c when all rules are in place. */
 void policy_plan(struct policy *policy);
 
 /* Whether the delay cap may let this rule's mail go. */

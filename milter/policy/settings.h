@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/reputation.h"
+
 enum identity { IDENTITY_POOL, IDENTITY_NETWORK, IDENTITY_ADDRESS };
 enum farm_load { FARM_MEAN, FARM_MAX, FARM_OWN };
 enum redis_layout { LAYOUT_SINGLE, LAYOUT_SENTINEL, LAYOUT_CLUSTER };
@@ -99,18 +101,7 @@ struct settings {
 		int64_t half_life;
 		double prior;
 		double poor_below;
-		double greylist_passed;
-		double accepted;
-		double ham;
-		double abandoned;
-		double refused_recipient;
-		double unknown_command;
-		double malformed_helo;
-		double hammering;
-		double spam;
-		double report_ham;
-		double report_spam;
-		double report_trap;
+		struct reputation_weights weights; /* of events */
 		double message_cap;
 		char **spam_headers;
 		char **ham_headers;

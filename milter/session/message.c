@@ -98,44 +98,52 @@ client_of(const struct message *message)
 
 /* --- who was lately in good standing, for when the store does not tell --- */
 
-/* A pool's address is known by itself as well, for when the DNS fails. */
+/* Under which names: a pool's address is known by itself as well, for when the DNS
+ * fails.  NULL: none. */
+static void
+name_client(const struct message *message, const char *names_r[2])
+{
+	const struct store_client client = client_of(message);
+
+	names_r[0] = client.address != NULL ? client.address : client.network;
+	names_r[1] = client.pool;
+}
+
 static void
 note_known(struct shared *shared, const struct message *message)
 {
 	const struct facts *facts = &message->facts;
 	const struct known_cache_entry entry = {
 	    true, (float)facts->score, facts->now};
-	const struct store_client client = client_of(message);
-	const char *own =
-	    client.address != NULL ? client.address : client.network;
+	const char *names[2];
 
-	if (facts->known)
-		known_cache_note(shared->known_cache, own, &entry);
-	else
-		known_cache_forget(shared->known_cache, own);
-	if (client.pool == NULL)
-		return;
-	if (facts->known)
-		known_cache_note(shared->known_cache, client.pool, &entry);
-	else
-		known_cache_forget(shared->known_cache, client.pool);
+	name_client(message, names);
+	for (int i = 0; i < 2 && names[i] != NULL; i++)
+		if (facts->known)
+			known_cache_note(shared->known_cache, names[i], &entry);
+		else
+			known_cache_forget(shared->known_cache, names[i]);
 }
 
-static bool
-recall_known(struct shared *shared, const struct message *message,
-    struct known_cache_entry *entry_r)
+/* Who was in good standing a while ago is taken to be so still. */
+static void
+recall_known(struct shared *shared, struct message *message)
 {
-	const struct store_client client = client_of(message);
-	const char *own =
-	    client.address != NULL ? client.address : client.network;
-	int64_t max_age = message->policy->settings.store.remember_good;
-	int64_t now = message->facts.now;
+	struct facts *facts = &message->facts;
+	struct known_cache_entry entry;
+	const char *names[2];
 
-	return known_cache_recall(
-		   shared->known_cache, own, now, max_age, entry_r) ||
-	    (client.pool != NULL &&
-		known_cache_recall(
-		    shared->known_cache, client.pool, now, max_age, entry_r));
+	name_client(message, names);
+	for (int i = 0; i < 2 && names[i] != NULL; i++) {
+		if (!known_cache_recall(shared->known_cache, names[i],
+			facts->now,
+			message->policy->settings.store.remember_good, &entry))
+			continue;
+		facts->record_certainty = FACT_KNOWN;
+		facts->known = entry.known;
+		facts->score = (double)entry.score;
+		return;
+	}
 }
 
 /* --- the look-up --- */
@@ -153,7 +161,6 @@ learn_nothing(
     struct shared *shared, struct message *message, enum store_result why)
 {
 	struct facts *facts = &message->facts;
-	struct known_cache_entry entry;
 
 	facts->store_down = why == STORE_DOWN;
 	facts->store_late = why != STORE_DOWN;
@@ -163,14 +170,8 @@ learn_nothing(
 		give_up(&message->recipients[i].clock_certainty);
 	for (size_t i = 0; i < message->policy->limit_count; i++)
 		give_up(&message->limits[i].certainty);
-	if (facts->record_certainty == FACT_KNOWN)
-		return;
-	/* Who was in good standing a while ago is taken to be so still. */
-	if (!recall_known(shared, message, &entry))
-		return;
-	facts->record_certainty = FACT_KNOWN;
-	facts->known = entry.known;
-	facts->score = (double)entry.score;
+	if (facts->record_certainty != FACT_KNOWN)
+		recall_known(shared, message);
 }
 
 /* A pass of a client whose reputation is poor is kept no longer than an attempt
@@ -436,17 +437,18 @@ message_exempt(struct message *message)
 void
 message_event(struct message *message, enum reputation_event event)
 {
+	const struct reputation_weights *weights =
+	    &message->policy->settings.reputation.weights;
 	struct reputation_sums earned = {0, 0};
 
 	if (message->exempt)
 		return;
 	if (event != REPUTATION_ACCEPTED &&
 	    event != REPUTATION_GREYLIST_PASSED) {
-		reputation_add(
-		    &message->earned, &message->policy->weights, event);
+		reputation_add(&message->earned, weights, event);
 		return;
 	}
-	reputation_add(&earned, &message->policy->weights, event);
+	reputation_add(&earned, weights, event);
 	message->accepted += earned.good;
 }
 

@@ -17,22 +17,28 @@ limits_forget(struct message *message)
 	}
 }
 
-/* NULL: the client's network, or its host. */
-static const char *
-holder_of(const struct message *message, enum limit_by by)
+/* Whom a limit counts here: the client's network, or its host, for NULL.  False:
+ * nobody. */
+static bool
+find_holder(
+    const struct message *message, enum limit_by by, const char **holder_r)
 {
+	*holder_r = NULL;
 	switch (by) {
 	case LIMIT_BY_NETWORK:
 	case LIMIT_BY_HOST:
 		break;
 	case LIMIT_BY_SENDER_DOMAIN:
-		return message->facts.sender_domain;
+		*holder_r = message->facts.sender_domain;
+		break;
 	case LIMIT_BY_USER:
-		return message->facts.user;
+		*holder_r = message->facts.user;
+		break;
 	case LIMIT_BY_ALL:
-		return "*";
+		*holder_r = "*";
+		break;
 	}
-	return NULL;
+	return *holder_r == NULL || (*holder_r)[0] != '\0';
 }
 
 /* A message with more recipients than the limit fits when nobody else took any:
@@ -92,48 +98,52 @@ may_hold(const struct message *message, const struct rule *rule)
 	return count == 0 && !excludes(message, rule, NULL, true);
 }
 
-/* Whether there is anybody here whom the limit could count. */
-static bool
-has_holder(const struct message *message, enum limit_by by)
-{
-	switch (by) {
-	case LIMIT_BY_SENDER_DOMAIN:
-		return message->facts.sender_domain[0] != '\0';
-	case LIMIT_BY_USER:
-		return message->facts.user[0] != '\0';
-	case LIMIT_BY_NETWORK:
-	case LIMIT_BY_HOST:
-	case LIMIT_BY_ALL:
-		break;
-	}
-	return true;
-}
-
-/* Add what a limit counts, for the client and for its family; which of the two is
- * told, as limits_choose() does, unless `which_r` is NULL. */
+/* Add what a limit counts, for the client and for its family, if there is anybody
+ * whom it counts; which of the two is told, as limits_choose() does, unless
+ * `which_r` is NULL. */
 static size_t
 add_takes(const struct message *message, size_t limit_index, int64_t units,
     struct store_take *takes_r, size_t *which_r)
 {
 	const struct limit *limit = &message->policy->limits[limit_index];
+	enum limit_by by = limit->condition->by;
+	const char *holder;
 	size_t count = 1;
 
 	_Static_assert(LIMIT_TAKES_MAX <= STORE_TAKES_MAX, "too many takes");
+	if (!find_holder(message, by, &holder))
+		return 0;
 	takes_r[0] = (struct store_take){.id = limit->id,
-	    .holder = holder_of(message, limit->condition->by),
-	    .of_host = limit->condition->by == LIMIT_BY_HOST,
+	    .holder = holder,
+	    .of_host = by == LIMIT_BY_HOST,
 	    .period = limit->condition->period,
 	    .units = units,
 	    .at = message->taken_at[limit_index]};
-	if (message->family[0] != '\0' &&
-	    (limit->condition->by == LIMIT_BY_NETWORK ||
-		limit->condition->by == LIMIT_BY_HOST)) {
+	if (message->family[0] != '\0' && holder == NULL) {
 		takes_r[1] = takes_r[0];
 		takes_r[1].holder = message->family;
 		count = 2;
 	}
 	for (size_t i = 0; which_r != NULL && i < count; i++)
 		which_r[i] = limit_index + i * LIMITS_MAX;
+	return count;
+}
+
+/* The same for all limits that count this, but for those whose units were taken
+ * at the look-up. */
+static size_t
+add_uncounted(const struct message *message, enum limit_kind counts,
+    int64_t units, struct store_take *takes_r)
+{
+	const struct policy *policy = message->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; units != 0 && i < policy->limit_count; i++)
+		if (policy->limits[i].condition->type->counts == counts &&
+		    (counts == LIMIT_REFUSED ||
+			message->limits[i].certainty != FACT_KNOWN))
+			count +=
+			    add_takes(message, i, units, &takes_r[count], NULL);
 	return count;
 }
 
@@ -150,7 +160,6 @@ limits_choose(const struct message *message, enum stage stage,
 		if (message->limits[i].certainty != FACT_ASK ||
 		    (limit->condition->type->counts == LIMIT_RECIPIENTS &&
 			stage < STAGE_DATA) ||
-		    !has_holder(message, limit->condition->by) ||
 		    !may_hold(message, limit->rule))
 			continue;
 		count += add_takes(message, i, units_of(message, limit),
@@ -163,10 +172,13 @@ limits_choose(const struct message *message, enum stage stage,
 static void
 settle_idle(struct message *message)
 {
-	for (size_t i = 0; i < message->policy->limit_count; i++)
+	const struct policy *policy = message->policy;
+	const char *holder;
+
+	for (size_t i = 0; i < policy->limit_count; i++)
 		if (message->limits[i].certainty == FACT_ASK &&
-		    !has_holder(
-			message, message->policy->limits[i].condition->by))
+		    !find_holder(
+			message, policy->limits[i].condition->by, &holder))
 			message->limits[i].certainty = FACT_UNKNOWN;
 }
 
@@ -208,48 +220,21 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 }
 
 /* Refused recipients are only counted, so theirs are units to take. */
-static size_t
-add_refused(struct message *message, struct store_take *takes_r, size_t count)
-{
-	const struct policy *policy = message->policy;
-
-	for (size_t i = 0; message->refused > 0 && i < policy->limit_count;
-	     i++) {
-		if (policy->limits[i].condition->type->counts !=
-			LIMIT_REFUSED ||
-		    !has_holder(message, policy->limits[i].condition->by))
-			continue;
-		count += add_takes(
-		    message, i, -message->refused, &takes_r[count], NULL);
-	}
-	message->refused = 0;
-	return count;
-}
-
 size_t
 limits_return(struct message *message, bool all,
     struct store_take takes_r[LIMIT_TAKES_MAX])
 {
 	size_t count = drop_units(message, all, takes_r);
+	int64_t refused = message->refused;
 
-	return add_refused(message, takes_r, count);
+	message->refused = 0;
+	return count +
+	    add_uncounted(message, LIMIT_REFUSED, -refused, &takes_r[count]);
 }
 
 size_t
 limits_of_connection(
     const struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX])
 {
-	const struct policy *policy = message->policy;
-	size_t count = 0;
-
-	for (size_t i = 0; i < policy->limit_count; i++) {
-		const struct limit *limit = &policy->limits[i];
-
-		if (limit->condition->type->counts != LIMIT_CONNECTIONS ||
-		    !has_holder(message, limit->condition->by) ||
-		    message->limits[i].certainty == FACT_KNOWN)
-			continue;
-		count += add_takes(message, i, -1, &takes_r[count], NULL);
-	}
-	return count;
+	return add_uncounted(message, LIMIT_CONNECTIONS, -1, takes_r);
 }

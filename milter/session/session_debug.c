@@ -19,44 +19,19 @@ session_debug_step(
 		    log_clean(text == NULL ? "" : text, clean, sizeof clean));
 }
 
-static const char *
-say_certainty(enum certainty certainty, const char *known)
-{
-	switch (certainty) {
-	case FACT_LATER:
-		return "later";
-	case FACT_ASK:
-		return "unasked";
-	case FACT_UNKNOWN:
-		return "unknown";
-	case FACT_KNOWN:
-		break;
-	}
-	return known;
-}
-
-static const char *
-say_answer(enum answer answer)
-{
-	static const char *const words[] = {[ANSWER_YES] = "yes",
-	    [ANSWER_ASK] = "ask",
-	    [ANSWER_LATER] = "later",
-	    [ANSWER_UNKNOWN] = "unknown",
-	    [ANSWER_NO] = "no"};
-
-	return words[answer];
-}
-
-static const char *
-say_verdict(const struct outcome *outcome)
-{
-	static const char *const words[] = {[VERDICT_ACCEPT] = "accept",
-	    [VERDICT_DEFER] = "defer",
-	    [VERDICT_WAIT] = "wait",
-	    [VERDICT_ASK] = "ask"};
-
-	return words[outcome->verdict];
-}
+static const char *const certainty_words[] = {[FACT_LATER] = "later",
+    [FACT_ASK] = "unasked",
+    [FACT_UNKNOWN] = "unknown",
+    [FACT_KNOWN] = "stranger"};
+static const char *const answer_words[] = {[ANSWER_YES] = "yes",
+    [ANSWER_ASK] = "ask",
+    [ANSWER_LATER] = "later",
+    [ANSWER_UNKNOWN] = "unknown",
+    [ANSWER_NO] = "no"};
+static const char *const verdict_words[] = {[VERDICT_ACCEPT] = "accept",
+    [VERDICT_DEFER] = "defer",
+    [VERDICT_WAIT] = "wait",
+    [VERDICT_ASK] = "ask"};
 
 static void
 say_facts(const struct session *session)
@@ -75,8 +50,9 @@ say_facts(const struct session *session)
 	    facts->store_down	    ? "away"
 		: facts->store_late ? "late"
 				    : "up",
-	    say_certainty(
-		facts->record_certainty, facts->known ? "known" : "stranger"),
+	    facts->record_certainty == FACT_KNOWN && facts->known
+		? "known"
+		: certainty_words[facts->record_certainty],
 	    facts->score, facts->load, evidence);
 }
 
@@ -95,7 +71,7 @@ say_rules(const struct session *session, const struct recipient *recipient,
 
 		log_debug("session=%s recipient=<%s> rule=\"%s\" answer=%s%s%s",
 		    session->id, to, policy->rules[i].name,
-		    say_answer(trace.steps[i].answer),
+		    answer_words[trace.steps[i].answer],
 		    by == NULL ? "" : " by=", by == NULL ? "" : by->type->name);
 	}
 }
@@ -116,6 +92,6 @@ session_debug_rules(const struct session *session, size_t recipient,
 		if (recipient == i || recipient == MESSAGE_WHOLE)
 			say_rules(session, &message->recipients[i], stage);
 	log_debug("session=%s settled=%s rule=\"%s\"", session->id,
-	    say_verdict(outcome),
+	    verdict_words[outcome->verdict],
 	    outcome->rule == NULL ? "" : outcome->rule->name);
 }

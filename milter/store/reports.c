@@ -63,7 +63,8 @@ take_one(const struct round *round, const char *text)
 	struct report report;
 	struct store_effects effects = {.now = round->now};
 
-	if (!report_parse(text, &round->policy->weights, &report)) {
+	if (!report_parse(
+		text, &round->policy->settings.reputation.weights, &report)) {
 		round->reports->malformed++;
 		return true;
 	}
