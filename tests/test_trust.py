@@ -81,6 +81,24 @@ class Trust:
             time.sleep(2.5)
             self.assertEqual(mail_all(milter, "198.51.100.7"), MAILING)
 
+    def test_one_pair_in_many_sessions_is_one_pair(self):
+        address = "198.51.100.7"
+        with self.milter(strangers()) as milter, \
+                contextlib.ExitStack() as sessions:
+            self.assertFalse(send(milter, address))
+            time.sleep(1.2)
+            clients = [sessions.enter_context(milter.client())
+                       for _ in range(6)]
+            for client in clients:
+                client.begin(name=f"[{address}]", address=address)
+                client.mail("<a@sender.example>")
+                client.rcpt("<bob@local.test>")
+                self.assertFalse(client.data().refuses)
+            for client in clients:
+                self.assertFalse(client.eom().refuses)
+            self.assertFalse(send(milter, address, "<new@sender.example>"))
+            self.assertTrue(send(milter, address))
+
     def test_a_mailing_that_nobody_knows_is_through_by_the_delay_cap(self):
         head = ("known_after = 0\ndelay_cap = 6s\n"
                 "store { network_cap = 32 }\n")

@@ -1,5 +1,6 @@
 #include "session/message.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -7,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/seconds.h"
+#include "mail/mailaddr.h"
 #include "policy/effects.h"
 #include "session/evidence.h"
 #include "session/message_limits.h"
@@ -15,6 +17,8 @@
 /* A question answered and put again gets further each time; this many times is
  * more than a policy can need. */
 #define LOOK_UPS_MAX 4
+
+#define PASSED_LATELY INT64_C(3600) /* seconds */
 
 static unsigned
 throw_dice(void)
@@ -411,6 +415,44 @@ message_deferred(
 	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
+/* Whether a pair has not just been counted that waited and passed: one that does
+ * so in several sessions at once has passed once. */
+static bool
+passes_anew(
+    struct shared *shared, const struct message *message, size_t recipient)
+{
+	const struct store_client client = client_of(message);
+	const struct store_pair *pair = &message->pairs[recipient];
+	const struct known_cache_entry entry = {true, 0, message->facts.now};
+	struct known_cache_entry found;
+	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
+
+	(void)snprintf(who, sizeof who, "%s %s %s",
+	    client.pool != NULL		 ? client.pool
+		: client.address != NULL ? client.address
+					 : client.network,
+	    pair->sender, pair->recipient);
+	if (known_cache_recall(
+		shared->passed, who, entry.seen, PASSED_LATELY, &found))
+		return false;
+	known_cache_note(shared->passed, who, &entry);
+	return true;
+}
+
+static int64_t
+count_passes(struct shared *shared, const struct message *message,
+    const struct effects *effects)
+{
+	bool anew = false;
+
+	if (effects->passes == 0)
+		return 0;
+	for (size_t i = 0; i < message->facts.recipient_count; i++)
+		if (effects->pairs[i][CLOCK_REAL] == MARK_PASSED)
+			anew |= passes_anew(shared, message, i);
+	return anew ? effects->passes : 0;
+}
+
 void
 message_completed(struct shared *shared, struct message *message,
     const struct outcome *outcome)
@@ -420,6 +462,7 @@ message_completed(struct shared *shared, struct message *message,
 	message->complete = true;
 	effects_of_acceptance(message->policy, &message->facts, outcome,
 	    message->last_used, &effects);
+	effects.passes = count_passes(shared, message, &effects);
 	if (effects.passes > 0)
 		message_event(message, REPUTATION_GREYLIST_PASSED);
 	hand_over(shared, message, &effects, true);

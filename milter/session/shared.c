@@ -13,6 +13,8 @@
 #define RELOAD_WAIT_MS 10000
 #define TICK_WAIT_MS   200
 
+#define PASSED_SLOTS 4096
+
 static bool
 open_parts(struct shared *shared)
 {
@@ -23,6 +25,7 @@ open_parts(struct shared *shared)
 	shared->load_watch = load_watch_open();
 	shared->lists = lists_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
+	shared->passed = known_cache_create(PASSED_SLOTS, seed);
 	shared->client_names = client_names_create(seed);
 	shared->reports = reports_open();
 	shared->file_reports = reports_open();
@@ -33,9 +36,10 @@ open_parts(struct shared *shared)
 	if (shared->resolver != NULL)
 		shared->spf_checks = spf_checks_open(shared->resolver);
 	return shared->load_watch != NULL && shared->lists != NULL &&
-	    shared->known_cache != NULL && shared->client_names != NULL &&
-	    shared->reports != NULL && shared->file_reports != NULL &&
-	    shared->dns_lists != NULL && shared->spf_checks != NULL;
+	    shared->known_cache != NULL && shared->passed != NULL &&
+	    shared->client_names != NULL && shared->reports != NULL &&
+	    shared->file_reports != NULL && shared->dns_lists != NULL &&
+	    shared->spf_checks != NULL;
 }
 
 /* A policy that asks no DNS gets no thread for it. */
@@ -90,6 +94,7 @@ shared_close(struct shared **shared)
 	load_watch_close(&mine->load_watch);
 	lists_close(&mine->lists);
 	known_cache_free(&mine->known_cache);
+	known_cache_free(&mine->passed);
 	client_names_free(&mine->client_names);
 	reports_close(&mine->reports);
 	reports_close(&mine->file_reports);

@@ -26,6 +26,7 @@ struct shared {
 	struct dns_lists *dns_lists;
 	struct spf_checks *spf_checks;
 	struct known_cache *known_cache;
+	struct known_cache *passed; /* pairs that have just passed */
 	struct client_names *client_names;
 	struct reports *reports;
 	struct reports *file_reports; /* for the thread that reads the file */
