@@ -160,6 +160,24 @@ check_name(const char *name)
 	ck_assert_uint_gt(label, 0);
 }
 
+/* What the tests have to know of it. */
+static struct {
+	size_t count;
+	char names[FIELD_SIZE];
+} foreseen;
+
+static void
+note_foreseen(void *arg, const char *name, enum dns_type type)
+{
+	(void)arg;
+	check_name(name);
+	foreseen.count++;
+	if (strlen(foreseen.names) + strlen(name) + 8 < FIELD_SIZE) {
+		strcat(foreseen.names, name);
+		strcat(foreseen.names, type == DNS_TXT ? "/TXT " : " ");
+	}
+}
+
 static enum spf_result
 check_host(const char *client, const char *sender, const char *helo)
 {
@@ -176,6 +194,9 @@ check_host(const char *client, const char *sender, const char *helo)
 		check_name(spf->name);
 		answer = look_up(spf->name, spf->type);
 		spf_take(spf, &answer);
+		foreseen.count = 0;
+		spf_foresee(spf, note_foreseen, NULL);
+		ck_assert_uint_le(foreseen.count, SPF_TERMS_MAX);
 	}
 	result = spf->result;
 	free(spf);
@@ -323,6 +344,24 @@ START_TEST(the_most_that_one_check_asks)
 }
 END_TEST
 
+START_TEST(what_will_be_asked_is_foreseen)
+{
+	add_record("a.example", "TXT",
+	    "v=spf1 ip4:192.0.2.9 include:b.example ~exists:%{i}.a.example "
+	    "exists:%{p}.a.example redirect=%{l}.example a:.a.example mx");
+	add_record("b.example", "TXT",
+	    "v=spf1 a include:c.example -all include:d.example");
+	add_record("1.example", "TXT", "v=spf1 -all");
+	foreseen.names[0] = '\0';
+	(void)check_host("192.0.2.1", "1@a.example", "h");
+	ck_assert_str_eq(foreseen.names,
+	    "192.0.2.1.a.example 1.example/TXT a.example c.example/TXT ");
+	foreseen.names[0] = '\0';
+	ck_assert_int_eq(check_host("192.0.2.9", "1@a.example", "h"), SPF_PASS);
+	ck_assert_str_eq(foreseen.names, "");
+}
+END_TEST
+
 START_TEST(parts_that_are_too_long_are_cut)
 {
 	char sender[1200];
@@ -342,5 +381,6 @@ CHECK_MAIN("spf", tcase)
 	tcase_add_test(
 	    tcase, records_that_include_each_other_take_bounded_room);
 	tcase_add_test(tcase, the_most_that_one_check_asks);
+	tcase_add_test(tcase, what_will_be_asked_is_foreseen);
 	tcase_add_test(tcase, parts_that_are_too_long_are_cut);
 }

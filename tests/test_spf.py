@@ -135,6 +135,16 @@ class Waiting(Case):
         self.assertEqual(len(set(self.dns.asked)), 3)
         milter.stop()
 
+    def test_what_a_record_asks_for_is_asked_at_once(self):
+        self.dns.text("many.example", "v=spf1 " + " ".join(
+            f"include:{i}.silent.example" for i in range(5)) + " -all")
+        self.dns.mode("silent.example", "silent")
+        milter = self.milter(settings="timeout = 30s")
+        self.send(milter, sender="<a@many.example>")
+        wait_for(lambda: len({name for name, _ in self.dns.asked}) == 6,
+                 "none waits for another", milter.log)
+        milter.stop()
+
     def test_patience_waits_for_all_answers_and_no_longer(self):
         milter = self.milter(settings=f"timeout = 30s  patience = {milliseconds(900)}")
         self.dns.hold()

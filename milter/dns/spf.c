@@ -130,9 +130,8 @@ is_within(const char *name, const char *domain)
 }
 
 static const char *
-best_client_name(struct spf *spf)
+best_client_name(const struct spf *spf, const char *domain)
 {
-	const char *domain = top(spf)->domain;
 	const char *best = NULL;
 
 	for (size_t i = 0; i < spf->valid_count; i++) {
@@ -326,17 +325,17 @@ include(struct spf *spf)
 	begin_record(spf, text, spf->term.result);
 }
 
-/* The domain of the term goes to spf->name.  False: there is no such name. */
+/* The domain of a term.  False: there is no such name. */
 static bool
-expand_domain(struct spf *spf)
+expand_domain(const struct spf *spf, const struct spf_frame *frame,
+    const struct spf_term *term, char name_r[DNS_NAME_SIZE])
 {
-	const char *domain = top(spf)->domain;
 	struct spf_values values = {spf->client, spf->local, spf->sender_domain,
-	    domain, spf->helo, best_client_name(spf)};
+	    frame->domain, spf->helo, best_client_name(spf, frame->domain)};
 
-	if (spf->term.domain.length > 0)
-		return spf_macro_expand(spf->term.domain, &values, spf->name);
-	strcpy(spf->name, domain);
+	if (term->domain.length > 0)
+		return spf_macro_expand(term->domain, &values, name_r);
+	strcpy(name_r, frame->domain);
 	return true;
 }
 
@@ -367,11 +366,11 @@ judge_domain(struct spf *spf)
 /* ---- Terms */
 
 static bool
-needs_client_names(const struct spf *spf)
+needs_client_names(const struct spf *spf, const struct spf_term *term)
 {
 	return !spf->names_known &&
-	    (spf->term.kind == SPF_PTR ||
-		spf_macro_wants_client_name(spf->term.domain));
+	    (term->kind == SPF_PTR ||
+		spf_macro_wants_client_name(term->domain));
 }
 
 /* One that counts (RFC 7208 4.6.4).  Comes here again once the client's names
@@ -382,9 +381,9 @@ judge_term(struct spf *spf)
 	bool goes_on =
 	    spf->term.kind == SPF_INCLUDE || spf->term.kind == SPF_REDIRECT;
 
-	if (needs_client_names(spf))
+	if (needs_client_names(spf, &spf->term))
 		ask_client_names(spf);
-	else if (expand_domain(spf))
+	else if (expand_domain(spf, top(spf), &spf->term, spf->name))
 		judge_domain(spf);
 	else if (goes_on)
 		finish(spf, SPF_PERMERROR);
@@ -429,6 +428,57 @@ run(struct spf *spf)
 {
 	while (!spf->done && spf->taker == NULL)
 		next_term(spf);
+}
+
+/* ---- What will be asked */
+
+/* Of which type the first question of a term is; false: of none. */
+static bool
+asks_for(const struct spf *spf, enum spf_kind kind, enum dns_type *type_r)
+{
+	switch (kind) {
+	case SPF_INCLUDE:
+	case SPF_REDIRECT:
+		*type_r = DNS_TXT;
+		return true;
+	case SPF_A:
+		*type_r = address_type(spf);
+		return true;
+	case SPF_MX:
+		*type_r = DNS_MX;
+		return true;
+	case SPF_EXISTS:
+		*type_r = DNS_A;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+spf_foresee(struct spf *spf,
+    void (*each)(void *arg, const char *name, enum dns_type type), void *arg)
+{
+	for (size_t i = 0; !spf->done && i < spf->depth; i++) {
+		struct spf_frame *frame = &spf->frames[i];
+		struct spf_text left = frame->left;
+		struct spf_term term;
+		unsigned asked = frame->foreseen ? SPF_TERMS_MAX : spf->terms;
+		enum dns_type type;
+		char name[DNS_NAME_SIZE];
+
+		/* One that is still to come has no terms. */
+		frame->foreseen = left.length > 0;
+		while (asked < SPF_TERMS_MAX && spf_record_next(&left, &term) &&
+		    term.kind != SPF_END && term.kind != SPF_ALL) {
+			if (!asks_for(spf, term.kind, &type) ||
+			    needs_client_names(spf, &term) ||
+			    !expand_domain(spf, frame, &term, name))
+				continue;
+			each(arg, name, type);
+			asked++;
+		}
+	}
 }
 
 /* ---- Entrances */

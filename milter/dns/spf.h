@@ -33,6 +33,7 @@ struct spf_frame {
 	struct spf_text left; /* terms to come */
 	struct spf_term redirect;
 	enum spf_result passes; /* what it is to the includer if it passes */
+	bool foreseen;
 };
 
 /* Only the first four members are for others.  It must not be moved, as it has
@@ -67,6 +68,12 @@ void spf_begin(struct spf *spf, const struct spf_question *question);
 /* Tell what the DNS says of the name that was wanted; DNS_FAILED also when
  * nothing came in time. */
 void spf_take(struct spf *spf, const struct dns_answer *answer);
+
+/* Name what the records that came since the last call will ask for, unless a term
+ * before it matches, so that it can be asked for at once: as many names as terms
+ * may still ask.  None once the check is done. */
+void spf_foresee(struct spf *spf,
+    void (*each)(void *arg, const char *name, enum dns_type type), void *arg);
 
 /* The domain that a question is about, settled, and "" when there is none. */
 void

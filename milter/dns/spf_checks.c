@@ -39,6 +39,19 @@ spf_checks_close(struct spf_checks **checks)
 	*checks = NULL;
 }
 
+static void
+prefetch(void *arg, const char *name, enum dns_type type)
+{
+	resolver_prefetch(arg, name, type);
+}
+
+static void
+take(struct check *check, const struct dns_answer *answer)
+{
+	spf_take(&check->spf, answer);
+	spf_foresee(&check->spf, prefetch, check->checks->resolver);
+}
+
 /* Go as far as the answers reach that are there, and have the next one asked
  * for.  False: it is not there yet. */
 static bool
@@ -56,7 +69,7 @@ go_through(struct check *check)
 		    sizeof check->room, &answer);
 		if (answer.status == DNS_FAILED && !all)
 			return false;
-		spf_take(spf, &answer);
+		take(check, &answer);
 	}
 	return true;
 }
@@ -97,7 +110,7 @@ take_answer(void *arg, const struct dns_answer *answer)
 {
 	struct check *check = arg;
 
-	spf_take(&check->spf, answer);
+	take(check, answer);
 	if (check->asking)
 		check->answered = true;
 	else

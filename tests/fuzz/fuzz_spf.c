@@ -120,6 +120,16 @@ answer_of(struct input *input, enum dns_type type)
 	return answer;
 }
 
+static void
+foresee(void *arg, const char *name, enum dns_type type)
+{
+	char settled[DNS_NAME_SIZE];
+	unsigned *count = arg;
+
+	require(++*count <= SPF_TERMS_MAX && type != 0);
+	require(spf_name_settle(name, settled) && strcmp(name, settled) == 0);
+}
+
 /* The first octet of the client, then sender, HELO and the answers. */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -128,7 +138,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	char sender[600], helo[300], settled[DNS_NAME_SIZE];
 	struct spf_question question = {.sender = sender, .helo = helo};
-	unsigned questions = 0;
+	unsigned questions = 0, foreseen;
 
 	(void)netaddr_parse(take(&input) % 2 == 0 ? "192.0.2.1" : "c000:201::",
 	    &question.client);
@@ -142,6 +152,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    strcmp(spf.name, settled) == 0);
 		answer = answer_of(&input, spf.type);
 		spf_take(&spf, &answer);
+		foreseen = 0;
+		spf_foresee(&spf, foresee, &foreseen);
 	}
 	require(spf.result <= SPF_PERMERROR);
 	return 0;
