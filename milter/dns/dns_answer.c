@@ -61,7 +61,7 @@ add_label(const unsigned char *label, size_t length, char name_r[DNS_NAME_SIZE],
 	if (*used + length + 2 > DNS_NAME_SIZE)
 		return false;
 	for (size_t i = 0; i < length; i++) {
-		if (label[i] == '.' || label[i] <= ' ' || label[i] > '~')
+		if (label[i] == '.' || label[i] < ' ' || label[i] > '~')
 			return false;
 		name_r[(*used)++] = ascii_lower((char)label[i]);
 	}
