@@ -22,6 +22,10 @@ void policy_release(struct policy **policy);
  * running daemon skips such lines, and waits for such files. */
 bool conf_check_lists(const struct policy *policy, conf_say *say, void *arg);
 
+/* Whether this rule defers a message as often as it comes: nothing that it asks
+ * changes by waiting, and no cap lets it go.  Such mail is lost in the end. */
+bool conf_is_endless(const struct policy *policy, const struct rule *rule);
+
 /* Print the rule table as it will be applied: what `milter-defer -t` shows. */
 void conf_describe(const struct policy *policy, FILE *out);
 

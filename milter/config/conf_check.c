@@ -121,6 +121,35 @@ check_at(const struct conf_build *build, const struct rule *rule,
 
 /* --- mail that is lost in the end --- */
 
+/* Whether it still holds after any wait: it asks what stays as it is, or holds
+ * also when all that fades has faded. */
+static bool
+lasts(const struct condition *condition)
+{
+	static const bool no_load[THRESHOLDS_MAX] = {false};
+	const struct facts rested = {.load_crossed = no_load};
+	const struct asked asked = {condition, &rested, NULL};
+
+	return (condition->type->flags & ASKS_FOR_GOOD) != 0 ||
+	    ((condition->type->flags & ASKS_WHAT_FADES) != 0 &&
+		condition->type->judge(&asked) == ANSWER_YES);
+}
+
+bool
+conf_is_endless(const struct policy *policy, const struct rule *rule)
+{
+	bool at_mail = (rule->stage_mask >> STAGE_MAIL & 1U) != 0;
+
+	/* At MAIL there is no pair yet whose delays could be capped. */
+	if (rule->verdict != RULE_DEFER || rule->observe || rule->of_rest ||
+	    (policy_caps(policy, rule) && !at_mail))
+		return false;
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (!lasts(&rule->conditions[i]))
+			return false;
+	return true;
+}
+
 /* Whether it names whom it means, as a block list does. */
 static bool
 names_somebody(const struct rule *rule)
@@ -137,7 +166,7 @@ check_end(const struct conf_build *build, const struct rule *rule)
 {
 	const char *why = "delay_cap is 0";
 
-	if (!policy_is_endless(build->policy, rule) ||
+	if (!conf_is_endless(build->policy, rule) ||
 	    (rule->uncapped && names_somebody(rule)))
 		return;
 	if (rule->uncapped)

@@ -201,7 +201,7 @@ describe_verdict(
 		break;
 	}
 	conf_value_say_duration(policy->settings.delay_cap, cap);
-	if (policy_is_endless(policy, rule))
+	if (conf_is_endless(policy, rule))
 		(void)fprintf(out, ", without end");
 	else if (policy_caps(policy, rule) && rule->own_stage == STAGE_MAIL)
 		(void)fprintf(out, ", as long as it holds");

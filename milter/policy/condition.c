@@ -581,15 +581,3 @@ condition_judge(const struct condition *condition, const struct facts *facts,
 		*kept = (unsigned char)(answer + 1);
 	return answer;
 }
-
-bool
-condition_lasts(const struct condition *condition)
-{
-	static const bool no_load[THRESHOLDS_MAX] = {false};
-	const struct facts rested = {.load_crossed = no_load};
-	const struct asked asked = {condition, &rested, NULL};
-
-	return (condition->type->flags & ASKS_FOR_GOOD) != 0 ||
-	    ((condition->type->flags & ASKS_WHAT_FADES) != 0 &&
-		condition->type->judge(&asked) == ANSWER_YES);
-}

@@ -153,10 +153,6 @@ enum answer condition_judge(const struct condition *condition,
  * known. */
 enum answer answer_while(enum certainty certainty);
 
-/* Whether it still holds after any wait: it asks what stays as it is, or holds
- * also when all that fades has faded. */
-bool condition_lasts(const struct condition *condition);
-
 /* Seconds until the limit of this condition may admit again; 0 for any other
  * condition. */
 int64_t

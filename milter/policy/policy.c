@@ -150,21 +150,6 @@ policy_caps(const struct policy *policy, const struct rule *rule)
 	    !rule->uncapped && policy->settings.delay_cap > 0;
 }
 
-bool
-policy_is_endless(const struct policy *policy, const struct rule *rule)
-{
-	bool at_mail = (rule->stage_mask >> STAGE_MAIL & 1U) != 0;
-
-	/* At MAIL there is no pair yet whose delays could be capped. */
-	if (rule->verdict != RULE_DEFER || rule->observe || rule->of_rest ||
-	    (policy_caps(policy, rule) && !at_mail))
-		return false;
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if (!condition_lasts(&rule->conditions[i]))
-			return false;
-	return true;
-}
-
 static void
 plan_delay(struct policy *policy)
 {

@@ -125,8 +125,4 @@ void policy_plan(struct policy *policy);
 /* Whether the delay cap may let this rule's mail go. */
 bool policy_caps(const struct policy *policy, const struct rule *rule);
 
-/* Whether this rule defers a message as often as it comes: nothing that it asks
- * changes by waiting, and no cap lets it go.  Such mail is lost in the end. */
-bool policy_is_endless(const struct policy *policy, const struct rule *rule);
-
 #endif

@@ -10,7 +10,6 @@
 #include "base/seconds.h"
 #include "mail/mailaddr.h"
 #include "policy/effects.h"
-#include "session/evidence.h"
 #include "session/message_limits.h"
 #include "session/shared.h"
 
@@ -75,7 +74,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->settled = message->settled;
 	memset(message->settled, 0, sizeof message->settled);
 	facts->lists = message->lists;
-	evidence_forget(message);
+	evidence_forget(&message->evidence);
 	forget_message(facts);
 	limits_forget(message);
 	facts->store_down = !store_is_up(shared->store);
@@ -298,14 +297,14 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	int64_t due_us = clock_steady_us() +
 	    message->policy->settings.dns.patience_ms * 1000;
 
-	evidence_take(shared, message, stage);
+	evidence_take(&message->evidence, stage);
 	for (int tries = 0;; tries++) {
 		outcome = recipient == MESSAGE_WHOLE
 		    ? decide_message(message->policy, &message->facts, stage)
 		    : decide(message->policy, &message->facts,
 			  &message->recipients[recipient], stage, NULL);
 		if (waits_for_evidence(&outcome, stage) &&
-		    evidence_await(shared, message,
+		    evidence_await(&message->evidence,
 			outcome.verdict == VERDICT_WAIT ? due_us : 0))
 			continue;
 		if (outcome.verdict != VERDICT_ASK)
@@ -321,23 +320,6 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 }
 
 /* --- afterwards --- */
-
-/* What the store is told, put together; all of it borrowed from here. */
-struct telling {
-	struct store_effects effects;
-	struct store_take returned[LIMIT_TAKES_MAX];
-};
-
-static void
-add_effects(struct telling *telling, const struct effects *effects)
-{
-	struct store_effects *stored = &telling->effects;
-
-	stored->marks = effects->pairs;
-	stored->passes = effects->passes;
-	stored->worthy = effects->worthy;
-	memcpy(stored->client_mark, effects->client, sizeof effects->client);
-}
 
 /* Who does wrong again while its reputation is poor waits again. */
 static void
@@ -359,10 +341,9 @@ end_pass(const struct message *message, struct store_effects *stored)
 /* Everything that is known of a message only when it is over: what it earned,
  * and the units of limits that it gives back because it came to nothing. */
 static void
-add_rest(struct telling *telling, struct message *message)
+add_rest(struct message *message, struct store_effects *stored,
+    struct store_take returned_r[LIMIT_TAKES_MAX])
 {
-	struct store_effects *stored = &telling->effects;
-
 	reputation_cap_message(
 	    &message->earned, message->policy->settings.reputation.message_cap);
 	stored->good = message->earned.good;
@@ -372,9 +353,9 @@ add_rest(struct telling *telling, struct message *message)
 		end_pass(message, stored);
 	memset(&message->earned, 0, sizeof message->earned);
 	message->accepted = 0;
-	stored->returned = telling->returned;
+	stored->returned = returned_r;
 	stored->returned_count =
-	    limits_return(message, !message->complete, telling->returned);
+	    limits_return(message, !message->complete, returned_r);
 }
 
 /* `effects` of a verdict, or NULL; what is left of the message when it is over. */
@@ -382,22 +363,25 @@ static void
 hand_over(struct shared *shared, struct message *message,
     const struct effects *effects, bool is_over)
 {
-	struct telling telling;
-	struct store_effects *stored = &telling.effects;
-
-	*stored = (struct store_effects){.now = message->facts.now,
+	struct store_take returned[LIMIT_TAKES_MAX];
+	struct store_effects stored = {.now = message->facts.now,
 	    .client = client_of(message),
 	    .pairs = message->pairs};
+
 	if (effects != NULL) {
-		stored->pair_count = message->facts.recipient_count;
-		add_effects(&telling, effects);
+		stored.pair_count = message->facts.recipient_count;
+		stored.marks = effects->pairs;
+		stored.passes = effects->passes;
+		stored.worthy = effects->worthy;
+		memcpy(stored.client_mark, effects->client,
+		    sizeof effects->client);
 	}
 	if (is_over)
-		add_rest(&telling, message);
-	if (store_has_marks(stored) || stored->passes > 0 || stored->worthy ||
-	    stored->good > 0 || stored->bad > 0 || stored->accepted > 0 ||
-	    stored->returned_count > 0)
-		(void)store_remember(shared->store, stored);
+		add_rest(message, &stored, returned);
+	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy ||
+	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
+	    stored.returned_count > 0)
+		(void)store_remember(shared->store, &stored);
 }
 
 void

@@ -3,6 +3,7 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
+#include "dns/evidence.h"
 #include "policy/decide.h"
 #include "policy/identity.h"
 #include "session/shared.h"
@@ -23,9 +24,7 @@ struct message {
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
 	bool load_crossed[THRESHOLDS_MAX];
 	unsigned char settled[SETTLED_MAX];
-	struct dnsbl_sum dnsbls[DNSBLS_MAX];
-	int64_t asked_at;      /* when DNS was asked about the client */
-	bool evidence_pending; /* more may come of it, see evidence.h */
+	struct evidence evidence; /* of DNS, about the facts */
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];
 	/* who the client is for the store; "" for no pool */

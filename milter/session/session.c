@@ -6,7 +6,6 @@
 
 #include "config/conf.h"
 #include "mail/glob.h"
-#include "session/evidence.h"
 #include "session/session_parts.h"
 
 /* ---- The envelope and headers of a message */
@@ -251,6 +250,9 @@ session_open(struct shared *shared, int64_t now)
 		return NULL;
 	session->shared = shared;
 	session->message.policy = shared_policy(shared);
+	session->message.evidence.dns = shared->dns;
+	session->message.evidence.policy = session->message.policy;
+	session->message.evidence.facts = &session->message.facts;
 	session->opened = now;
 	session->message.facts.helo = session->helo;
 	session->message.facts.helo_certainty = FACT_UNKNOWN;
@@ -299,7 +301,7 @@ session_connect(
 	session->message.facts.now = now;
 	session_identify(session, origin);
 	session_debug_step(session, "connect", session->message.address);
-	evidence_ask(session->shared, &session->message, EVIDENCE_CONNECT);
+	evidence_ask(&session->message.evidence, EVIDENCE_CONNECT);
 }
 
 void
@@ -477,7 +479,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	set_sender(session, envelope);
 	session_queue_id(session, envelope->queue_id);
 	message_begin(session->shared, &session->message, now);
-	evidence_ask(session->shared, &session->message, EVIDENCE_MAIL);
+	evidence_ask(&session->message.evidence, EVIDENCE_MAIL);
 	set_time(session, now);
 	note_exemption(session);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&

@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include "base/log.h"
-#include "session/evidence.h"
 #include "session/session_parts.h"
 
 #define FIELD_SIZE 320
@@ -109,7 +108,7 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	char evidence[EVIDENCE_SIZE];
 
 	say_score(facts, score, sizeof score);
-	evidence_say(message, evidence);
+	evidence_say(&message->evidence, evidence);
 	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
 		 "sender=<%s> recipient=<%s> recipients=%" PRId64
 		 " score=%s known=%s load=%.2f id=%s%s",

@@ -4,7 +4,6 @@
 
 #include "base/hash.h"
 
-#include "session/evidence.h"
 #include "session/session_parts.h"
 
 static void
@@ -147,5 +146,5 @@ session_helo(struct session *session, const char *helo)
 	facts->helo_malformed = hostname_is_malformed_helo(helo);
 	facts->helo_ours = hostname_helo_is_ours(
 	    helo, session->server, have_ours ? &ours : NULL);
-	evidence_ask(session->shared, &session->message, EVIDENCE_HELO);
+	evidence_ask(&session->message.evidence, EVIDENCE_HELO);
 }

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "session/evidence.h"
 #include "session/session_parts.h"
 
 #define FIELD_SIZE 320
@@ -39,7 +38,7 @@ say_facts(const struct session *session)
 	const struct facts *facts = &session->message.facts;
 	char evidence[EVIDENCE_SIZE];
 
-	evidence_say(&session->message, evidence);
+	evidence_say(&session->message.evidence, evidence);
 	log_debug("session=%s facts now=%" PRId64 " connected_for=%" PRId64
 		  " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
 		  " authenticated=%d tls=%d store=%s record=%s score=%.1f"

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/conf.h"
+#include "dns/evidence.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000
@@ -30,30 +31,11 @@ open_parts(struct shared *shared)
 	shared->reports = reports_open();
 	shared->file_reports = reports_open();
 	shared->psl = psl_latest(NULL);
-	shared->resolver = resolver_open();
-	if (shared->resolver != NULL)
-		shared->dns_lists = dns_lists_open(shared->resolver);
-	if (shared->resolver != NULL)
-		shared->spf_checks = spf_checks_open(shared->resolver);
+	shared->dns = dns_open();
 	return shared->load_watch != NULL && shared->lists != NULL &&
 	    shared->known_cache != NULL && shared->passed != NULL &&
 	    shared->client_names != NULL && shared->reports != NULL &&
-	    shared->file_reports != NULL && shared->dns_lists != NULL &&
-	    shared->spf_checks != NULL;
-}
-
-/* A policy that asks no DNS gets no thread for it. */
-static void
-use_dns(struct shared *shared, const struct policy *policy)
-{
-	const struct settings *settings = &policy->settings;
-	struct resolver_terms terms = {.servers = settings->dns.servers,
-	    .timeout_ms = settings->dns.timeout_ms,
-	    .answers_max = (size_t)settings->dns.answers_max,
-	    .memory_max = (size_t)settings->dns.memory_max};
-
-	if (!resolver_use(shared->resolver, policy->wants_dns ? &terms : NULL))
-		log_error("no thread for DNS: what it says is unknown");
+	    shared->file_reports != NULL && shared->dns != NULL;
 }
 
 struct shared *
@@ -73,7 +55,7 @@ shared_open(struct policy *policy, struct store *store)
 		shared_close(&shared);
 		return NULL;
 	}
-	use_dns(shared, policy);
+	dns_use(shared->dns, policy);
 	/* Files are read at once; what the store shares comes with the first
 	 * tick, so that a start never waits for the network. */
 	lists_refresh(shared->lists, policy, NULL, START_WAIT_MS);
@@ -88,9 +70,7 @@ shared_close(struct shared **shared)
 	if (mine == NULL)
 		return;
 	store_close(&mine->store);
-	dns_lists_close(&mine->dns_lists);
-	resolver_close(&mine->resolver);
-	spf_checks_close(&mine->spf_checks);
+	dns_close(&mine->dns);
 	load_watch_close(&mine->load_watch);
 	lists_close(&mine->lists);
 	known_cache_free(&mine->known_cache);
@@ -122,7 +102,7 @@ shared_publish(struct shared *shared, struct policy *policy)
 	struct policy *old;
 
 	store_renew(shared->store);
-	use_dns(shared, policy);
+	dns_use(shared->dns, policy);
 	/* Before anybody needs them: an unknown list makes no rule hold. */
 	lists_refresh(shared->lists, policy, NULL, RELOAD_WAIT_MS);
 	pthread_mutex_lock(&shared->mutex);
@@ -139,7 +119,7 @@ shared_tick(struct shared *shared, int64_t now)
 
 	load_watch_step(shared->load_watch, policy, shared->store,
 	    (int64_t)atomic_load(&shared->sessions), now);
-	dns_lists_tick(shared->dns_lists, policy);
+	dns_tick(shared->dns, policy);
 	lists_refresh(shared->lists, policy, shared->store, TICK_WAIT_MS);
 	reports_take(shared->reports, policy, shared->store, now);
 	store_tidy(shared->store, now);

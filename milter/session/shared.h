@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "dns/dns_lists.h"
-#include "dns/spf_checks.h"
 #include "load/load_watch.h"
 #include "policy/policy.h"
 #include "store/client_names.h"
@@ -22,9 +20,7 @@ struct shared {
 	struct store *store;
 	struct load_watch *load_watch;
 	struct lists *lists;
-	struct resolver *resolver;
-	struct dns_lists *dns_lists;
-	struct spf_checks *spf_checks;
+	struct dns *dns; /* see dns/evidence.h */
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */
 	struct client_names *client_names;

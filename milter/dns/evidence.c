@@ -1,0 +1,216 @@
+#include "dns/evidence.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/seconds.h"
+#include "dns/dns_lists.h"
+#include "dns/resolver.h"
+#include "dns/spf_checks.h"
+
+/* No answer lives shorter, so that asking again before would be in vain. */
+#define ASK_AGAIN_S 60
+
+struct dns {
+	struct resolver *resolver;
+	struct dns_lists *lists;
+	struct spf_checks *spf_checks;
+};
+
+struct dns *
+dns_open(void)
+{
+	struct dns *dns = calloc(1, sizeof *dns);
+
+	if (dns == NULL)
+		return NULL;
+	dns->resolver = resolver_open();
+	if (dns->resolver != NULL) {
+		dns->lists = dns_lists_open(dns->resolver);
+		dns->spf_checks = spf_checks_open(dns->resolver);
+	}
+	if (dns->lists == NULL || dns->spf_checks == NULL)
+		dns_close(&dns);
+	return dns;
+}
+
+void
+dns_close(struct dns **dns)
+{
+	if (*dns == NULL)
+		return;
+	dns_lists_close(&(*dns)->lists);
+	resolver_close(&(*dns)->resolver);
+	spf_checks_close(&(*dns)->spf_checks);
+	free(*dns);
+	*dns = NULL;
+}
+
+/* A policy that asks no DNS gets no thread for it. */
+void
+dns_use(struct dns *dns, const struct policy *policy)
+{
+	const struct settings *settings = &policy->settings;
+	struct resolver_terms terms = {.servers = settings->dns.servers,
+	    .timeout_ms = settings->dns.timeout_ms,
+	    .answers_max = (size_t)settings->dns.answers_max,
+	    .memory_max = (size_t)settings->dns.memory_max};
+
+	if (!resolver_use(dns->resolver, policy->wants_dns ? &terms : NULL))
+		log_error("no thread for DNS: what it says is unknown");
+}
+
+void
+dns_tick(struct dns *dns, const struct policy *policy)
+{
+	dns_lists_tick(dns->lists, policy);
+}
+
+static struct spf_question
+question_of(const struct evidence *evidence)
+{
+	const struct facts *facts = evidence->facts;
+
+	return (struct spf_question){.client = facts->client,
+	    .sender = facts->null_sender ? "" : facts->sender,
+	    .helo = facts->helo};
+}
+
+/* A session may have many messages, so MAIL asks for all when it is time. */
+static unsigned
+lists_at(struct evidence *evidence, enum evidence_step step)
+{
+	static const unsigned of[] = {
+	    [EVIDENCE_CONNECT] =
+		1U << DNSBL_OF_CLIENT | 1U << DNSBL_OF_CLIENT_NAME,
+	    [EVIDENCE_HELO] = 1U << DNSBL_OF_HELO,
+	    [EVIDENCE_MAIL] = 1U << DNSBL_OF_SENDER_DOMAIN,
+	};
+	int64_t now = evidence->facts->now;
+	bool again = step == EVIDENCE_MAIL &&
+	    seconds_apart(now, evidence->asked_at) >= ASK_AGAIN_S;
+
+	if (step == EVIDENCE_CONNECT || again)
+		evidence->asked_at = now;
+	return again ? of[EVIDENCE_CONNECT] | of[EVIDENCE_HELO] | of[step]
+		     : of[step];
+}
+
+void
+evidence_ask(struct evidence *evidence, enum evidence_step step)
+{
+	if (evidence->policy->wants_dns)
+		dns_lists_ask(evidence->dns->lists, evidence->policy,
+		    evidence->facts, lists_at(evidence, step));
+	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL) {
+		struct spf_question question = question_of(evidence);
+
+		spf_checks_ask(evidence->dns->spf_checks, &question);
+	}
+}
+
+void
+evidence_forget(struct evidence *evidence)
+{
+	evidence->facts->dnsbls = evidence->dnsbls;
+	for (size_t i = 0; i < evidence->policy->dnsbl_count; i++)
+		evidence->dnsbls[i] = (struct dnsbl_sum){
+		    .least = INT64_MIN, .most = INT64_MAX, .pending = true};
+	evidence->facts->spf = SPF_NONE;
+	evidence->facts->spf_certainty =
+	    evidence->policy->wants_spf ? FACT_LATER : FACT_UNKNOWN;
+	evidence->pending =
+	    evidence->policy->dnsbl_count > 0 || evidence->policy->wants_spf;
+}
+
+/* False: some of it is pending. */
+static bool
+read_all(struct evidence *evidence)
+{
+	struct facts *facts = evidence->facts;
+	struct spf_question question = question_of(evidence);
+	bool all = dns_lists_read(
+	    evidence->dns->lists, evidence->policy, facts, evidence->dnsbls);
+
+	if (facts->spf_certainty == FACT_LATER &&
+	    spf_checks_read(evidence->dns->spf_checks, &question, &facts->spf))
+		facts->spf_certainty =
+		    facts->spf == SPF_TEMPERROR ? FACT_UNKNOWN : FACT_KNOWN;
+	return all && facts->spf_certainty != FACT_LATER;
+}
+
+static void
+do_without(struct evidence *evidence)
+{
+	for (size_t i = 0; i < evidence->policy->dnsbl_count; i++)
+		evidence->dnsbls[i].pending = false;
+	if (evidence->facts->spf_certainty == FACT_LATER)
+		evidence->facts->spf_certainty = FACT_UNKNOWN;
+	evidence->pending = false;
+}
+
+void
+evidence_take(struct evidence *evidence, enum stage stage)
+{
+	const struct policy *policy = evidence->policy;
+
+	if (!evidence->pending)
+		return;
+	if (policy->wants_dns)
+		evidence->pending = !read_all(evidence);
+	if (!policy->wants_dns ||
+	    (stage >= STAGE_DATA && policy->settings.dns.patience_ms == 0))
+		do_without(evidence);
+}
+
+bool
+evidence_await(struct evidence *evidence, int64_t due_us)
+{
+	unsigned long seen;
+
+	if (!evidence->pending)
+		return false;
+	do {
+		seen = resolver_count(evidence->dns->resolver);
+		evidence->pending = !read_all(evidence);
+	} while (evidence->pending &&
+	    resolver_wait(evidence->dns->resolver, seen, due_us));
+	do_without(evidence);
+	return true;
+}
+
+/* What the log says of SPF; a failure is told, though no rule goes by it. */
+static const char *
+say_spf(const struct facts *facts)
+{
+	if (facts->spf_certainty == FACT_KNOWN || facts->spf == SPF_TEMPERROR)
+		return spf_result_names[facts->spf];
+	return "unknown";
+}
+
+void
+evidence_say(const struct evidence *evidence, char text_r[EVIDENCE_SIZE])
+{
+	const struct policy *policy = evidence->policy;
+	size_t used = 0;
+
+	text_r[0] = '\0';
+	for (size_t i = 0; policy->wants_dns && i < policy->dnsbl_count; i++) {
+		const struct dnsbl_sum *sum = &evidence->dnsbls[i];
+		const char *before = used == 0 ? " dnsbl=" : ",";
+
+		if (sum->least == sum->most)
+			used += (size_t)snprintf(text_r + used,
+			    EVIDENCE_SIZE - used, "%s%.64s:%" PRId64, before,
+			    policy->dnsbls[i].name, sum->least);
+		else
+			used += (size_t)snprintf(text_r + used,
+			    EVIDENCE_SIZE - used, "%s%.64s:unknown", before,
+			    policy->dnsbls[i].name);
+	}
+	if (policy->wants_spf)
+		(void)snprintf(text_r + used, EVIDENCE_SIZE - used, " spf=%s",
+		    say_spf(evidence->facts));
+}

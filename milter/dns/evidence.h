@@ -1,0 +1,55 @@
+/* evidence -- what DNS says of a client and its message: asked for as soon as their
+ * names are known, taken when the message is judged.
+ *
+ * All that a session needs of DNS. */
+#ifndef EVIDENCE_H
+#define EVIDENCE_H
+
+#include "policy/policy.h"
+
+/* ---- For all sessions: the resolver, and what is asked with it. */
+
+struct dns;
+
+/* No thread is started yet.  NULL: out of memory. */
+struct dns *dns_open(void);
+void dns_close(struct dns **dns);
+
+/* Ask by this policy from now on, or nobody if it asks nothing. */
+void dns_use(struct dns *dns, const struct policy *policy);
+
+/* Once a second, in the background: test the lists that the policy names. */
+void dns_tick(struct dns *dns, const struct policy *policy);
+
+/* ---- Of one session.  It is used by that alone. */
+
+struct evidence {
+	struct dns *dns;
+	const struct policy *policy;
+	struct facts *facts; /* what is asked about, and what was told */
+	struct dnsbl_sum dnsbls[DNSBLS_MAX];
+	int64_t asked_at; /* when DNS was asked about the client */
+	bool pending;	  /* more may come */
+};
+
+/* The steps that tell of a name to ask for. */
+enum evidence_step { EVIDENCE_CONNECT, EVIDENCE_HELO, EVIDENCE_MAIL };
+
+/* Have DNS asked for what became known at this step.  Waits for nothing. */
+void evidence_ask(struct evidence *evidence, enum evidence_step step);
+
+/* A message begins: nothing has been taken of it. */
+void evidence_forget(struct evidence *evidence);
+
+/* Take what is there now.  From DATA on, with no patience, that is all. */
+void evidence_take(struct evidence *evidence, enum stage stage);
+
+/* A rule waits for what is pending: wait for it, `due_us` of the steady clock at the
+ * latest, and then do without.  False: nothing was pending. */
+bool evidence_await(struct evidence *evidence, int64_t due_us);
+
+/* " dnsbl=name:3,other:unknown spf=pass", for the log; "" when nothing is asked. */
+#define EVIDENCE_SIZE 800
+void evidence_say(const struct evidence *evidence, char text_r[EVIDENCE_SIZE]);
+
+#endif
