@@ -15,10 +15,11 @@
 #define TICKS_MAX 120
 #define TEXT_SIZE 16384
 
-/* This host's own load would have a say otherwise. */
+/* This host's own load would have a say otherwise.  The figure is read by a thread
+ * of its own, which may be a tick late: that is hours while many days pass. */
 #define OWN_LOAD                                                               \
 	" load_average = 0  pressure_cpu = 0  pressure_io = 0"                 \
-	"  pressure_memory = 0  figure_file = \"$DIR/load\" "
+	"  pressure_memory = 0  figure_file = \"$DIR/load\"  figure_age = 1d "
 
 static void
 path_of(const struct world *world, const char *name, char path_r[256])
@@ -175,15 +176,16 @@ world_reload(struct world *world, const char *text)
 	shared_tick_file(world->shared, world->now);
 }
 
-/* The program that publishes the figure does so all the time. */
+/* The program that publishes the figure does so all the time, each time whole. */
 static void
 publish_figure(const struct world *world)
 {
 	struct timespec times[2] = {{.tv_sec = (time_t)world->now}};
-	char path[256];
+	char path[256], published[256];
 	FILE *file;
 
-	path_of(world, "load", path);
+	path_of(world, "load.new", path);
+	path_of(world, "load", published);
 	file = fopen(path, "w");
 	ck_assert_msg(file != NULL, "%s cannot be written", path);
 	fprintf(file, "%.2f\n", world->load);
@@ -191,6 +193,7 @@ publish_figure(const struct world *world)
 	times[1] = times[0];
 	ck_assert(futimens(fileno(file), times) == 0);
 	fclose(file);
+	ck_assert(rename(path, published) == 0);
 }
 
 static void
