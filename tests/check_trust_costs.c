@@ -102,6 +102,7 @@ static struct cost
 begin(void)
 {
 	world_open(&world, "$SHIPPED");
+	world.ticks_max = 3; /* nothing here hangs on the background */
 	return (struct cost){.began = world.now};
 }
 

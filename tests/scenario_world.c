@@ -139,6 +139,7 @@ world_open(struct world *world, const char *text)
 
 	memset(world, 0, sizeof *world);
 	world->now = BEGINNING;
+	world->ticks_max = TICKS_MAX;
 	strcpy(world->directory, "/tmp/milter-defer-scenario.XXXXXX");
 	ck_assert(mkdtemp(world->directory) != NULL);
 	open_log(world);
@@ -208,7 +209,7 @@ void
 world_pass(struct world *world, int64_t seconds)
 {
 	int64_t end = world->now + seconds;
-	int64_t step = 1 + (seconds - 1) / TICKS_MAX;
+	int64_t step = 1 + (seconds - 1) / world->ticks_max;
 
 	while (world->now < end) {
 		world->now += end - world->now < step ? end - world->now : step;

@@ -15,6 +15,7 @@ struct world {
 	struct shared *shared;
 	struct keeper *keeper; /* owned by `shared` */
 	int64_t now;
+	int64_t ticks_max; /* of world_pass(); the caller may set it */
 	char directory[64];
 	double load; /* the figure that a program keeps publishing */
 	int log;     /* a file that standard error goes to */
