@@ -10,7 +10,7 @@ from lib import cases, farm
 from lib.daemon import wait_for
 from lib.milterclient import MAIL
 from lib.pace import pace
-from lib.policies import BUSY, response
+from lib.policies import BUSY, GREYLISTED, response
 from lib.redis_servers import start_single
 from lib.table import Table
 
@@ -276,6 +276,46 @@ class ByReputation(FarmTest):
                 TABLE.add(f"10, scaled, of {points} points", 1,
                           len(accepted), "")
                 self.assertEqual(len(accepted), admitted)
+
+
+class Cost(FarmTest):
+    """What Redis is told for a message, without MULTI, EXEC and PING."""
+
+    STRANGERS = limit("messages_above = 5  within = 1h", at="data") + response(
+        "greylisted", GREYLISTED) + farm.strangers(delay="1s")
+
+    def commands(self, address, act):
+        """The commands for keys of this client's network while `act` runs."""
+        with self.redis.client() as client:
+            client.ask("MONITOR")
+            act()
+            time.sleep(0.3)  # nobody waits for what is written
+            self.redis.ask("ECHO", "that is all")
+            lines, line = [], client.read()
+            while "that is all" not in line:
+                lines.append(line)
+                line = client.read()
+        names = [line.split('"')[1] for line in lines
+                 if f'" "{farm.record(address)}' in line]
+        return [name for name, before in zip(names, [None, *names])
+                if name != "ZMSCORE" or before != name]  # two at an edge
+
+    def test_a_stranger(self):
+        (milter, _) = self.farm(self.STRANGERS)
+        address = "203.0.113.7"
+        self.assertEqual(
+            self.commands(address, lambda: ask(milter, address)),
+            ["HMGET", "HLEN", "ZMSCORE", "HSET", "EXPIRE"])
+        self.assertEqual(self.counters(), [])
+
+    def test_many_recipients(self):
+        (milter, _) = self.farm(self.STRANGERS)
+        address = "203.0.114.7"
+        many = [f"<user{number}@local.test>" for number in range(20)]
+        self.assertEqual(
+            self.commands(address, lambda: ask(
+                milter, address, recipients=many)),
+            ["HMGET", "HLEN", "ZMSCORE", "HSET", "EXPIRE"])
 
 
 class GivenBack(FarmTest):

@@ -13,7 +13,8 @@
  * ask at once each sees what those before it took.  The slot after that of now
  * counts too: one whose clock is a moment ahead may have taken from it.  Units
  * of a message that is then deferred, for this or another reason, are given
- * back to the same slot.
+ * back to the same slot.  What is only read, with our own units thought to be in
+ * it, is good for a deferral, which would give them back.
  *
  * Pure, exact integer arithmetic.  Times are Unix seconds; a period is clamped
  * to 1..WINDOW_MAX seconds, limits and counts to 0..WINDOW_MAX. */

@@ -67,6 +67,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	message->complete = false;
 	message->exempt = false;
 	message->pairs_asked = 0;
+	message->is_new = message->pool_is_new = false;
 	facts->now = message->clock = now;
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
@@ -214,6 +215,8 @@ learn_record(struct shared *shared, struct message *message,
 	for (int space = 0; is_poor && space < CLOCK_SPACES; space++)
 		doubt_pass(settings, facts->now, &facts->client_clock[space]);
 	message->last_used = answer->last_used;
+	message->is_new = answer->is_new;
+	message->pool_is_new = answer->pool_is_new;
 	note_known(shared, message);
 }
 
@@ -252,8 +255,12 @@ learn_clocks(struct message *message, const struct store_answer *answer)
 	message->pairs_asked = facts->recipient_count;
 }
 
+/* Most who come for the first time are deferred, and would give back the units of
+ * limits: so for them these are only read, unless it is known that they are to
+ * be `taken`. */
 static void
-look_up(struct shared *shared, struct message *message, enum stage stage)
+look_up(struct shared *shared, struct message *message, enum stage stage,
+    bool taken)
 {
 	const struct policy *policy = message->policy;
 	struct store_take takes[LIMIT_TAKES_MAX];
@@ -269,7 +276,9 @@ look_up(struct shared *shared, struct message *message, enum stage stage)
 	for (int space = 0; space < CLOCK_SPACES; space++)
 		query.spaces[space] = policy->clocks_used[space] ||
 		    policy->client_clocks_used[space];
-	query.take_count = limits_choose(message, stage, takes, which);
+	query.take_count = limits_choose(message, stage,
+	    !taken && shared_is_newcomer(shared, message->network), takes,
+	    which);
 	result = store_look_up(shared->store, &query, &answer);
 	if (result != STORE_OK) {
 		learn_nothing(shared, message, result);
@@ -287,6 +296,16 @@ waits_for_evidence(const struct outcome *outcome, enum stage stage)
 	return stage >= STAGE_DATA &&
 	    (outcome->verdict == VERDICT_WAIT ||
 		(outcome->trial_waits && outcome->verdict != VERDICT_ASK));
+}
+
+/* What lets a message through holds only once it has taken its units. */
+static bool
+is_final(const struct message *message, const struct outcome *outcome,
+    enum stage stage)
+{
+	return outcome->verdict == VERDICT_DEFER ||
+	    (outcome->verdict == VERDICT_WAIT && stage != STAGE_EOM) ||
+	    (outcome->verdict != VERDICT_ASK && !limits_are_untaken(message));
 }
 
 struct outcome
@@ -307,15 +326,17 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 		    evidence_await(&message->evidence,
 			outcome.verdict == VERDICT_WAIT ? due_us : 0))
 			continue;
-		if (outcome.verdict != VERDICT_ASK)
+		if (is_final(message, &outcome, stage))
 			return outcome;
-		if (tries == LOOK_UPS_MAX) {
+		if (outcome.verdict != VERDICT_ASK) {
+			limits_ask_again(message);
+		} else if (tries == LOOK_UPS_MAX) {
 			log_error("the rules ask the store without end; "
 				  "the message is let through");
 			outcome.verdict = VERDICT_ACCEPT;
 			return outcome;
 		}
-		look_up(shared, message, stage);
+		look_up(shared, message, stage, outcome.verdict != VERDICT_ASK);
 	}
 }
 
@@ -366,7 +387,9 @@ hand_over(struct shared *shared, struct message *message,
 	struct store_take returned[LIMIT_TAKES_MAX];
 	struct store_effects stored = {.now = message->facts.now,
 	    .client = client_of(message),
-	    .pairs = message->pairs};
+	    .pairs = message->pairs,
+	    .is_new = message->is_new,
+	    .pool_is_new = message->pool_is_new};
 
 	if (effects != NULL) {
 		stored.pair_count = message->facts.recipient_count;
@@ -380,8 +403,10 @@ hand_over(struct shared *shared, struct message *message,
 		add_rest(message, &stored, returned);
 	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy ||
 	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
-	    stored.returned_count > 0)
+	    stored.returned_count > 0) {
+		message->is_new = message->pool_is_new = false;
 		(void)store_remember(shared->store, &stored);
+	}
 }
 
 void

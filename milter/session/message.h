@@ -22,6 +22,7 @@ struct message {
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
+	bool is_untaken[LIMITS_MAX];  /* they were only read so far */
 	bool load_crossed[THRESHOLDS_MAX];
 	unsigned char settled[SETTLED_MAX];
 	struct evidence evidence; /* of DNS, about the facts */
@@ -33,7 +34,9 @@ struct message {
 	char pool[STORE_POOL_MAX];
 	char family[STORE_POOL_MAX]; /* identity_family() */
 	char address[NETADDR_TEXT_SIZE];
-	int64_t last_used;	       /* of the record */
+	int64_t last_used; /* of the record */
+	bool is_new;	   /* store_answer.is_new */
+	bool pool_is_new;
 	struct reputation_sums earned; /* by what the client did so far */
 	double accepted; /* points that are paced, store_effects.accepted */
 	int64_t refused; /* recipients that the MTA refused, not yet counted */

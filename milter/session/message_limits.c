@@ -14,6 +14,7 @@ limits_forget(struct message *message)
 			continue;
 		memset(count, 0, sizeof *count);
 		count->certainty = FACT_ASK;
+		message->is_untaken[i] = false;
 	}
 }
 
@@ -148,7 +149,7 @@ add_uncounted(const struct message *message, enum limit_kind counts,
 }
 
 size_t
-limits_choose(const struct message *message, enum stage stage,
+limits_choose(const struct message *message, enum stage stage, bool only_reads,
     struct store_take takes_r[LIMIT_TAKES_MAX], size_t which_r[LIMIT_TAKES_MAX])
 {
 	const struct policy *policy = message->policy;
@@ -156,14 +157,19 @@ limits_choose(const struct message *message, enum stage stage,
 
 	for (size_t i = 0; i < policy->limit_count; i++) {
 		const struct limit *limit = &policy->limits[i];
+		int64_t units;
 
 		if (message->limits[i].certainty != FACT_ASK ||
 		    (limit->condition->type->counts == LIMIT_RECIPIENTS &&
 			stage < STAGE_DATA) ||
 		    !may_hold(message, limit->rule))
 			continue;
-		count += add_takes(message, i, units_of(message, limit),
-		    &takes_r[count], &which_r[count]);
+		if (limit->condition->type->counts == LIMIT_CONNECTIONS)
+			units = units_of(message, limit);
+		else
+			units = only_reads ? 0 : units_of(message, limit);
+		count += add_takes(
+		    message, i, units, &takes_r[count], &which_r[count]);
 	}
 	return count;
 }
@@ -189,13 +195,40 @@ limits_learn(struct message *message, const struct store_query *query,
 	for (size_t i = 0; i < query->take_count; i++) {
 		size_t limit = which[i] % LIMITS_MAX;
 		struct limit_count *count = &message->limits[limit];
+		struct window_counts counts = answer->counts[i];
+		int64_t units =
+		    units_of(message, &message->policy->limits[limit]);
 
 		count->certainty = FACT_KNOWN;
 		message->taken_at[limit] = answer->now;
+		message->is_untaken[limit] = query->takes[i].units != units;
+		if (message->is_untaken[limit]) {
+			counts.units = units;
+			counts.slots[WINDOW_SLOT_NOW] += units;
+		}
 		*(which[i] < LIMITS_MAX ? &count->counts : &count->family) =
-		    answer->counts[i];
+		    counts;
 	}
 	settle_idle(message);
+}
+
+bool
+limits_are_untaken(const struct message *message)
+{
+	for (size_t i = 0; i < message->policy->limit_count; i++)
+		if (message->is_untaken[i])
+			return true;
+	return false;
+}
+
+void
+limits_ask_again(struct message *message)
+{
+	for (size_t i = 0; i < message->policy->limit_count; i++)
+		if (message->is_untaken[i]) {
+			message->limits[i].certainty = FACT_ASK;
+			message->is_untaken[i] = false;
+		}
 }
 
 static size_t
@@ -212,6 +245,8 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		    limit->condition->type->counts == LIMIT_CONNECTIONS)
 			continue;
 		message->limits[i].counts.units = 0;
+		if (message->is_untaken[i])
+			continue;
 		if (!all && may_hold(message, limit->rule))
 			continue;
 		count += add_takes(message, i, units, &takes_r[count], NULL);

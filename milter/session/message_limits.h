@@ -12,14 +12,22 @@
 void limits_forget(struct message *message);
 
 /* The takes of a look-up at this stage; `which_r` names the limit of each,
- * from LIMITS_MAX on that of a family. */
+ * from LIMITS_MAX on that of a family.  `only_reads`: nothing is taken of what a
+ * deferral would give back. */
 size_t limits_choose(const struct message *message, enum stage stage,
-    struct store_take takes_r[LIMIT_TAKES_MAX],
+    bool only_reads, struct store_take takes_r[LIMIT_TAKES_MAX],
     size_t which_r[LIMIT_TAKES_MAX]);
 
 /* Note what that look-up said. */
 void limits_learn(struct message *message, const struct store_query *query,
     const size_t *which, const struct store_answer *answer);
+
+/* Whether units were only read: the counts hold what taking them would have
+ * given, and that is good for a deferral. */
+bool limits_are_untaken(const struct message *message);
+
+/* Have the next look-up take those. */
+void limits_ask_again(struct message *message);
 
 /* What a message that ended changes: the units to give back (all, or those of
  * rules that turned out not to concern it) and, as negative ones, those of

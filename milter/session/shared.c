@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "config/conf.h"
 #include "dns/evidence.h"
@@ -133,4 +134,17 @@ shared_tick_file(struct shared *shared, int64_t now)
 
 	reports_take_file(shared->file_reports, policy, shared->store, now);
 	policy_release(&policy);
+}
+
+bool
+shared_is_newcomer(struct shared *shared, const char *network)
+{
+	uint64_t hash = hash_64(HASH_64, network, strlen(network));
+	atomic_uint *place = &shared->seen[hash % SHARED_SEEN];
+	unsigned mark = (unsigned)(hash >> 32) | 1;
+
+	if (atomic_load_explicit(place, memory_order_relaxed) == mark)
+		return false;
+	atomic_store_explicit(place, mark, memory_order_relaxed);
+	return true;
 }

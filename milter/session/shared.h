@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "load/load_watch.h"
 #include "policy/policy.h"
@@ -13,6 +14,8 @@
 #include "store/lists.h"
 #include "store/reports.h"
 #include "store/store.h"
+
+#define SHARED_SEEN 16384 /* clients' networks that are kept in mind */
 
 struct shared {
 	pthread_mutex_t mutex; /* guards `policy` */
@@ -29,6 +32,7 @@ struct shared {
 	struct psl_ctx_st
 	    *psl;	       /* NULL: no public suffix list, hence no pools */
 	atomic_llong sessions; /* open now; a session counts itself */
+	atomic_uint seen[SHARED_SEEN]; /* marks of clients' networks */
 };
 
 /* Takes over `policy` and `store`, also on failure.  NULL: out of memory. */
@@ -41,6 +45,10 @@ struct policy *shared_policy(struct shared *shared);
 /* Put another policy in force, for sessions that begin from now on; the store
  * reads anew with whom it logs in. */
 void shared_publish(struct shared *shared, struct policy *policy);
+
+/* Has nobody of this network asked the store here before, as far as we remember?
+ * From now on somebody has. */
+bool shared_is_newcomer(struct shared *shared, const char *network);
 
 /* What is to be done once a second in one background thread: sample and
  * exchange load, re-read lists, take reports, tidy the store.  May wait for

@@ -93,6 +93,8 @@ struct store_answer {
 	struct greylist_clock client[CLOCK_SPACES];
 	struct greylist_clock pairs[RECIPIENTS_MAX][CLOCK_SPACES];
 	struct window_counts counts[STORE_TAKES_MAX];
+	bool is_new;	  /* nothing at all is kept of the network yet */
+	bool pool_is_new; /* nor of the pool */
 };
 
 /* What to remember after a verdict.  Written without waiting; a write that is
@@ -112,6 +114,10 @@ struct store_effects {
 	 * back bad ones, as far as there are any.  So volume buys nothing. */
 	double accepted;
 	bool worthy; /* keep the record for known clients' time, from now on */
+	/* As the look-up told that gave `now`, and nothing was told since; false
+	 * if not sure: the same is remembered, only dearer. */
+	bool is_new;
+	bool pool_is_new;
 	/* units to give back; negative: to take without asking */
 	const struct store_take *returned;
 	size_t returned_count;

@@ -40,14 +40,14 @@ class Stranger:
             for before, after, life, value in self.keys)
 
     def record(self, network):
-        before, after, _, _ = self.keys[0]  # the others are its rate windows
+        before, after, _, _ = self.keys[0]  # others are its rate windows
         return before + network + after
 
 
 def learn_stranger(server):
     """The stranger whose first message a milter has just put down."""
     with server.client() as client:
-        wait_for(lambda: len(client.ask("KEYS", TAGGED)) > 1,
+        wait_for(lambda: client.ask("KEYS", TAGGED),
                  "a message is remembered")
         time.sleep(0.2)
         key = min(client.ask("KEYS", TAGGED), key=len)

@@ -97,8 +97,7 @@ def show_memory(found):
     print(f"\nMemory of Redis at {found['networks']:,} client networks, "
           f"{found['triplets']:,} triplets:")
     for key, text in (
-            ("network_seen_once", "a network seen once, its rate window"
-             " included"),
+            ("network_seen_once", "a network seen once, with all its keys"),
             ("further_triplet", "a further triplet"),
             ("network_with_all", "a network with all its triplets")):
         print(f"  {found[key]:>6.1f} octets  {text}")

@@ -387,6 +387,8 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	reading.oldest = oldest_of(look_up, clocks);
 	reading.fields =
 	    number_of(trip_reply(&look_up->trip, stop, position + 1));
+	*(of_network ? &answer->is_new : &answer->pool_is_new) =
+	    reading.fields == 0;
 	notice_sweep(look_up, stop, &reading);
 }
 

@@ -1,6 +1,5 @@
 #include "store/redis/store_redis_trip.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -131,15 +130,30 @@ trip_end_whole(struct resp_commands *commands)
 	resp_add(commands, "EXEC");
 }
 
+static void
+expire(struct resp_commands *commands, const char *key, int64_t life,
+    const char *when)
+{
+	uint64_t spread = hash_64(HASH_64, key, strlen(key)) % 1024;
+
+	resp_begin(commands, 4);
+	resp_add_string(commands, "EXPIRE");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, life + life / 10 * (int64_t)spread / 1024);
+	resp_add_string(commands, when);
+}
+
+void
+trip_add_first_life(
+    struct resp_commands *commands, const char *key, int64_t life)
+{
+	expire(commands, key, life, "NX");
+}
+
 /* GT alone would leave a key without a life without one. */
 void
 trip_add_life(struct resp_commands *commands, const char *key, int64_t life)
 {
-	uint64_t spread = hash_64(HASH_64, key, strlen(key)) % 1024;
-	char text[24];
-
-	life += life / 10 * (int64_t)spread / 1024;
-	snprintf(text, sizeof text, "%lld", (long long)life);
-	resp_add(commands, "EXPIRE", key, text, "NX");
-	resp_add(commands, "EXPIRE", key, text, "GT");
+	expire(commands, key, life, "NX");
+	expire(commands, key, life, "GT");
 }

@@ -64,4 +64,9 @@ void trip_end_whole(struct resp_commands *commands);
 void
 trip_add_life(struct resp_commands *commands, const char *key, int64_t life);
 
+/* Enough for a key that did not exist a moment ago: whoever has made it meanwhile
+ * has seen to its life. */
+void trip_add_first_life(
+    struct resp_commands *commands, const char *key, int64_t life);
+
 #endif

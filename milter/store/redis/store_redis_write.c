@@ -7,10 +7,14 @@
 #include "policy/window.h"
 #include "store/redis/decay.h"
 
+/* So many seconds after its look-up a record may still be taken to be new. */
+#define NEW_FOR 1
+
 /* What the record in hand is told. */
 struct share {
 	bool of_network;
 	const char *address; /* whose clocks are there; NULL: the pool's */
+	bool is_new;	     /* there was none a moment ago */
 };
 
 struct writing {
@@ -108,15 +112,49 @@ add_mark(const struct writing *writing, struct resp_commands *commands,
 	if (mark == MARK_NONE)
 		return false;
 	if (mark == MARK_FORGET) {
-		resp_add(commands, "HDEL", key, field);
+		if (!writing->share.is_new)
+			resp_add(commands, "HDEL", key, field);
 		return false;
 	}
 	value.clock =
 	    greylist_clock_encode(mark == MARK_PASSED ? &passed : &first);
 	keys_put_value(&value, text);
-	set_field(
-	    commands, mark == MARK_FIRST ? "HSETNX" : "HSET", key, field, text);
+	if (writing->share.is_new) { /* add_trust() has begun the command */
+		resp_add_string(commands, field);
+		resp_add_string(commands, text);
+	} else {
+		set_field(commands, mark == MARK_FIRST ? "HSETNX" : "HSET", key,
+		    field, text);
+	}
 	return true;
+}
+
+static size_t
+clocks_in(const enum clock_mark marks[CLOCK_SPACES])
+{
+	size_t count = 0;
+
+	for (int i = 0; i < CLOCK_SPACES; i++)
+		count += marks[i] != MARK_NONE && marks[i] != MARK_FORGET;
+	return count;
+}
+
+/* All clocks of a new record are set at once.  If another server makes it in the
+ * same moment, the later of two equal clocks stands. */
+static void
+begin_clocks(const struct writing *writing, struct resp_commands *commands,
+    const char *key)
+{
+	const struct store_effects *effects = writing->effects;
+	size_t count = clocks_in(effects->client_mark);
+
+	for (size_t i = 0; i < effects->pair_count; i++)
+		count += clocks_in(effects->marks[i]);
+	if (count == 0)
+		return;
+	resp_begin(commands, 2 + 2 * count);
+	resp_add_string(commands, "HSET");
+	resp_add_string(commands, key);
 }
 
 /* Nobody needs to be told who started them. */
@@ -158,11 +196,13 @@ add_pair_marks(struct writing *writing, struct resp_commands *commands,
 		enum clock_mark mark = effects->marks[pair][i];
 
 		if (mark == MARK_FIRST || mark == MARK_RESTART)
-			admitted = admitted &&
-			    sweep_admits(&writing->store->sweeps,
-				writing->trip.stops[stop].tag,
-				effects->client.network, effects->client.host,
-				writing->opener.sender);
+			admitted = writing->share.is_new ||
+			    (admitted &&
+				sweep_admits(&writing->store->sweeps,
+				    writing->trip.stops[stop].tag,
+				    effects->client.network,
+				    effects->client.host,
+				    writing->opener.sender));
 		else if (mark == MARK_NONE)
 			continue;
 		if (!admitted)
@@ -204,10 +244,13 @@ add_trust(struct writing *writing, size_t stop)
 	const struct store_effects *effects = writing->effects;
 	struct resp_commands *commands = trip_commands(&writing->trip, stop);
 	const char *key = trip_key(&writing->trip, stop);
-	bool made = add_client_marks(writing, commands, stop);
 	int64_t passes = new_passes(writing);
 	char field[KEYS_FIELD_SIZE];
+	bool made;
 
+	if (writing->share.is_new)
+		begin_clocks(writing, commands, key);
+	made = add_client_marks(writing, commands, stop);
 	for (size_t i = 0; i < effects->pair_count; i++)
 		if (has_mark(effects, i))
 			made |= add_pair_marks(writing, commands, stop, i);
@@ -280,11 +323,15 @@ static void
 add_life(struct writing *writing, size_t stop)
 {
 	const struct store_terms *terms = &writing->store->terms;
+	struct resp_commands *commands = trip_commands(&writing->trip, stop);
+	const char *key = trip_key(&writing->trip, stop);
 
-	trip_add_life(trip_commands(&writing->trip, stop),
-	    trip_key(&writing->trip, stop),
-	    writing->effects->worthy ? terms->worthy_life
-				     : terms->pending_life);
+	if (writing->effects->worthy)
+		trip_add_life(commands, key, terms->worthy_life);
+	else if (writing->share.is_new)
+		trip_add_first_life(commands, key, terms->pending_life);
+	else
+		trip_add_life(commands, key, terms->pending_life);
 }
 
 static bool
@@ -333,8 +380,12 @@ add_records(struct writing *writing)
 {
 	const struct store_client *client = &writing->effects->client;
 	bool is_pooled = client->pool != NULL && client->pool[0] != '\0';
-	const struct share network = {true, writing->address};
-	const struct share pool = {false, NULL};
+	bool is_fresh = redis_clock_now(&writing->store->clock) <=
+	    writing->effects->now + NEW_FOR;
+	const struct share network = {
+	    true, writing->address, is_fresh && writing->effects->is_new};
+	const struct share pool = {
+	    false, NULL, is_fresh && writing->effects->pool_is_new};
 
 	writing->opener.host = client->host;
 	writing->opener.spared = is_pooled;
