@@ -189,6 +189,21 @@ doubt_pass(
 		clock->last_passed = 1;
 }
 
+/* Neighbours cannot take from a client what it has earned itself, and lend it
+ * nothing: what is good of them only makes up for what is bad. */
+static void
+mind_neighbours(const struct reputation_sums *host, bool is_trusted,
+    struct reputation_sums *network)
+{
+	double bad = network->bad - host->bad;
+
+	if (is_trusted || bad < 0)
+		bad = 0;
+	network->bad = host->bad + bad;
+	if (network->good > host->good + bad)
+		network->good = host->good + bad;
+}
+
 static void
 learn_record(struct shared *shared, struct message *message,
     const struct store_answer *answer)
@@ -198,11 +213,10 @@ learn_record(struct shared *shared, struct message *message,
 	struct reputation_sums network = answer->network;
 	bool is_poor, is_trusted;
 
-	/* Neighbours cannot take from a client what it has earned itself. */
 	is_trusted = settings->known_after > 0 &&
 	    answer->passes >= settings->known_after;
-	if (is_trusted)
-		network.bad = answer->host.bad;
+	if (settings->identity != IDENTITY_NETWORK)
+		mind_neighbours(&answer->host, is_trusted, &network);
 	facts->store_down = facts->store_late = false;
 	facts->now = answer->now;
 	facts->record_certainty = FACT_KNOWN;
