@@ -78,6 +78,14 @@ question_of(const struct evidence *evidence)
 	    .helo = facts->helo};
 }
 
+/* The check is over; a failure of the DNS tells nothing. */
+static void
+learn_spf(struct facts *facts)
+{
+	facts->spf_certainty =
+	    facts->spf == SPF_TEMPERROR ? FACT_UNKNOWN : FACT_KNOWN;
+}
+
 /* A session may have many messages, so MAIL asks for all when it is time. */
 static unsigned
 lists_at(struct evidence *evidence, enum evidence_step step)
@@ -107,7 +115,9 @@ evidence_ask(struct evidence *evidence, enum evidence_step step)
 	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL) {
 		struct spf_question question = question_of(evidence);
 
-		spf_checks_ask(evidence->dns->spf_checks, &question);
+		if (spf_checks_ask(evidence->dns->spf_checks, &question,
+			&evidence->facts->spf))
+			learn_spf(evidence->facts);
 	}
 }
 
@@ -136,8 +146,7 @@ read_all(struct evidence *evidence)
 
 	if (facts->spf_certainty == FACT_LATER &&
 	    spf_checks_read(evidence->dns->spf_checks, &question, &facts->spf))
-		facts->spf_certainty =
-		    facts->spf == SPF_TEMPERROR ? FACT_UNKNOWN : FACT_KNOWN;
+		learn_spf(facts);
 	return all && facts->spf_certainty != FACT_LATER;
 }
 

@@ -88,17 +88,23 @@ begin(struct spf_checks *checks, const struct spf_question *question)
 	return check;
 }
 
+/* `all`: what is needed is there.  Frees the check. */
+static bool
+end(struct check *check, bool all, enum spf_result *result_r)
+{
+	if (all)
+		*result_r = check == NULL ? SPF_TEMPERROR : check->spf.result;
+	free(check);
+	return all;
+}
+
 bool
 spf_checks_read(struct spf_checks *checks, const struct spf_question *question,
     enum spf_result *result_r)
 {
 	struct check *check = begin(checks, question);
-	bool all = check == NULL || go_through(check);
 
-	if (all)
-		*result_r = check == NULL ? SPF_TEMPERROR : check->spf.result;
-	free(check);
-	return all;
+	return end(check, check == NULL || go_through(check), result_r);
 }
 
 /* ---- In the resolver's thread */
@@ -151,11 +157,12 @@ hand_over(struct check *check)
 	return false;
 }
 
-void
-spf_checks_ask(struct spf_checks *checks, const struct spf_question *question)
+bool
+spf_checks_ask(struct spf_checks *checks, const struct spf_question *question,
+    enum spf_result *result_r)
 {
 	struct check *check = begin(checks, question);
+	bool all = check == NULL || go_through(check);
 
-	if (check != NULL && (go_through(check) || !hand_over(check)))
-		free(check);
+	return (!all && hand_over(check)) ? false : end(check, all, result_r);
 }

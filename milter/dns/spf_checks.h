@@ -15,11 +15,11 @@ struct spf_checks;
 struct spf_checks *spf_checks_open(struct resolver *resolver);
 void spf_checks_close(struct spf_checks **checks);
 
-/* See to it that the result will be known. */
-void
-spf_checks_ask(struct spf_checks *checks, const struct spf_question *question);
+/* What is known now.  False: it may still come, and will be seen to. */
+bool spf_checks_ask(struct spf_checks *checks,
+    const struct spf_question *question, enum spf_result *result_r);
 
-/* What is known now.  False: it may still come. */
+/* The same, once that was asked. */
 bool spf_checks_read(struct spf_checks *checks,
     const struct spf_question *question, enum spf_result *result_r);
 
