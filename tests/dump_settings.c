@@ -115,7 +115,7 @@ main(void)
 	for (size_t i = 0; i < condition_type_count; i++)
 		printf("condition\t%s\t%s\t%s\n", condition_types[i].name,
 		    value_kinds[condition_types[i].kind],
-		    conf_words_stage(condition_types[i].ready));
+		    stage_names[condition_types[i].ready]);
 	for (size_t i = 0; i < shipped_text_count; i++)
 		printf("response\t%s\t%s\n", shipped_texts[i].name,
 		    shipped_texts[i].reply);

@@ -8,7 +8,7 @@
 #include "config/conf_value.h"
 #include "redis/redis.h"
 
-/* --- the life of a policy --- */
+/* ---- The life of a policy */
 
 static struct policy *
 new_policy(void)
@@ -87,7 +87,7 @@ policy_release(struct policy **policy)
 	free(mine);
 }
 
-/* --- the grammar, out of the tables --- */
+/* ---- The grammar, out of the tables */
 
 static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
     {"dns", false}, {"dnsbl", true}, {"load", false}, {"reputation", false},
@@ -123,7 +123,7 @@ option_name(const char *kind, size_t index)
 static const struct conf_grammar grammar = {
     kinds, sizeof kinds / sizeof kinds[0], option_name};
 
-/* --- settings --- */
+/* ---- Settings */
 
 void
 conf_refuse(struct conf_build *build, const struct conf_item *item,
@@ -174,7 +174,7 @@ read_settings(struct conf_build *build, const struct conf_section *section)
 	}
 }
 
-/* --- settings that belong together --- */
+/* ---- Settings that belong together */
 
 static int
 line_of(const struct conf_tree *tree, const char *kind, const char *name)
@@ -339,7 +339,7 @@ read_marks(struct conf_build *build, const struct conf_tree *tree)
 		    "ham_headers");
 }
 
-/* --- the whole file --- */
+/* ---- The whole file */
 
 static void
 read_tree(struct conf_build *build, const struct conf_tree *tree)

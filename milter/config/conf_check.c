@@ -14,7 +14,7 @@ warn(const struct conf_build *build, const struct rule *rule, const char *text)
 	    build->report, rule->line, "rule \"%s\": %s", rule->name, text);
 }
 
-/* --- rules that are never reached --- */
+/* ---- Rules that are never reached */
 
 static bool
 same_value(const struct policy *policy, const struct condition *a,
@@ -85,7 +85,7 @@ check_reach(const struct conf_build *build, const struct rule *rule)
 	}
 }
 
-/* --- rules that wait --- */
+/* ---- Rules that wait */
 
 static void
 check_wait(const struct conf_build *build, const struct rule *rule)
@@ -102,7 +102,7 @@ check_wait(const struct conf_build *build, const struct rule *rule)
 		    "\"%s\" on line %d, which speaks at %s; move it up, or "
 		    "set its at to data",
 		    rule->name, earlier->name, earlier->line,
-		    conf_words_stage(earlier->own_stage));
+		    stage_names[earlier->own_stage]);
 		return;
 	}
 }
@@ -115,11 +115,11 @@ check_at(const struct conf_build *build, const struct rule *rule,
 	if (conf_find(section, "at") != NULL && rule->at < rule->own_stage)
 		conf_warning(build->report, rule->line,
 		    "rule \"%s\": at = %s, but what it asks is known at %s",
-		    rule->name, conf_words_stage(rule->at),
-		    conf_words_stage(rule->own_stage));
+		    rule->name, stage_names[rule->at],
+		    stage_names[rule->own_stage]);
 }
 
-/* --- mail that is lost in the end --- */
+/* ---- Mail that is lost in the end */
 
 /* Whether it still holds after any wait: it asks what stays as it is, or holds
  * also when all that fades has faded. */
@@ -180,7 +180,7 @@ check_end(const struct conf_build *build, const struct rule *rule)
 	    rule->name, why);
 }
 
-/* --- responses --- */
+/* ---- Responses */
 
 static bool
 is_used(const struct policy *policy, const struct response *response)
@@ -219,7 +219,7 @@ check_link(const struct conf_build *build, const struct rule *rule)
 		    "its response shows %{link}, but no link is set");
 }
 
-/* --- lists asked by DNS --- */
+/* ---- Lists asked by DNS */
 
 static bool
 asks_dnsbl(const struct rule *rule, size_t place)
@@ -259,7 +259,7 @@ check_spf(const struct conf_build *build, const struct rule *rule)
 			    "spf is never known: section dns names no servers");
 }
 
-/* --- all --- */
+/* ---- All */
 
 /* Rules and their sections come in the same order. */
 static void
@@ -299,7 +299,7 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 			check_response(build, &tree->sections[i]);
 }
 
-/* --- list files --- */
+/* ---- List files */
 
 static void
 report_line(void *context, const char *path, unsigned line, const char *why)

@@ -36,7 +36,7 @@ no_memory(const struct reading *reading)
 	return false;
 }
 
-/* --- lists of values --- */
+/* ---- Lists of values */
 
 static bool
 read_network(const struct reading *reading)
@@ -119,7 +119,7 @@ read_header(const struct reading *reading)
 	return pattern->pattern != NULL || no_memory(reading);
 }
 
-/* --- single values --- */
+/* ---- Single values */
 
 static bool
 read_true(const struct reading *reading)
@@ -202,7 +202,7 @@ read_header_number(const struct reading *reading)
 		"\"X-Spam-Score: 5\"");
 }
 
-/* --- what the policy keeps in a table of its own --- */
+/* ---- What the policy keeps in a table of its own */
 
 static bool
 read_load(const struct reading *reading)
@@ -339,7 +339,7 @@ read_limit(const struct reading *reading)
 	    refuse(reading, "it has to be from 1 to 1000000000");
 }
 
-/* --- all kinds --- */
+/* ---- All kinds */
 
 /* `element` is the size of one entry of the condition's array, 0 for a
  * condition of one value. */

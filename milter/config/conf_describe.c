@@ -9,7 +9,7 @@
 #define WIDTH  96
 #define INDENT 11 /* of what belongs to a rule */
 
-/* --- settings --- */
+/* ---- Settings */
 
 static void
 describe_store(const struct settings *settings, FILE *out)
@@ -78,7 +78,7 @@ describe_dns(const struct policy *policy, FILE *out)
 	}
 }
 
-/* --- conditions --- */
+/* ---- Conditions */
 
 /* Print a word with a blank before it, on a new line if it does not fit. */
 static void
@@ -140,7 +140,7 @@ describe_condition(const struct policy *policy,
 	(void)fprintf(out, "\n");
 }
 
-/* --- rules --- */
+/* ---- Rules */
 
 static bool
 needs_store(const struct rule *rule)
@@ -159,8 +159,7 @@ describe_stages(unsigned mask, FILE *out)
 	for (int stage = 0; stage < STAGE_COUNT; stage++) {
 		if ((mask >> stage & 1U) == 0)
 			continue;
-		(void)fprintf(
-		    out, "%s%s", between, conf_words_stage((enum stage)stage));
+		(void)fprintf(out, "%s%s", between, stage_names[stage]);
 		between = ", ";
 	}
 }
@@ -218,7 +217,7 @@ static void
 describe_rule(const struct policy *policy, const struct rule *rule, FILE *out)
 {
 	(void)fprintf(out, "\n%3zu  %-4s  %s", rule->index + 1,
-	    conf_words_stage(rule->own_stage), rule->name);
+	    stage_names[rule->own_stage], rule->name);
 	if ((rule->stage_mask & ~(1U << rule->own_stage)) != 0) {
 		(void)fprintf(out, "   [speaks at ");
 		describe_stages(rule->stage_mask, out);
@@ -253,5 +252,5 @@ conf_describe(const struct policy *policy, FILE *out)
 	for (size_t i = 0; i < policy->rule_count; i++)
 		describe_rule(policy, &policy->rules[i], out);
 	(void)fprintf(out, "\n  -  %-4s  otherwise\n%*s-> accept\n",
-	    conf_words_stage(policy->last_stage), INDENT, "");
+	    stage_names[policy->last_stage], INDENT, "");
 }

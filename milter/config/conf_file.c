@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 /* A list option with a default is set when its section begins, so this one
  * tells where that is.  Its name cannot be a bare word. */
 #define BEGIN "\n"
@@ -21,23 +23,7 @@ struct reader {
  * conf_file_parse() runs. */
 static _Thread_local struct reader *reading;
 
-/* --- the tree --- */
-
-/* Room for one more in an array of `count`; false: out of memory. */
-static bool
-grow(void *array, size_t count, size_t size)
-{
-	void *bigger;
-
-	/* at every power of two */
-	if ((count & (count - 1)) != 0)
-		return true;
-	bigger = realloc(*(void **)array, (count == 0 ? 1 : 2 * count) * size);
-	if (bigger == NULL)
-		return false;
-	*(void **)array = bigger;
-	return true;
-}
+/* ---- The tree */
 
 static struct conf_section *
 add_section(struct reader *reader, const char *kind, const cfg_t *cfg)
@@ -46,7 +32,7 @@ add_section(struct reader *reader, const char *kind, const cfg_t *cfg)
 	struct conf_section *section;
 	char *title = NULL;
 
-	if (!grow(&tree->sections, tree->count, sizeof *tree->sections))
+	if (!array_grow(&tree->sections, tree->count, sizeof *tree->sections))
 		return NULL;
 	if (cfg != NULL && cfg->title != NULL) {
 		title = strdup(cfg->title);
@@ -87,7 +73,7 @@ add_item(struct conf_section *section, const char *name, int line)
 	struct conf_item *item;
 	char *copy;
 
-	if (!grow(&section->items, section->item_count, sizeof *item))
+	if (!array_grow(&section->items, section->item_count, sizeof *item))
 		return NULL;
 	copy = strdup(name);
 	if (copy == NULL)
@@ -104,8 +90,8 @@ add_value(struct conf_item *item, const char *value, int line)
 {
 	char *copy;
 
-	if (!grow(&item->values, item->count, sizeof *item->values) ||
-	    !grow(&item->lines, item->count, sizeof *item->lines))
+	if (!array_grow(&item->values, item->count, sizeof *item->values) ||
+	    !array_grow(&item->lines, item->count, sizeof *item->lines))
 		return false;
 	copy = strdup(value);
 	if (copy == NULL)
@@ -137,7 +123,7 @@ conf_tree_free(struct conf_tree *tree)
 	memset(tree, 0, sizeof *tree);
 }
 
-/* --- what libConfuse tells --- */
+/* ---- What libConfuse tells */
 
 static const char *
 kind_name(const struct reader *reader, const char *name)
@@ -191,7 +177,7 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return good ? 0 : -1;
 }
 
-/* --- the name that somebody meant who wrote another --- */
+/* ---- The name that somebody meant who wrote another */
 
 #define NAME_MAX_LENGTH 40
 #define NEAR		2 /* letters that may be wrong */
@@ -284,7 +270,7 @@ on_error(cfg_t *cfg, const char *format, va_list arguments)
 		conf_error(reading->report, cfg->line, "%s", text);
 }
 
-/* --- what libConfuse is told --- */
+/* ---- What libConfuse is told */
 
 /* The options of one kind of section, with `extra` places left at the end. */
 static cfg_opt_t *

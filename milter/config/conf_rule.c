@@ -7,7 +7,7 @@
 #include "config/conf_build.h"
 #include "config/conf_value.h"
 
-/* --- the table of options --- */
+/* ---- The table of options */
 
 /* As they stand in the file; choices are places in their lists. */
 struct rule_options {
@@ -84,7 +84,7 @@ complain(const struct reading *reading, const char *option, const char *why)
 	    "rule \"%s\": %s", reading->section->title, why);
 }
 
-/* --- conditions --- */
+/* ---- Conditions */
 
 static void
 read_condition(struct reading *reading, const struct condition_type *type,
@@ -154,7 +154,7 @@ read_items(struct reading *reading)
 	}
 }
 
-/* --- what goes together --- */
+/* ---- What goes together */
 
 static void
 check_belongs(const struct reading *reading)
@@ -239,7 +239,7 @@ check_greylist(const struct reading *reading)
 		    "a triplet has a recipient, which is not known at mail");
 }
 
-/* --- the reply --- */
+/* ---- The reply */
 
 static const struct response *
 find_reply(const struct reading *reading)
@@ -260,7 +260,7 @@ find_reply(const struct reading *reading)
 	return reply;
 }
 
-/* --- rules --- */
+/* ---- Rules */
 
 static void
 fill_rule(struct reading *reading)

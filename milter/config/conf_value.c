@@ -91,7 +91,7 @@ conf_value_real(const char *text, double *value_r)
 	return true;
 }
 
-/* --- amounts with a unit --- */
+/* ---- Amounts with a unit */
 
 struct unit {
 	const char *name;
@@ -255,7 +255,7 @@ conf_value_percent(const char *text, int64_t *hundredths_r)
 	return true;
 }
 
-/* --- hours --- */
+/* ---- Hours */
 
 static bool
 take_day(const char **cursor, int *day_r)
@@ -341,7 +341,7 @@ conf_value_hours(const char *text, struct hours *hours_r)
 	return true;
 }
 
-/* --- names --- */
+/* ---- Names */
 
 bool
 conf_value_name(const char *text, const char *without)
@@ -352,7 +352,7 @@ conf_value_name(const char *text, const char *without)
 	    ascii_is_printable(text, without);
 }
 
-/* --- headers --- */
+/* ---- Headers */
 
 bool
 conf_value_header(const char *text, size_t *name_length_r, const char **text_r)

@@ -123,12 +123,3 @@ conf_words_value(const struct policy *policy, const struct condition *condition,
 	else if (index == 0)
 		say_single_value(policy, condition, text_r);
 }
-
-const char *
-conf_words_stage(enum stage stage)
-{
-	static const char *const names[STAGE_COUNT] = {
-	    "mail", "rcpt", "data", "eom"};
-
-	return names[stage];
-}

@@ -14,7 +14,4 @@ conf_words_value(const struct policy *policy, const struct condition *condition,
 /* How many values it has, at least 1. */
 size_t conf_words_count(const struct condition *condition);
 
-/* "mail", "rcpt", "data", "eom". */
-const char *conf_words_stage(enum stage stage);
-
 #endif

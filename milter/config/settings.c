@@ -16,7 +16,7 @@ refuse(char why_r[SETTING_WHY_SIZE], const char *why)
 	return false;
 }
 
-/* --- numbers --- */
+/* ---- Numbers */
 
 /* Readers and writers of what is kept as an int64_t. */
 static const struct whole {
@@ -81,7 +81,7 @@ assign_bool(bool *member, const char *text, char why_r[SETTING_WHY_SIZE])
 	    refuse(why_r, CONF_VALUE_WANTS_BOOL);
 }
 
-/* --- words --- */
+/* ---- Words */
 
 /* The place of `text` in a list of words with a blank between, or -1. */
 static int64_t
@@ -124,7 +124,7 @@ assign_choice(int64_t *member, const struct setting *setting, const char *text,
 	return true;
 }
 
-/* --- strings --- */
+/* ---- Strings */
 
 static bool
 check_string(const struct setting *setting, const char *text,
@@ -190,7 +190,7 @@ assign_strings(char ***member, const struct setting *setting,
 	return true;
 }
 
-/* --- all of them --- */
+/* ---- All of them */
 
 static void *
 member_of(void *target, const struct setting *setting)
@@ -307,7 +307,7 @@ settings_clear(struct settings *settings)
 	memset(settings, 0, sizeof *settings);
 }
 
-/* --- what differs --- */
+/* ---- What differs */
 
 static bool
 same_strings(char *const *a, char *const *b)

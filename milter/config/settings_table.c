@@ -11,7 +11,7 @@
 #include "mail/response.h"
 #include "redis/address.h"
 
-/* --- what some strings have to be --- */
+/* ---- What some strings have to be */
 
 static bool
 refuse(char *why_r, size_t why_size, const char *why)
@@ -95,7 +95,7 @@ check_header(const char *text, char *why_r, size_t why_size)
 	    refuse(why_r, why_size, CONF_VALUE_WANTS_HEADER);
 }
 
-/* --- the table --- */
+/* ---- The table */
 
 #define MINUTE	  60.0
 #define HOUR	  3600.0

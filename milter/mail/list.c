@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/ascii.h"
 #include "mail/hostname.h"
 #include "mail/mailaddr.h"
@@ -20,7 +21,6 @@ struct table {
 	void *items;
 	size_t width;
 	size_t count;
-	size_t room;
 };
 
 struct list {
@@ -73,15 +73,8 @@ list_free(struct list **list)
 static void *
 table_append(struct table *table)
 {
-	if (table->count == table->room) {
-		size_t room = table->room == 0 ? 16 : table->room * 2;
-		void *items = realloc(table->items, room * table->width);
-
-		if (items == NULL)
-			return NULL;
-		table->items = items;
-		table->room = room;
-	}
+	if (!array_grow(&table->items, table->count, table->width))
+		return NULL;
 	return (char *)table->items + table->count++ * table->width;
 }
 

@@ -189,7 +189,7 @@ response_free(struct response **response)
 	*response = NULL;
 }
 
-/* --- questions --- */
+/* ---- Questions */
 
 const char *
 response_name(const struct response *response)

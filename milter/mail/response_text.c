@@ -89,7 +89,7 @@ is_printable(char c)
 	return c >= 0x20 && c <= 0x7e;
 }
 
-/* --- checking --- */
+/* ---- Checking */
 
 bool
 response_text_is_plain(const char *text, char why_r[RESPONSE_WHY_SIZE])
@@ -175,7 +175,7 @@ response_check_text(const char *text, char why_r[RESPONSE_WHY_SIZE])
 	return false;
 }
 
-/* --- filling --- */
+/* ---- Filling */
 
 static const char *
 value_of(const struct response_values *values, const struct part *part)

@@ -9,6 +9,8 @@
 #include "policy/identity.h"
 #include "policy/reputation.h"
 
+const char *const stage_names[STAGE_COUNT] = {"mail", "rcpt", "data", "eom"};
+
 static enum answer
 yes_if(bool holds)
 {

@@ -29,6 +29,7 @@ enum certainty {
 /* The steps at which a rule can speak, in the order in which they come. */
 enum stage { STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_EOM };
 #define STAGE_COUNT 4
+extern const char *const stage_names[STAGE_COUNT]; /* "mail" to "eom" */
 
 /* Real rules and observing rules keep separate clocks, so that a rule on
  * trial never changes what a real rule sees.  A third one runs while a pair

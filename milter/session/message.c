@@ -100,7 +100,7 @@ client_of(const struct message *message)
 	return client;
 }
 
-/* --- who was lately in good standing, for when the store does not tell --- */
+/* ---- Who was lately in good standing, for when the store does not tell */
 
 /* Under which names: a pool's address is known by itself as well, for when the DNS
  * fails.  NULL: none. */
@@ -150,7 +150,7 @@ recall_known(struct shared *shared, struct message *message)
 	}
 }
 
-/* --- the look-up --- */
+/* ---- The look-up */
 
 static void
 give_up(enum certainty *certainty)
@@ -354,7 +354,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	}
 }
 
-/* --- afterwards --- */
+/* ---- Afterwards */
 
 /* Who does wrong again while its reputation is poor waits again. */
 static void

@@ -88,14 +88,6 @@ session_fill_reply(struct session *session, const struct outcome *outcome,
 	response_fill(outcome->rule->reply, &values, reply_r);
 }
 
-static const char *
-stage_name(enum stage stage)
-{
-	static const char *const names[] = {"mail", "rcpt", "data", "eom"};
-
-	return names[stage];
-}
-
 /* What every line about this message tells of it. */
 static void
 log_message(struct session *session, const char *verdict, const char *detail,
@@ -112,7 +104,7 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
 		 "sender=<%s> recipient=<%s> recipients=%" PRId64
 		 " score=%s known=%s load=%.2f id=%s%s",
-	    session->id, verdict, detail, stage_name(stage), message->address,
+	    session->id, verdict, detail, stage_names[stage], message->address,
 	    log_clean(session->name, name, sizeof name),
 	    log_clean(session->helo, helo, sizeof helo),
 	    log_clean(facts->sender, sender, sizeof sender),

@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include "base/hash.h"
-
 #include "session/session_parts.h"
 
 static void

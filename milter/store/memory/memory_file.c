@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "store/memory/memory_codec.h"
@@ -252,16 +253,9 @@ compare_expiry(const void *a, const void *b)
 static bool
 append(struct memory_records *records, struct memory_record *record)
 {
-	struct memory_record **larger = records->array;
-
-	/* grows at each power of two */
-	if ((records->count & (records->count - 1)) == 0)
-		larger = realloc(records->array,
-		    (records->count == 0 ? 1 : records->count * 2) *
-			sizeof *larger);
-	if (larger == NULL)
+	if (!array_grow(
+		&records->array, records->count, sizeof *records->array))
 		return false;
-	records->array = larger;
 	records->array[records->count++] = record;
 	return true;
 }
