@@ -100,56 +100,6 @@ client_of(const struct message *message)
 	return client;
 }
 
-/* ---- Who was lately in good standing, for when the store does not tell */
-
-/* Under which names: a pool's address is known by itself as well, for when the DNS
- * fails.  NULL: none. */
-static void
-name_client(const struct message *message, const char *names_r[2])
-{
-	const struct store_client client = client_of(message);
-
-	names_r[0] = client.address != NULL ? client.address : client.network;
-	names_r[1] = client.pool;
-}
-
-static void
-note_known(struct shared *shared, const struct message *message)
-{
-	const struct facts *facts = &message->facts;
-	const struct known_cache_entry entry = {
-	    true, (float)facts->score, facts->now};
-	const char *names[2];
-
-	name_client(message, names);
-	for (int i = 0; i < 2 && names[i] != NULL; i++)
-		if (facts->known)
-			known_cache_note(shared->known_cache, names[i], &entry);
-		else
-			known_cache_forget(shared->known_cache, names[i]);
-}
-
-/* Who was in good standing a while ago is taken to be so still. */
-static void
-recall_known(struct shared *shared, struct message *message)
-{
-	struct facts *facts = &message->facts;
-	struct known_cache_entry entry;
-	const char *names[2];
-
-	name_client(message, names);
-	for (int i = 0; i < 2 && names[i] != NULL; i++) {
-		if (!known_cache_recall(shared->known_cache, names[i],
-			facts->now,
-			message->policy->settings.store.remember_good, &entry))
-			continue;
-		facts->record_certainty = FACT_KNOWN;
-		facts->known = entry.known;
-		facts->score = (double)entry.score;
-		return;
-	}
-}
-
 /* ---- The look-up */
 
 static void
@@ -159,12 +109,15 @@ give_up(enum certainty *certainty)
 		*certainty = FACT_UNKNOWN;
 }
 
-/* What was told before stays known. */
+/* What was told before stays known, and who was in good standing a while ago is
+ * taken to be so still. */
 static void
 learn_nothing(
     struct shared *shared, struct message *message, enum store_result why)
 {
 	struct facts *facts = &message->facts;
+	const struct store_client client = client_of(message);
+	struct known_cache_entry entry;
 
 	facts->store_down = why == STORE_DOWN;
 	facts->store_late = why != STORE_DOWN;
@@ -174,8 +127,13 @@ learn_nothing(
 		give_up(&message->recipients[i].clock_certainty);
 	for (size_t i = 0; i < message->policy->limit_count; i++)
 		give_up(&message->limits[i].certainty);
-	if (facts->record_certainty != FACT_KNOWN)
-		recall_known(shared, message);
+	if (facts->record_certainty == FACT_KNOWN ||
+	    !known_cache_find(shared->known_cache, &client, facts->now,
+		message->policy->settings.store.remember_good, &entry))
+		return;
+	facts->record_certainty = FACT_KNOWN;
+	facts->known = entry.known;
+	facts->score = (double)entry.score;
 }
 
 /* A pass of a client whose reputation is poor is kept no longer than an attempt
@@ -210,6 +168,7 @@ learn_record(struct shared *shared, struct message *message,
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
+	const struct store_client client = client_of(message);
 	struct reputation_sums network = answer->network;
 	bool is_poor, is_trusted;
 
@@ -231,7 +190,9 @@ learn_record(struct shared *shared, struct message *message,
 	message->last_used = answer->last_used;
 	message->is_new = answer->is_new;
 	message->pool_is_new = answer->pool_is_new;
-	note_known(shared, message);
+	known_cache_learn(shared->known_cache, &client,
+	    &(struct known_cache_entry){
+		facts->known, (float)facts->score, facts->now});
 }
 
 /* A pair without a clock, whose host's first attempts are pushed out by others of

@@ -29,9 +29,9 @@ struct shared {
 	struct client_names *client_names;
 	struct reports *reports;
 	struct reports *file_reports; /* for the thread that reads the file */
-	struct psl_ctx_st
-	    *psl;	       /* NULL: no public suffix list, hence no pools */
-	atomic_llong sessions; /* open now; a session counts itself */
+	/* NULL: no public suffix list, hence no pools. */
+	struct psl_ctx_st *psl;
+	atomic_llong sessions;	       /* open now; a session counts itself */
 	atomic_uint seen[SHARED_SEEN]; /* marks of clients' networks */
 };
 

@@ -163,3 +163,40 @@ known_cache_recall(struct known_cache *standing, const char *network,
 	pthread_mutex_unlock(&standing->lock);
 	return found;
 }
+
+static void
+name_client(const struct store_client *client, const char *names_r[2])
+{
+	names_r[0] =
+	    client->address != NULL ? client->address : client->network;
+	names_r[1] = client->pool;
+}
+
+void
+known_cache_learn(struct known_cache *standing,
+    const struct store_client *client, const struct known_cache_entry *entry)
+{
+	const char *names[2];
+
+	name_client(client, names);
+	for (int i = 0; i < 2 && names[i] != NULL; i++)
+		if (entry->known)
+			known_cache_note(standing, names[i], entry);
+		else
+			known_cache_forget(standing, names[i]);
+}
+
+bool
+known_cache_find(struct known_cache *standing,
+    const struct store_client *client, int64_t now, int64_t max_age,
+    struct known_cache_entry *entry_r)
+{
+	const char *names[2];
+
+	name_client(client, names);
+	for (int i = 0; i < 2 && names[i] != NULL; i++)
+		if (known_cache_recall(
+			standing, names[i], now, max_age, entry_r))
+			return true;
+	return false;
+}

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/store.h"
+
 #define KNOWN_CACHE_SLOTS 16384 /* default; 24 bytes each */
 
 struct known_cache_entry {
@@ -44,5 +46,14 @@ void known_cache_forget(struct known_cache *standing, const char *network);
  * *entry_r unchanged.  Times are of any one clock. */
 bool known_cache_recall(struct known_cache *standing, const char *network,
     int64_t now, int64_t max_age, struct known_cache_entry *entry_r);
+
+/* The same of a client of the store, under its address or network and under its
+ * pool, so that it is known when the DNS fails; an entry that is not `known` is
+ * forgotten. */
+void known_cache_learn(struct known_cache *standing,
+    const struct store_client *client, const struct known_cache_entry *entry);
+bool known_cache_find(struct known_cache *standing,
+    const struct store_client *client, int64_t now, int64_t max_age,
+    struct known_cache_entry *entry_r);
 
 #endif
