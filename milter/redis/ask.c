@@ -195,12 +195,8 @@ hand_over(struct redis *redis, const struct redis_request *requests,
 	(void)pthread_mutex_lock(&redis->mutex);
 	answer = find_all(redis, requests, count, is_told, conns);
 	is_taken = answer == REDIS_ANSWERED;
-	for (size_t i = 0; i < count && is_taken; i++) {
-		/* One number is enough for all that go to one server. */
-		if (i + 1 < count && conns[i + 1] == conns[i])
-			flights[i]->call.is_unguarded = true;
+	for (size_t i = 0; i < count && is_taken; i++)
 		redis_connection_add(conns[i], &flights[i]->call);
-	}
 	wakes = is_taken && redis->is_asleep && !(is_told && redis->is_ticking);
 	if (wakes)
 		redis->is_asleep = false;

@@ -17,8 +17,8 @@ struct redis_call {
 	struct resp_reply **replies;
 	int64_t due_ms;
 
-	/* No number follows its replies: they are only watched for faults, or
-	 * that of a later call by the same asker will do. */
+	/* It needs no number behind its replies: they are only watched for
+	 * faults. */
 	bool is_unguarded;
 
 	/* NULL, or called with each reply: why the connection is of no more use,
@@ -31,7 +31,7 @@ struct redis_call {
 	void *arg;
 
 	/* Once it is over.  Answered: all replies are there, and the number
-	 * behind them; else all are NULL. */
+	 * behind its batch; else all are NULL. */
 	enum redis_answer answer;
 
 	/* The connection's own. */
@@ -61,6 +61,7 @@ struct redis_place {
 	struct redis_call *call; /* NULL: nobody waits any more */
 	size_t left;		 /* replies that are still to come */
 	int64_t guard;		 /* the number that follows them, or 0 */
+	bool is_held;		 /* until that of a later place has come */
 	int64_t since_ms;	 /* when it was handed over */
 };
 

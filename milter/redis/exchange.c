@@ -45,12 +45,6 @@ put(struct redis_exchange *exchange, struct redis_call *call,
 
 	call->received = 0;
 	resp_add_commands(commands, call->commands);
-	if (!call->is_unguarded) {
-		place.guard = ++exchange->guard;
-		resp_begin(commands, 2);
-		resp_add_string(commands, "PING");
-		resp_add_integer(commands, place.guard);
-	}
 	redis_queue_add(queue, &place);
 	atomic_fetch_add(&exchange->pending, 1);
 }
@@ -59,8 +53,28 @@ void
 redis_exchange_add(struct redis_exchange *exchange, struct redis_call *call)
 {
 	put(exchange, call, &exchange->outgoing, &exchange->added);
+	exchange->is_unsealed |= !call->is_unguarded;
 	if (call->due_ms < exchange->added_due_ms)
 		exchange->added_due_ms = call->due_ms;
+}
+
+/* The number that ends a batch; each of its calls has reserved room for it. */
+static void
+seal(struct redis_exchange *exchange)
+{
+	struct redis_queue *added = &exchange->added;
+
+	if (!exchange->is_unsealed)
+		return;
+	exchange->is_unsealed = false;
+	exchange->guard++;
+	for (size_t i = 0; i < added->count; i++)
+		redis_queue_at(added, i)->is_held = true;
+	redis_queue_at(added, added->count - 1)->is_held = false;
+	redis_queue_at(added, added->count - 1)->guard = exchange->guard;
+	resp_begin(&exchange->outgoing, 2);
+	resp_add_string(&exchange->outgoing, "PING");
+	resp_add_integer(&exchange->outgoing, exchange->guard);
 }
 
 /* ---- Sending */
@@ -73,6 +87,7 @@ take_over(struct redis_exchange *exchange)
 	bool is_taken;
 
 	(void)pthread_mutex_lock(exchange->mutex);
+	seal(exchange);
 	is_taken = redis_queue_join(&exchange->waiting, &exchange->added);
 	if (is_taken && exchange->added_due_ms < exchange->due_ms)
 		exchange->due_ms = exchange->added_due_ms;
@@ -142,6 +157,29 @@ finish_head(struct redis_exchange *exchange, struct redis_call_list *over)
 	redis_call_append(over, call, REDIS_ANSWERED);
 }
 
+/* All up to the one that is being filled. */
+static void
+finish_batch(struct redis_exchange *exchange, struct redis_call_list *over)
+{
+	for (size_t i = 0; i <= exchange->at; i++)
+		finish_head(exchange, over);
+	exchange->at = 0;
+}
+
+/* To which the next reply belongs; NULL: to none. */
+static struct redis_place *
+next_place(struct redis_exchange *exchange)
+{
+	for (; exchange->at < exchange->waiting.count; exchange->at++) {
+		struct redis_place *place =
+		    redis_queue_at(&exchange->waiting, exchange->at);
+
+		if (place->left > 0 || !place->is_held)
+			return place;
+	}
+	return NULL;
+}
+
 /* A server may refuse a PING, which tells nothing. */
 static bool
 is_guard(const struct redis_place *place, const struct resp_reply *reply)
@@ -175,17 +213,16 @@ static const char *
 take_reply(struct redis_exchange *exchange, struct resp_reply *reply,
     struct redis_call_list *over)
 {
-	struct redis_place *place = redis_queue_at(&exchange->waiting, 0);
+	struct redis_place *place = next_place(exchange);
 	const char *why = NULL;
 
-	if (exchange->waiting.count == 0 ||
-	    (place->left == 0 && !is_guard(place, reply))) {
+	if (place == NULL || (place->left == 0 && !is_guard(place, reply))) {
 		resp_reply_free(&reply);
 		return "a reply that nobody asked for";
 	}
 	if (place->left == 0) {
 		resp_reply_free(&reply);
-		finish_head(exchange, over);
+		finish_batch(exchange, over);
 		return NULL;
 	}
 	place->left--;
@@ -194,8 +231,9 @@ take_reply(struct redis_exchange *exchange, struct resp_reply *reply,
 	why = judge(exchange, place->call, reply);
 	if (place->call == NULL)
 		resp_reply_free(&reply);
-	if (why == NULL && place->left == 0 && place->guard == 0)
-		finish_head(exchange, over);
+	if (why == NULL && place->left == 0 && place->guard == 0 &&
+	    !place->is_held)
+		finish_batch(exchange, over);
 	return why;
 }
 
@@ -399,6 +437,7 @@ drop_added(struct redis_exchange *exchange, struct redis_call_list *lost)
 	(void)pthread_mutex_lock(exchange->mutex);
 	atomic_fetch_sub(&exchange->pending, exchange->added.count);
 	list_lost(&exchange->added, lost);
+	exchange->is_unsealed = false;
 	resp_reset(&exchange->outgoing);
 	exchange->added_due_ms = INT64_MAX;
 	(void)pthread_mutex_unlock(exchange->mutex);
@@ -417,6 +456,7 @@ redis_exchange_end(struct redis_exchange *exchange)
 	resp_parser_close(&exchange->parser);
 	resp_reset(&exchange->sending);
 	exchange->sent = 0;
+	exchange->at = 0;
 	exchange->live = 0;
 	exchange->due_ms = INT64_MAX;
 	atomic_store(&exchange->is_choked, false);

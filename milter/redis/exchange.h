@@ -1,7 +1,8 @@
 /* exchange -- calls on one connection: commands out, replies in, by their order.
  *
- * After each call goes a PING with a number of its own, and its answer counts only
- * if this number follows it; else the order is broken, which ends the connection.
+ * After all calls that are sent at once goes a PING with a number of its own, and
+ * their answers count only if this number follows them; else the order is broken,
+ * which ends the connection.
  * So do silence, and nonsense.  A late answer does not: its call is over at the
  * deadline, and what comes for it is thrown away.
  *
@@ -26,6 +27,7 @@ struct redis_exchange {
 	struct resp_commands sending;
 	size_t sent; /* bytes of it */
 	struct redis_queue waiting;
+	size_t at;	  /* the place among them that is being filled */
 	size_t live;	  /* places whose call is not over */
 	int64_t due_ms;	  /* no call's deadline is before it */
 	int64_t owed_ms;  /* since when answers are owed without a break */
@@ -43,7 +45,8 @@ struct redis_exchange {
 	struct resp_commands outgoing;
 	struct redis_queue added;
 	int64_t added_due_ms; /* as due_ms */
-	int64_t guard;	      /* of the last call */
+	bool is_unsealed;     /* something in it wants a number behind it */
+	int64_t guard;	      /* the last number */
 };
 
 void redis_exchange_init(
