@@ -21,7 +21,8 @@ enum {
 
 struct resp_parser {
 	redisReader *reader;
-	const char *input; /* borrowed */
+	redisReplyObjectFunctions functions; /* of the reader */
+	const char *input;		     /* borrowed */
 	size_t length;
 	const char *wrong;
 
@@ -43,6 +44,39 @@ begin_reply(struct resp_parser *parser)
 	parser->due = 1;
 }
 
+/* Of the fields that are asked for most are not there: all these are one. */
+static void *
+make_nil(const redisReadTask *task)
+{
+	static redisReply nil = {.type = REDIS_REPLY_NIL};
+
+	if (task->parent != NULL)
+		((redisReply *)task->parent->obj)->element[task->idx] = &nil;
+	return &nil;
+}
+
+static void
+free_reply(void *object)
+{
+	struct resp_reply *reply = object;
+
+	resp_reply_free(&reply);
+}
+
+/* False: no memory. */
+static bool
+open_reader(struct resp_parser *parser)
+{
+	parser->reader = redisReaderCreate();
+	if (parser->reader == NULL)
+		return false;
+	parser->functions = *parser->reader->fn;
+	parser->functions.createNil = make_nil;
+	parser->functions.freeObject = free_reply;
+	parser->reader->fn = &parser->functions;
+	return true;
+}
+
 struct resp_parser *
 resp_parser_open(void)
 {
@@ -51,8 +85,7 @@ resp_parser_open(void)
 	if (parser == NULL)
 		return NULL;
 	begin_reply(parser);
-	parser->reader = redisReaderCreate();
-	if (parser->reader == NULL)
+	if (!open_reader(parser))
 		resp_parser_close(&parser);
 	return parser;
 }
@@ -78,8 +111,7 @@ skip(struct resp_parser *parser)
 		return;
 	parser->is_skipped = true;
 	redisReaderFree(parser->reader);
-	parser->reader = redisReaderCreate();
-	if (parser->reader == NULL)
+	if (!open_reader(parser))
 		parser->wrong = "out of memory";
 }
 
@@ -224,7 +256,7 @@ take(struct resp_parser *parser, struct resp_reply **reply_r)
 		return RESP_BAD;
 	}
 	if (reply == NULL || !is_flat(reply, LEVELS)) {
-		freeReplyObject(reply);
+		free_reply(reply);
 		parser->wrong = "Protocol error: a reply of no known form";
 		return RESP_BAD;
 	}

@@ -102,10 +102,24 @@ resp_element(const struct resp_reply *reply, size_t index)
 	    ->element[index];
 }
 
+/* Those that are nil are nobody's, see resp_parser.c. */
+static redisReply *
+without_nils(redisReply *reply)
+{
+	if (reply == NULL || reply->type == REDIS_REPLY_NIL)
+		return NULL;
+	for (size_t i = 0;
+	     reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+		reply->element[i] = without_nils(reply->element[i]);
+	return reply;
+}
+
 void
 resp_reply_free(struct resp_reply **reply)
 {
-	if (*reply != NULL)
-		freeReplyObject(*reply);
+	redisReply *own = without_nils((redisReply *)(void *)*reply);
+
+	if (own != NULL)
+		freeReplyObject(own);
 	*reply = NULL;
 }
