@@ -1,6 +1,7 @@
 """Rate limits are exact: two milters, one real Redis, many sessions at once."""
 
 import itertools
+import re
 import shutil
 import threading
 import time
@@ -307,6 +308,18 @@ class Cost(FarmTest):
             self.commands(address, lambda: ask(milter, address)),
             ["HMGET", "HLEN", "ZMSCORE", "HSET", "EXPIRE"])
         self.assertEqual(self.counters(), [])
+
+    def test_what_is_told_rides_with_what_is_asked(self):
+        def reads():
+            return int(re.search(r"total_reads_processed:(\d+)",
+                                 self.redis.ask("INFO", "stats"))[1])
+        (milter, _) = self.farm(self.STRANGERS)
+        before, began = reads(), time.monotonic()
+        for host in range(100):
+            ask(milter, f"203.0.{host}.7")
+        seconds = time.monotonic() - began
+        # by itself within 20 ms; the two milters exchange load each second
+        self.assertLessEqual(reads() - before, 100 + seconds * 60 + 10)
 
     def test_many_recipients(self):
         (milter, _) = self.farm(self.STRANGERS)

@@ -122,9 +122,9 @@ redis_renew(struct redis *redis, const struct redis_config *config,
 
 /* ---- The thread */
 
-/* True: all is over. */
-static bool
-sleep_for_a_while(struct redis *redis, struct redis_connection *const *conns,
+/* For how long to sleep, at most; -1: all is over. */
+static int
+lie_down(struct redis *redis, struct redis_connection *const *conns,
     struct pollfd *waits, size_t count, uint64_t seen, int patience)
 {
 	bool is_busy, is_stopping;
@@ -144,15 +144,14 @@ sleep_for_a_while(struct redis *redis, struct redis_connection *const *conns,
 		patience = patience < REDIS_RIDE_MS ? patience : REDIS_RIDE_MS;
 	redis->is_asleep = patience > 0;
 	(void)pthread_mutex_unlock(&redis->mutex);
-	if (is_stopping && redis_nodes_end(redis->nodes))
-		return true;
-	(void)poll(waits, 1 + count, patience);
-	return false;
+	return is_stopping && redis_nodes_end(redis->nodes) ? -1 : patience;
 }
 
-/* Of the calls, how many there are now; swallow what woke us. */
+/* Of the calls, how many there are now; swallow what woke us.  If the time was up
+ * and none has come since `before`, it need not be soon again. */
 static uint64_t
-wake_up(struct redis *redis, const struct pollfd *wait, uint64_t before)
+wake_up(struct redis *redis, const struct pollfd *wait, bool is_time_up,
+    uint64_t before)
 {
 	char bytes[64];
 	uint64_t calls;
@@ -161,7 +160,8 @@ wake_up(struct redis *redis, const struct pollfd *wait, uint64_t before)
 		(void)!read(redis->wake[0], bytes, sizeof bytes);
 	(void)pthread_mutex_lock(&redis->mutex);
 	redis->is_asleep = false;
-	redis->is_ticking = redis->calls != before;
+	redis->is_ticking =
+	    redis->calls != before || (redis->is_ticking && !is_time_up);
 	calls = redis->calls;
 	(void)pthread_mutex_unlock(&redis->mutex);
 	return calls;
@@ -177,15 +177,16 @@ run(void *arg)
 	size_t count;
 
 	for (;;) {
-		int patience;
+		int patience, ready;
 
 		use_next_login(redis);
 		patience = redis_nodes_work(redis->nodes);
 		count = redis_nodes_list(redis->nodes, conns);
-		if (sleep_for_a_while(
-			redis, conns, waits, count, seen, patience))
+		patience = lie_down(redis, conns, waits, count, seen, patience);
+		if (patience < 0)
 			return NULL;
-		seen = wake_up(redis, &waits[0], seen);
+		ready = poll(waits, 1 + count, patience);
+		seen = wake_up(redis, &waits[0], ready == 0, seen);
 		for (size_t i = 0; i < count; i++)
 			redis_connection_work(conns[i], waits[1 + i].revents);
 	}
