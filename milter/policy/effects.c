@@ -4,17 +4,19 @@
 
 #include "base/seconds.h"
 
-#define RENEWAL	     INT64_C(86400)
+#define RENEWALS     36 /* of a pass, within the time that it is kept */
 #define HAMMER_UNDER INT64_C(60)
 
-/* What was noted at `then` is noted anew once a day, and at once where it lies in
- * the future, or it would not be noted again before that has come. */
+/* Whether the last use that was noted, at `then`, is to be noted anew: not at
+ * each, which would cost a write, but so often that a pass is hardly forgotten
+ * sooner than it says; at once where it lies in the future, or it would not be
+ * noted again before that has come. */
 static bool
-is_stale(int64_t then, int64_t now)
+is_stale(const struct policy *policy, int64_t then, int64_t now)
 {
 	int64_t age = seconds_between(now, then);
 
-	return age > RENEWAL || age < -GREYLIST_SLACK;
+	return age > policy->settings.keep / RENEWALS || age < -GREYLIST_SLACK;
 }
 
 /* The mark that starts a clock, unless it is running or has passed. */
@@ -91,7 +93,7 @@ effects_of_deferral(const struct policy *policy, const struct facts *facts,
 }
 
 /* The mark of a clock that has been waited out, or that the message was
- * `carried` past; passes are renewed once a day. */
+ * `carried` past; passes are renewed now and then. */
 static enum clock_mark
 pass_mark(const struct policy *policy, const struct greylist_clock *clock,
     bool carried, int64_t now)
@@ -102,7 +104,8 @@ pass_mark(const struct policy *policy, const struct greylist_clock *clock,
 
 	if (greylist_judge(&terms, clock, now, &wait) != GREYLIST_PASSED)
 		return carried ? MARK_PASSED : MARK_NONE;
-	return clock->last_passed == 0 || is_stale(clock->last_passed, now)
+	return clock->last_passed == 0 ||
+		is_stale(policy, clock->last_passed, now)
 	    ? MARK_PASSED
 	    : MARK_NONE;
 }
@@ -202,6 +205,6 @@ effects_of_acceptance(const struct policy *policy, const struct facts *facts,
 	if (facts->clock_certainty != FACT_KNOWN)
 		return;
 	pass_client(policy, facts, outcome, effects_r);
-	if (facts->known && is_stale(last_used, facts->now))
+	if (facts->known && is_stale(policy, last_used, facts->now))
 		effects_r->worthy = true;
 }
