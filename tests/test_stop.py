@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
@@ -26,6 +27,17 @@ TABLE = Table("SIGTERM", "what hangs", "ends after s")
 
 def tearDownModule():
     TABLE.print()
+
+
+# Binds the ports of name servers, reads from none, and becomes the command.
+SILENT_SERVERS = """
+import os, socket, sys
+for address in ("127.0.0.1", "127.0.0.2"):
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((address, 53))
+    os.set_inheritable(silent.detach(), True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def ask(milter, timeout=5):
@@ -342,6 +354,22 @@ class Redis(Case):
             with milter.client() as client:
                 client.begin(address=farm.stranger(1)).message(ALICE, [BOB])
             self.assert_ends("Redis", saves=False)
+
+    @unittest.skipUnless(netns.possible(), "needs root and namespaces")
+    def test_silent_name_servers(self):
+        """Redis goes by a host name, and two name servers say nothing."""
+        milter = farm.daemon(farm.redis("redis.farm.example:6379"), faults=True)
+        resolver = os.path.join(milter.directory, "resolv.conf")
+        with open(resolver, "w") as file:
+            file.write("nameserver 127.0.0.1\nnameserver 127.0.0.2\n")
+        os.chmod(resolver, 0o644)
+        milter.prefix = [
+            "unshare", "-n", "-m", "sh", "-c", "ip link set lo up"
+            f" && mount --bind {resolver} /etc/resolv.conf"
+            ' && exec "$0" "$@"', sys.executable, "-c", SILENT_SERVERS]
+        self.run_daemon(milter)
+        self.assertEqual(ask(milter), "")
+        self.assert_ends("DNS", saves=False)
 
 
 if __name__ == "__main__":
