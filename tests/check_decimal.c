@@ -30,7 +30,48 @@ START_TEST(write_number)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	const char *text;
+	int64_t most;
+	size_t digits; /* that are read */
+	bool all;      /* they are all of it */
+	int64_t number;
+} read_rows[] = {
+    {"one digit", "7", 9, 1, true, 7},
+    {"leading zeros do no harm", "007", 9, 3, true, 7},
+    {"what stands behind is left", "25h", 99, 2, false, 25},
+    {"nothing", "", 9, 0, false, -1},
+    {"no digit", "h25", 99, 0, false, -1},
+    {"a sign is none", "-1", 9, 0, false, -1},
+    {"nor is a blank", " 1", 9, 0, false, -1},
+    {"the most", "128", 128, 3, true, 128},
+    {"one more", "129", 128, 0, false, -1},
+    {"the largest", "9223372036854775807", INT64_MAX, 19, true, INT64_MAX},
+    {"one larger", "9223372036854775808", INT64_MAX, 0, false, -1},
+    {"many digits", "99999999999999999999999", INT64_MAX, 0, false, -1},
+};
+
+START_TEST(read_number)
+{
+	const char *text = read_rows[_i].text;
+	int64_t number = -1, whole = -1;
+	size_t digits =
+	    decimal_read(text, strlen(text), read_rows[_i].most, &number);
+	bool all =
+	    decimal_read_all(text, strlen(text), read_rows[_i].most, &whole);
+
+	ck_assert_msg(
+	    digits == read_rows[_i].digits && number == read_rows[_i].number,
+	    "%s: %zu digits, %" PRId64, read_rows[_i].when, digits, number);
+	ck_assert_msg(all == read_rows[_i].all &&
+		whole == (all ? read_rows[_i].number : -1),
+	    "%s: %d, %" PRId64, read_rows[_i].when, all, whole);
+}
+END_TEST
+
 CHECK_MAIN("decimal", all)
 {
+	tcase_add_loop_test(all, read_number, 0, COUNT(read_rows));
 	tcase_add_loop_test(all, write_number, 0, COUNT(rows));
 }
