@@ -235,12 +235,13 @@ learn_clocks(struct message *message, const struct store_answer *answer)
  * be `taken`. */
 static void
 look_up(struct shared *shared, struct message *message, enum stage stage,
-    bool taken)
+    bool taken, int64_t waited_ms)
 {
 	const struct policy *policy = message->policy;
 	struct store_take takes[LIMIT_TAKES_MAX];
 	size_t which[LIMIT_TAKES_MAX];
 	struct store_query query = {.now = message->clock,
+	    .waited_ms = waited_ms,
 	    .client = client_of(message),
 	    .pairs = &message->pairs[message->pairs_asked],
 	    .pair_count = message->facts.recipient_count - message->pairs_asked,
@@ -290,6 +291,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	struct outcome outcome;
 	int64_t due_us = clock_steady_us() +
 	    message->policy->settings.dns.patience_ms * 1000;
+	int64_t began_us, waited_us = 0; /* for the store */
 
 	evidence_take(&message->evidence, stage);
 	for (int tries = 0;; tries++) {
@@ -311,7 +313,10 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 			outcome.verdict = VERDICT_ACCEPT;
 			return outcome;
 		}
-		look_up(shared, message, stage, outcome.verdict != VERDICT_ASK);
+		began_us = clock_steady_us();
+		look_up(shared, message, stage, outcome.verdict != VERDICT_ASK,
+		    waited_us / 1000);
+		waited_us += clock_steady_us() - began_us;
 	}
 }
 

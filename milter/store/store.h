@@ -72,6 +72,8 @@ struct store_take {
 
 struct store_query {
 	int64_t now; /* this host's clock; the embedded store goes by it */
+	int64_t waited_ms; /* for earlier questions of the same decision: one
+			    * deadline is for all of them */
 	struct store_client client;
 	const struct store_pair *pairs;
 	size_t pair_count;	   /* <= RECIPIENTS_MAX */

@@ -497,7 +497,8 @@ store_redis_look_up(struct store *store, const struct store_query *query,
 {
 	struct look_up look_up = {.store = (struct redis_store *)store};
 	struct redis *redis = look_up.store->redis;
-	int64_t due_ms = redis_due(redis, 0); /* for all that it takes */
+	/* For all that it takes. */
+	int64_t due_ms = redis_due(redis, 0) - query->waited_ms;
 	enum store_result result;
 
 	look_up.query = query;
