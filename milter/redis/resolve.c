@@ -1,5 +1,4 @@
 #include "redis/resolve.h"
-#include "base/thread.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
