@@ -39,6 +39,9 @@ struct queue {
 	char octets[QUEUE_SIZE];
 };
 
+/* By themselves: with an initial value they would be octets of the program's file. */
+static struct queue queues[2];
+
 /* Whoever says a line writes it, if it is taken at once; else it goes into the
  * queue, as all further ones while there is a queue.  One thread writes that: it
  * may wait for ever, for syslog or for who reads standard error, and then lines
@@ -46,15 +49,14 @@ struct queue {
 static struct {
 	pthread_mutex_t mutex;
 	pthread_cond_t filled;
-	pthread_cond_t written; /* goes by the steady clock */
-	struct queue queues[2];
-	struct queue *filling;	 /* the other is being written */
+	pthread_cond_t written;	 /* goes by the steady clock */
+	struct queue *filling;	 /* of the queues; the other is being written */
 	unsigned long long lost; /* that had no room since it was full */
 	bool runs; /* the thread: without it, lines are waited for */
 	bool busy; /* the thread: it writes, and nobody else may */
 } writer = {.mutex = PTHREAD_MUTEX_INITIALIZER,
     .filled = PTHREAD_COND_INITIALIZER,
-    .filling = &writer.queues[0]};
+    .filling = &queues[0]};
 
 /* Where lines go.  Used by the thread while it is busy, else with the mutex. */
 static struct {
@@ -293,8 +295,7 @@ run(void *unused)
 			(void)pthread_cond_wait(&writer.filled, &writer.mutex);
 		writer.busy = true;
 		full = writer.filling;
-		writer.filling = full == &writer.queues[0] ? &writer.queues[1]
-							   : &writer.queues[0];
+		writer.filling = full == &queues[0] ? &queues[1] : &queues[0];
 		lost = writer.lost;
 		writer.lost = 0;
 		(void)pthread_mutex_unlock(&writer.mutex);
