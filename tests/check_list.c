@@ -4,6 +4,8 @@
 #include "lib/check_main.h"
 #include "mail/list.h"
 
+#define NOW INT64_C(1795488284)
+
 static const struct {
 	const char *when;
 	const char *entry;
@@ -118,8 +120,9 @@ START_TEST(test_client)
 	struct netaddr addr;
 
 	ck_assert(netaddr_parse(client_rows[_i].addr, &addr));
-	ck_assert_msg(list_has_client(list, &addr) == client_rows[_i].listed,
-	    "%s", client_rows[_i].when);
+	ck_assert_msg(
+	    list_has_client(list, &addr, NOW) == client_rows[_i].listed, "%s",
+	    client_rows[_i].when);
 	list_free(&list);
 }
 END_TEST
@@ -150,7 +153,7 @@ START_TEST(test_address)
 {
 	struct list *list = filled_list();
 
-	ck_assert_msg(list_has_address(list, address_rows[_i].address) ==
+	ck_assert_msg(list_has_address(list, address_rows[_i].address, NOW) ==
 		address_rows[_i].listed,
 	    "%s", address_rows[_i].when);
 	list_free(&list);
@@ -178,7 +181,7 @@ START_TEST(test_domain)
 {
 	struct list *list = filled_list();
 
-	ck_assert_msg(list_has_domain(list, domain_rows[_i].name) ==
+	ck_assert_msg(list_has_domain(list, domain_rows[_i].name, NOW) ==
 		domain_rows[_i].listed,
 	    "%s", domain_rows[_i].when);
 	list_free(&list);
@@ -193,13 +196,14 @@ START_TEST(test_empty)
 
 	ck_assert(netaddr_parse("192.0.2.1", &addr));
 	ck_assert(list_seal(list));
-	ck_assert_msg(!list_has_client(list, &addr) &&
-		!list_has_address(list, "bob@example.org") &&
-		!list_has_domain(list, "example.org"),
+	ck_assert_msg(!list_has_client(list, &addr, NOW) &&
+		!list_has_address(list, "bob@example.org", NOW) &&
+		!list_has_domain(list, "example.org", NOW),
 	    "an empty list has nothing");
-	ck_assert_msg(!list_has_client(NULL, &addr) &&
-		!list_has_address(NULL, "bob@example.org") &&
-		!list_has_domain(NULL, "example.org") && list_count(NULL) == 0,
+	ck_assert_msg(!list_has_client(NULL, &addr, NOW) &&
+		!list_has_address(NULL, "bob@example.org", NOW) &&
+		!list_has_domain(NULL, "example.org", NOW) &&
+		list_count(NULL) == 0,
 	    "no list is an empty one");
 	list_free(&list);
 	list_free(&none);
@@ -219,6 +223,97 @@ START_TEST(test_sealed)
 }
 END_TEST
 
+/* Added in this order, and asked for at NOW and after. */
+static const struct {
+	const char *entry;
+	int64_t until;
+} brief_entries[] = {{"192.0.2.0/24", NOW + 100}, {"192.0.2.128/25", NOW + 50},
+    {"192.0.2.7", NOW + 200}, {"192.0.2.7", NOW + 10}, {"192.0.2.9", NOW},
+    {"192.0.2.8/30", NOW + 300}, {"192.0.2.10", LIST_FOR_EVER},
+    {"198.51.100.0/24", LIST_FOR_EVER}, {"198.51.100.7", NOW + 5},
+    {"203.0.113.7", NOW - 1}, {"2001:db8::/32", NOW + 7},
+    {"bob@example.org", NOW + 10}, {"bob@example.org", NOW + 20},
+    {"example.net", NOW + 10}, {"mx.example.net", NOW + 30}};
+
+static const struct {
+	const char *when;
+	const char *asked;
+	int64_t lasts; /* seconds from NOW; -1: for ever, 0: it is over */
+} brief_rows[] = {
+    {"an entry ends at its time", "192.0.2.1", 100},
+    {"a narrower one that ends sooner changes nothing", "192.0.2.200", 100},
+    {"a narrower one that ends later goes on alone", "192.0.2.7", 200},
+    {"the widest that still lasts counts", "192.0.2.9", 300},
+    {"one for ever within them stays", "192.0.2.10", -1},
+    {"one within one for ever changes nothing", "198.51.100.7", -1},
+    {"one that is over is not there", "203.0.113.7", 0},
+    {"IPv6 ends as well", "2001:db8::1", 7},
+    {"of two alike the longer counts", "bob@example.org", 20},
+    {"a domain ends", "www.example.net", 10},
+    {"a name below it may last longer", "a.mx.example.net", 30},
+};
+
+static bool
+is_listed(const struct list *list, const char *asked, int64_t now)
+{
+	struct netaddr addr;
+
+	if (netaddr_parse(asked, &addr))
+		return list_has_client(list, &addr, now);
+	return strchr(asked, '@') != NULL ? list_has_address(list, asked, now)
+					  : list_has_domain(list, asked, now);
+}
+
+START_TEST(test_brief)
+{
+	struct list *list = list_new();
+	int64_t lasts = brief_rows[_i].lasts;
+	const char *why;
+
+	for (int i = 0; i < COUNT(brief_entries); i++)
+		ck_assert(list_add_until(list, brief_entries[i].entry,
+		    brief_entries[i].until, &why));
+	ck_assert(list_seal(list));
+	ck_assert_msg(lasts == 0 ||
+		is_listed(list, brief_rows[_i].asked,
+		    NOW + (lasts < 0 ? 1000000 : lasts - 1)),
+	    "%s", brief_rows[_i].when);
+	ck_assert_msg(
+	    lasts < 0 || !is_listed(list, brief_rows[_i].asked, NOW + lasts),
+	    "%s", brief_rows[_i].when);
+	list_free(&list);
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *text;
+	enum list_kind kind;
+	const char *read;
+} read_rows[] = {
+    {"a single host has no prefix", "192.0.2.7/32", LIST_NETWORK, "192.0.2.7"},
+    {"brackets go", "[IPv6:2001:DB8::1]", LIST_NETWORK, "2001:db8::1"},
+    {"a network keeps it", "192.0.2.0/24", LIST_NETWORK, "192.0.2.0/24"},
+    {"IPv4 in IPv6 is IPv4", "::ffff:192.0.2.0/120", LIST_NETWORK,
+	"192.0.2.0/24"},
+    {"an address is in lower case", "<Bob@Example.ORG>", LIST_ADDRESS,
+	"bob@example.org"},
+    {"a domain too, without a dot", ".Example.ORG.", LIST_DOMAIN,
+	"example.org"},
+    {"an @ in front goes", "@example.org", LIST_DOMAIN, "example.org"},
+};
+
+START_TEST(test_read)
+{
+	struct list_entry entry;
+	char why[NETWORK_WHY_SIZE];
+
+	ck_assert(list_entry_read(read_rows[_i].text, &entry, why));
+	ck_assert_int_eq(entry.kind, read_rows[_i].kind);
+	ck_assert_str_eq(entry.text, read_rows[_i].read);
+}
+END_TEST
+
 START_TEST(test_everything)
 {
 	struct list *list = list_new();
@@ -230,10 +325,10 @@ START_TEST(test_everything)
 	ck_assert(list_add(list, "203.0.113.0/24", &why));
 	ck_assert(list_seal(list));
 	ck_assert(netaddr_parse("8.8.4.4", &addr));
-	ck_assert_msg(
-	    list_has_client(list, &addr), "/0 swallows all other networks");
+	ck_assert_msg(list_has_client(list, &addr, NOW),
+	    "/0 swallows all other networks");
 	ck_assert(netaddr_parse("::1", &addr));
-	ck_assert_msg(!list_has_client(list, &addr), "of its own family");
+	ck_assert_msg(!list_has_client(list, &addr, NOW), "of its own family");
 	ck_assert_uint_eq(list_count(list), 3);
 	list_free(&list);
 }
@@ -245,6 +340,8 @@ CHECK_MAIN("list", tcase)
 	tcase_add_loop_test(tcase, test_client, 0, COUNT(client_rows));
 	tcase_add_loop_test(tcase, test_address, 0, COUNT(address_rows));
 	tcase_add_loop_test(tcase, test_domain, 0, COUNT(domain_rows));
+	tcase_add_loop_test(tcase, test_brief, 0, COUNT(brief_rows));
+	tcase_add_loop_test(tcase, test_read, 0, COUNT(read_rows));
 	tcase_add_test(tcase, test_empty);
 	tcase_add_test(tcase, test_sealed);
 	tcase_add_test(tcase, test_everything);

@@ -108,7 +108,7 @@ START_TEST(test_ask)
 	write_file(TEXT("example.org\nbad line\n"));
 	ck_assert_int_eq(list_file_load(path, NULL, NULL, &list, &identity),
 	    LIST_FILE_LOADED);
-	ck_assert_msg(list_has_domain(list, "mail.example.org"),
+	ck_assert_msg(list_has_domain(list, "mail.example.org", 0),
 	    "the list is ready, and nobody need hear complaints");
 	list_free(&list);
 }

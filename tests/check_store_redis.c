@@ -355,7 +355,7 @@ START_TEST(a_shared_list_is_read_when_it_changes)
 	tell_redis("SADD", "list:friends", "192.0.2.0/24", "example.org");
 	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
 	ck_assert_int_eq((int)list_count(list), 2);
-	ck_assert(list_has_domain(list, "mail.example.org"));
+	ck_assert(list_has_domain(list, "mail.example.org", 0));
 	list_free(&list);
 	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
 	ck_assert_ptr_null(list);
@@ -369,8 +369,8 @@ START_TEST(a_shared_list_is_read_when_it_changes)
 	tell_redis("SADD", "list:friends", "example.com", NULL);
 	tell_redis("HINCRBY", "lists", "friends", "1");
 	ck_assert_int_eq(store_read_list(store, "friends", &list), STORE_OK);
-	ck_assert(list_has_domain(list, "example.com"));
-	ck_assert(!list_has_domain(list, "example.net"));
+	ck_assert(list_has_domain(list, "example.com", 0));
+	ck_assert(!list_has_domain(list, "example.net", 0));
 	list_free(&list);
 	close_both();
 }
@@ -404,7 +404,7 @@ START_TEST(a_long_list_is_read_whole)
 	}
 	ck_assert_int_eq(store_read_list(store, "foes", &list), STORE_OK);
 	ck_assert_int_ge((int)list_count(list), 2500);
-	ck_assert(list_has_domain(list, "d2499.example.org"));
+	ck_assert(list_has_domain(list, "d2499.example.org", 0));
 	list_free(&list);
 	close_both();
 }

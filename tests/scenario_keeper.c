@@ -131,8 +131,22 @@ close_keeper(struct store *store)
 	free(keeper);
 }
 
-static const struct store_ops ops = {look_up, remember, exchange_load,
-    read_list, take_reports, is_up, tidy, NULL, NULL, stop, close_keeper};
+static int64_t
+keeper_now(struct store *store, int64_t now)
+{
+	return now + ((struct keeper *)store)->skew;
+}
+
+static const struct store_ops ops = {.look_up = look_up,
+    .remember = remember,
+    .exchange_load = exchange_load,
+    .read_list = read_list,
+    .take_reports = take_reports,
+    .is_up = is_up,
+    .tidy = tidy,
+    .stop = stop,
+    .close = close_keeper,
+    .now = keeper_now};
 
 struct keeper *
 keeper_open(struct store *inner)

@@ -7,13 +7,21 @@
 #include "base/array.h"
 #include "base/ascii.h"
 #include "mail/hostname.h"
-#include "mail/mailaddr.h"
 
 /* The first and last address of a network.  Networks either nest or do not
- * meet, so a set without nested ones is in order by either end. */
+ * meet.  Of nested ones the inner stays only if it lasts longer than all those
+ * around it: so the innermost around an address tells of them all. */
 struct range {
 	unsigned char first[16];
 	unsigned char last[16];
+	int64_t until;
+	size_t around; /* 1 + the place of the next one around it; 0: none */
+};
+
+/* A mail address or a domain. */
+struct word {
+	char *text; /* owned */
+	int64_t until;
 };
 
 /* A growing array; `width` is the size of one item. */
@@ -26,8 +34,8 @@ struct table {
 struct list {
 	struct table ipv4;	/* struct range */
 	struct table ipv6;	/* struct range */
-	struct table addresses; /* char *, owned */
-	struct table domains;	/* char *, owned */
+	struct table addresses; /* struct word */
+	struct table domains;	/* struct word */
 	size_t count;
 	bool sealed;
 	bool out_of_memory;
@@ -42,17 +50,17 @@ list_new(void)
 	if (list == NULL)
 		return NULL;
 	list->ipv4.width = list->ipv6.width = sizeof(struct range);
-	list->addresses.width = list->domains.width = sizeof(char *);
+	list->addresses.width = list->domains.width = sizeof(struct word);
 	return list;
 }
 
 static void
-table_free_strings(struct table *table)
+table_free_words(struct table *table)
 {
-	char **strings = table->items;
+	struct word *words = table->items;
 
 	for (size_t i = 0; i < table->count; i++)
-		free(strings[i]);
+		free(words[i].text);
 	free(table->items);
 }
 
@@ -63,8 +71,8 @@ list_free(struct list **list)
 		return;
 	free((*list)->ipv4.items);
 	free((*list)->ipv6.items);
-	table_free_strings(&(*list)->addresses);
-	table_free_strings(&(*list)->domains);
+	table_free_words(&(*list)->addresses);
+	table_free_words(&(*list)->domains);
 	free(*list);
 	*list = NULL;
 }
@@ -79,71 +87,38 @@ table_append(struct table *table)
 }
 
 static bool
-refuse(struct list *list, const char *why)
+refuse(char why_r[NETWORK_WHY_SIZE], const char *why)
 {
-	snprintf(list->why, sizeof(list->why), "%s", why);
+	snprintf(why_r, NETWORK_WHY_SIZE, "%s", why);
 	return false;
 }
 
-static bool
-refuse_for_memory(struct list *list)
-{
-	list->out_of_memory = true;
-	return refuse(list, "out of memory");
-}
+/* ---- Reading */
 
 static bool
-add_string(struct list *list, struct table *table, const char *string)
+read_network(
+    const char *text, struct list_entry *entry, char why_r[NETWORK_WHY_SIZE])
 {
-	char *copy = strdup(string);
-	char **item = copy == NULL ? NULL : table_append(table);
-
-	if (item == NULL) {
-		free(copy);
-		return refuse_for_memory(list);
-	}
-	*item = copy;
-	return true;
-}
-
-static struct range
-range_of(const struct network *net)
-{
-	struct range range;
-
-	memset(&range, 0, sizeof(range));
-	memcpy(range.first, net->base.octets, net->base.length);
-	memcpy(range.last, net->base.octets, net->base.length);
-	for (unsigned bit = net->bits; bit < net->base.length * 8u; bit++)
-		range.last[bit / 8] |= (unsigned char)(0x80 >> bit % 8);
-	return range;
-}
-
-static bool
-add_network(struct list *list, const char *text)
-{
-	struct network net;
-	struct range *range;
-
-	if (!network_parse(text, &net, list->why))
+	entry->kind = LIST_NETWORK;
+	if (!network_parse(text, &entry->network, why_r))
 		return false;
-	range = table_append(net.base.length == 4 ? &list->ipv4 : &list->ipv6);
-	if (range == NULL)
-		return refuse_for_memory(list);
-	*range = range_of(&net);
+	if (entry->network.bits == entry->network.base.length * 8u)
+		netaddr_format(&entry->network.base, entry->text);
+	else
+		network_format(&entry->network, entry->text);
 	return true;
 }
 
 static bool
-add_domain(struct list *list, const char *text)
+read_domain(
+    const char *text, struct list_entry *entry, char why_r[NETWORK_WHY_SIZE])
 {
-	char clean[HOSTNAME_SIZE];
-
-	if (!hostname_clean(text, clean, sizeof(clean)) ||
-	    !hostname_is_valid(clean))
-		return refuse(list,
-		    "not an IP address, a network, a mail address or a domain");
-	return add_string(list, &list->domains, clean);
+	_Static_assert(LIST_ENTRY_SIZE >= HOSTNAME_SIZE, "a name must fit");
+	entry->kind = LIST_DOMAIN;
+	return (hostname_clean(text, entry->text, HOSTNAME_SIZE) &&
+		   hostname_is_valid(entry->text)) ||
+	    refuse(why_r,
+		"not an IP address, a network, a mail address or a domain");
 }
 
 /* The form in which addresses are stored and asked for. */
@@ -157,15 +132,17 @@ canonical_address(const char *text, struct mailaddr *addr_r)
 }
 
 static bool
-add_address(struct list *list, const char *text)
+read_address(
+    const char *text, struct list_entry *entry, char why_r[NETWORK_WHY_SIZE])
 {
 	struct mailaddr addr;
 
+	entry->kind = LIST_ADDRESS;
 	canonical_address(text, &addr);
-	if (addr.local_length == 0 ||
-	    !hostname_is_valid(mailaddr_domain(&addr)))
-		return refuse(list, "not a complete mail address");
-	return add_string(list, &list->addresses, addr.text);
+	strcpy(entry->text, addr.text);
+	return (addr.local_length > 0 &&
+		   hostname_is_valid(mailaddr_domain(&addr))) ||
+	    refuse(why_r, "not a complete mail address");
 }
 
 /* Whether whoever wrote this meant an address or a network, right or wrong:
@@ -177,43 +154,119 @@ is_meant_as_network(const char *text)
 	    text[strspn(text, "0123456789.")] == '\0';
 }
 
-static bool
-add_entry(struct list *list, const char *text)
+bool
+list_entry_read(
+    const char *text, struct list_entry *entry_r, char why_r[NETWORK_WHY_SIZE])
 {
+	memset(entry_r, 0, sizeof *entry_r);
 	if (text[0] == '\0')
-		return refuse(list, "empty");
+		return refuse(why_r, "empty");
 	for (const char *c = text; *c != '\0'; c++) {
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
-			return refuse(list, "more than one word");
+			return refuse(why_r, "more than one word");
 	}
 	if (strchr(text, '*') != NULL)
-		return refuse(list,
+		return refuse(why_r,
 		    "no * in a list; a domain stands for all below it too");
 	if (text[0] == '@' || text[0] == '.')
-		return add_domain(list, text + 1);
+		return read_domain(text + 1, entry_r, why_r);
 	if (strchr(text, '@') != NULL)
-		return add_address(list, text);
+		return read_address(text, entry_r, why_r);
 	if (is_meant_as_network(text))
-		return add_network(list, text);
-	return add_domain(list, text);
+		return read_network(text, entry_r, why_r);
+	return read_domain(text, entry_r, why_r);
+}
+
+/* ---- Filling */
+
+static bool
+refuse_for_memory(struct list *list)
+{
+	list->out_of_memory = true;
+	return refuse(list->why, "out of memory");
+}
+
+static bool
+add_word(
+    struct list *list, struct table *table, const char *text, int64_t until)
+{
+	char *copy = strdup(text);
+	struct word *word = copy == NULL ? NULL : table_append(table);
+
+	if (word == NULL) {
+		free(copy);
+		return refuse_for_memory(list);
+	}
+	*word = (struct word){copy, until};
+	return true;
+}
+
+static struct range
+range_of(const struct network *net, int64_t until)
+{
+	struct range range = {.until = until};
+
+	memcpy(range.first, net->base.octets, net->base.length);
+	memcpy(range.last, net->base.octets, net->base.length);
+	for (unsigned bit = net->bits; bit < net->base.length * 8u; bit++)
+		range.last[bit / 8] |= (unsigned char)(0x80 >> bit % 8);
+	return range;
+}
+
+static bool
+add_range(struct list *list, const struct network *net, int64_t until)
+{
+	struct range *range =
+	    table_append(net->base.length == 4 ? &list->ipv4 : &list->ipv6);
+
+	if (range == NULL)
+		return refuse_for_memory(list);
+	*range = range_of(net, until);
+	return true;
+}
+
+static bool
+add_entry(struct list *list, const char *text, int64_t until)
+{
+	struct list_entry entry;
+
+	if (list->sealed)
+		return refuse(list->why, "the list is sealed");
+	if (!list_entry_read(text, &entry, list->why))
+		return false;
+	switch (entry.kind) {
+	case LIST_NETWORK:
+		return add_range(list, &entry.network, until);
+	case LIST_ADDRESS:
+		return add_word(list, &list->addresses, entry.text, until);
+	case LIST_DOMAIN:
+		break;
+	}
+	return add_word(list, &list->domains, entry.text, until);
 }
 
 bool
-list_add(struct list *list, const char *text, const char **why_r)
+list_add_until(
+    struct list *list, const char *text, int64_t until, const char **why_r)
 {
-	bool added;
+	bool added = add_entry(list, text, until);
 
-	if (list->sealed)
-		added = refuse(list, "the list is sealed");
-	else
-		added = add_entry(list, text);
 	list->count += added;
 	if (!added)
 		*why_r = list->why;
 	return added;
 }
 
-/* By first address; of two that start alike the wider one first. */
+bool
+list_add(struct list *list, const char *text, const char **why_r)
+{
+	return list_add_until(list, text, LIST_FOR_EVER, why_r);
+}
+
+/* ---- Sealing */
+
+/* By first address; of two that start alike the wider one first, and of two that
+ * are alike the one that lasts longer. */
 static int
 compare_ranges(const void *a, const void *b)
 {
@@ -221,18 +274,24 @@ compare_ranges(const void *a, const void *b)
 	const struct range *right = b;
 	int order = memcmp(left->first, right->first, sizeof(left->first));
 
-	if (order != 0)
-		return order;
-	return memcmp(right->last, left->last, sizeof(left->last));
+	if (order == 0)
+		order = memcmp(right->last, left->last, sizeof(left->last));
+	if (order == 0)
+		order =
+		    (left->until < right->until) - (left->until > right->until);
+	return order;
 }
 
 static int
-compare_strings(const void *a, const void *b)
+compare_words(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const struct word *left = a;
+	const struct word *right = b;
+
+	return strcmp(left->text, right->text);
 }
 
-/* Sort, and drop what lies inside another range. */
+/* Sort, and drop what lies inside another range that lasts as long. */
 static void
 seal_ranges(struct table *table)
 {
@@ -242,20 +301,41 @@ seal_ranges(struct table *table)
 	if (table->count == 0)
 		return;
 	qsort(ranges, table->count, sizeof(*ranges), compare_ranges);
-	for (size_t i = 1; i < table->count; i++) {
-		if (memcmp(ranges[i].last, ranges[kept].last,
-			sizeof(ranges[i].last)) > 0)
-			ranges[++kept] = ranges[i];
+	for (size_t i = 0; i < table->count; i++) {
+		size_t around = kept;
+
+		while (around > 0 &&
+		    memcmp(ranges[i].first, ranges[around - 1].last,
+			sizeof(ranges[i].first)) > 0)
+			around = ranges[around - 1].around;
+		if (around > 0 && ranges[i].until <= ranges[around - 1].until)
+			continue;
+		ranges[kept] = ranges[i];
+		ranges[kept++].around = around;
 	}
-	table->count = kept + 1;
+	table->count = kept;
 }
 
+/* Sort, and keep of those that are alike the one that lasts longest. */
 static void
-seal_strings(struct table *table)
+seal_words(struct table *table)
 {
-	if (table->count > 0)
-		qsort(
-		    table->items, table->count, table->width, compare_strings);
+	struct word *words = table->items;
+	size_t kept = 0;
+
+	if (table->count == 0)
+		return;
+	qsort(words, table->count, sizeof(*words), compare_words);
+	for (size_t i = 1; i < table->count; i++) {
+		if (compare_words(&words[i], &words[kept]) != 0) {
+			words[++kept] = words[i];
+			continue;
+		}
+		if (words[i].until > words[kept].until)
+			words[kept].until = words[i].until;
+		free(words[i].text);
+	}
+	table->count = kept + 1;
 }
 
 bool
@@ -263,8 +343,8 @@ list_seal(struct list *list)
 {
 	seal_ranges(&list->ipv4);
 	seal_ranges(&list->ipv6);
-	seal_strings(&list->addresses);
-	seal_strings(&list->domains);
+	seal_words(&list->addresses);
+	seal_words(&list->domains);
 	list->sealed = true;
 	return !list->out_of_memory;
 }
@@ -275,39 +355,59 @@ list_count(const struct list *list)
 	return list == NULL ? 0 : list->count;
 }
 
+/* ---- Asking */
+
 static bool
-has_string(const struct table *table, const char *string)
+has_word(const struct table *table, const char *text, int64_t now)
 {
-	return table->count > 0 &&
-	    bsearch(&string, table->items, table->count, table->width,
-		compare_strings) != NULL;
+	const struct word asked = {(char *)text, 0};
+	const struct word *word = NULL;
+
+	if (table->count > 0)
+		word = bsearch(&asked, table->items, table->count, table->width,
+		    compare_words);
+	return word != NULL && word->until > now;
 }
 
-static int
-compare_to_range(const void *octets, const void *item)
+/* How many begin at or before this address. */
+static size_t
+ranges_before(const struct table *table, const unsigned char octets[16])
 {
-	const struct range *range = item;
+	const struct range *ranges = table->items;
+	size_t low = 0, high = table->count;
 
-	if (memcmp(octets, range->first, sizeof(range->first)) < 0)
-		return -1;
-	return memcmp(octets, range->last, sizeof(range->last)) > 0;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(ranges[middle].first, octets, 16) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 bool
-list_has_client(const struct list *list, const struct netaddr *addr)
+list_has_client(
+    const struct list *list, const struct netaddr *addr, int64_t now)
 {
 	const struct table *table;
+	const struct range *ranges;
+	size_t around;
 
 	if (list == NULL)
 		return false;
 	table = addr->length == 4 ? &list->ipv4 : &list->ipv6;
-	return table->count > 0 &&
-	    bsearch(addr->octets, table->items, table->count, table->width,
-		compare_to_range) != NULL;
+	ranges = table->items;
+	around = ranges_before(table, addr->octets);
+	while (
+	    around > 0 && memcmp(addr->octets, ranges[around - 1].last, 16) > 0)
+		around = ranges[around - 1].around;
+	return around > 0 && ranges[around - 1].until > now;
 }
 
 bool
-list_has_domain(const struct list *list, const char *name)
+list_has_domain(const struct list *list, const char *name, int64_t now)
 {
 	char clean[HOSTNAME_SIZE];
 	const char *domain = clean;
@@ -317,7 +417,7 @@ list_has_domain(const struct list *list, const char *name)
 	while (domain != NULL) {
 		if (*domain == '.')
 			domain++;
-		if (has_string(&list->domains, domain))
+		if (has_word(&list->domains, domain, now))
 			return true;
 		domain = strchr(domain, '.');
 	}
@@ -325,13 +425,13 @@ list_has_domain(const struct list *list, const char *name)
 }
 
 bool
-list_has_address(const struct list *list, const char *address)
+list_has_address(const struct list *list, const char *address, int64_t now)
 {
 	struct mailaddr addr;
 
 	if (list == NULL)
 		return false;
 	canonical_address(address, &addr);
-	return has_string(&list->addresses, addr.text) ||
-	    list_has_domain(list, mailaddr_domain(&addr));
+	return has_word(&list->addresses, addr.text, now) ||
+	    list_has_domain(list, mailaddr_domain(&addr), now);
 }

@@ -1,13 +1,16 @@
-/* list -- a set of networks, mail addresses and domains to look things up in.
+/* list -- a set of networks, mail addresses and domains to look things up in, each
+ * for a while or for ever.
  *
  * Fill it, seal it, then only ask: a sealed list never changes, so threads may
- * share it without a lock. */
+ * share it without a lock.  What has expired is still in it, and is not found. */
 #ifndef LIST_H
 #define LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "mail/mailaddr.h"
 #include "mail/netaddr.h"
 
 struct list;
@@ -31,6 +34,25 @@ void list_free(struct list **list);
  * list_seal tells that again, so that a loop over many entries need not look. */
 bool list_add(struct list *list, const char *text, const char **why_r);
 
+/* The same, for those who ask before that time; of several alike the longest
+ * counts. */
+#define LIST_FOR_EVER INT64_MAX
+bool list_add_until(
+    struct list *list, const char *text, int64_t until, const char **why_r);
+
+/* What an entry stands for, and its one form: "Bob@Example.ORG" is
+ * "bob@example.org", "192.0.2.7/32" is "192.0.2.7", ".example.org" is
+ * "example.org".  False as in list_add(). */
+enum list_kind { LIST_NETWORK, LIST_ADDRESS, LIST_DOMAIN };
+#define LIST_ENTRY_SIZE MAILADDR_SIZE
+struct list_entry {
+	enum list_kind kind;
+	struct network network; /* of LIST_NETWORK */
+	char text[LIST_ENTRY_SIZE];
+};
+bool list_entry_read(
+    const char *text, struct list_entry *entry_r, char why_r[NETWORK_WHY_SIZE]);
+
 /* Make the list ready for questions.  False if memory ran out in any list_add
  * before, so that the list is incomplete; it can be asked all the same. */
 bool list_seal(struct list *list);
@@ -38,16 +60,19 @@ bool list_seal(struct list *list);
 /* The number of entries that were added, repeated ones included. */
 size_t list_count(const struct list *list);
 
-/* All questions take a sealed list, or NULL for an empty one, and cost a binary
- * search, or one for each label of a domain. */
+/* All questions take a sealed list, or NULL for an empty one, and the time of the
+ * clock that entries expire by.  They cost a binary search, or one for each label
+ * of a domain. */
 
-bool list_has_client(const struct list *list, const struct netaddr *addr);
+bool list_has_client(
+    const struct list *list, const struct netaddr *addr, int64_t now);
 
 /* Whether an envelope address, as mailaddr_parse reads it, is listed itself or
  * its domain is.  Never for the null sender. */
-bool list_has_address(const struct list *list, const char *address);
+bool
+list_has_address(const struct list *list, const char *address, int64_t now);
 
 /* Whether a domain or host name, or a domain above it, is listed. */
-bool list_has_domain(const struct list *list, const char *name);
+bool list_has_domain(const struct list *list, const char *name, int64_t now);
 
 #endif

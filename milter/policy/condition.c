@@ -107,7 +107,8 @@ client(const struct asked *asked)
 static enum answer
 client_list(const struct asked *asked)
 {
-	return yes_if(list_has_client(list_of(asked), &asked->facts->client));
+	return yes_if(list_has_client(
+	    list_of(asked), &asked->facts->client, asked->facts->listed_now));
 }
 
 static enum answer
@@ -116,13 +117,15 @@ listed(const struct asked *asked)
 	const struct list *list = list_of(asked);
 	const struct facts *facts = asked->facts;
 
-	if (list_has_client(list, &facts->client) ||
-	    (!facts->null_sender && list_has_address(list, facts->sender)))
+	if (list_has_client(list, &facts->client, asked->facts->listed_now) ||
+	    (!facts->null_sender &&
+		list_has_address(
+		    list, facts->sender, asked->facts->listed_now)))
 		return ANSWER_YES;
 	if (facts->name_certainty != FACT_KNOWN)
 		return ANSWER_UNKNOWN;
-	return yes_if(
-	    facts->name[0] != '\0' && list_has_domain(list, facts->name));
+	return yes_if(facts->name[0] != '\0' &&
+	    list_has_domain(list, facts->name, asked->facts->listed_now));
 }
 
 static enum answer
@@ -160,7 +163,8 @@ static enum answer
 sender_list(const struct asked *asked)
 {
 	return yes_if(!asked->facts->null_sender &&
-	    list_has_address(list_of(asked), asked->facts->sender));
+	    list_has_address(list_of(asked), asked->facts->sender,
+		asked->facts->listed_now));
 }
 
 static enum answer
@@ -172,8 +176,8 @@ recipient_glob(const struct asked *asked)
 static enum answer
 recipient_list(const struct asked *asked)
 {
-	return yes_if(
-	    list_has_address(list_of(asked), asked->recipient->address));
+	return yes_if(list_has_address(list_of(asked),
+	    asked->recipient->address, asked->facts->listed_now));
 }
 
 /* ---- The message */

@@ -90,6 +90,8 @@ struct facts {
 	 * message.  NULL: they are not kept.  See condition_judge(). */
 	unsigned char *settled;
 	int64_t now; /* Unix seconds; the store's clock once it was asked */
+	int64_t listed_now; /* the store's clock, as far as that is known
+			     * without asking: entries of lists expire by it */
 
 	/* the client */
 	struct netaddr client;

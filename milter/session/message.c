@@ -69,6 +69,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	message->pairs_asked = 0;
 	message->is_new = message->pool_is_new = false;
 	facts->now = message->clock = now;
+	facts->listed_now = store_now(shared->store, now);
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;

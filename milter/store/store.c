@@ -27,6 +27,49 @@ store_read_list(struct store *store, const char *name, struct list **list_r)
 	return store->ops->read_list(store, name, list_r);
 }
 
+int64_t
+store_now(struct store *store, int64_t now)
+{
+	return store->ops->now == NULL ? now : store->ops->now(store, now);
+}
+
+enum store_result
+store_list_add(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r)
+{
+	return store->ops->list_add == NULL
+	    ? STORE_DOWN
+	    : store->ops->list_add(store, name, entry, change_r);
+}
+
+enum store_result
+store_list_remove(struct store *store, const char *name, const char *text,
+    enum store_change *change_r)
+{
+	return store->ops->list_remove == NULL
+	    ? STORE_DOWN
+	    : store->ops->list_remove(store, name, text, change_r);
+}
+
+enum store_result
+store_list_each(
+    struct store *store, const char *name, store_entry_each *each, void *arg)
+{
+	return store->ops->list_each == NULL
+	    ? STORE_DOWN
+	    : store->ops->list_each(store, name, each, arg);
+}
+
+enum store_result
+store_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r)
+{
+	*count_r = 0;
+	return store->ops->forget == NULL
+	    ? STORE_DOWN
+	    : store->ops->forget(store, forget, count_r);
+}
+
 enum store_result
 store_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg)

@@ -131,6 +131,35 @@ struct store_report {
 	double points;
 };
 
+/* An entry of a shared list, as it is kept and changed: see mail/list.h. */
+#define STORE_NOTE_SIZE 200
+struct store_entry {
+	const char *text; /* shorter than LIST_ENTRY_SIZE */
+	int64_t until;	  /* Unix seconds of the store, or LIST_FOR_EVER */
+	const char *note; /* by whom and why: printable, shorter than
+			   * STORE_NOTE_SIZE; "": nothing is known */
+};
+typedef void store_entry_each(void *arg, const struct store_entry *entry);
+
+enum store_change {
+	STORE_ADDED,
+	STORE_RENEWED, /* it was there, and has this time and note now */
+	STORE_REMOVED,
+	STORE_ABSENT, /* nothing was there to remove */
+	STORE_FULL    /* there is no room for it */
+};
+
+/* Whom to forget.  Without an address all that the record holds, and the record. */
+struct store_forget {
+	const char *tag;     /* the record: of a network or a pool */
+	const char *address; /* canonical text: this client of it, or NULL */
+	unsigned host;	     /* its bucket, with `address` */
+	const struct store_pair *pair; /* only its clocks; NULL: everything */
+	const int64_t *periods; /* seconds, of limits: what was counted for the
+				 * network within them goes as well */
+	size_t period_count;
+};
+
 struct store;
 
 #define STORE_ABANDONED_MOST 5
@@ -175,6 +204,18 @@ struct store_ops {
 	    struct store *store, int64_t clock, bool last); /* or NULL */
 	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
+	/* NULL: this host's clock is its own */
+	int64_t (*now)(struct store *store, int64_t now);
+	/* NULL: it has no lists that can be changed */
+	enum store_result (*list_add)(struct store *store, const char *name,
+	    const struct store_entry *entry, enum store_change *change_r);
+	enum store_result (*list_remove)(struct store *store, const char *name,
+	    const char *text, enum store_change *change_r);
+	enum store_result (*list_each)(struct store *store, const char *name,
+	    store_entry_each *each, void *arg);
+	/* NULL: it cannot */
+	enum store_result (*forget)(struct store *store,
+	    const struct store_forget *forget, size_t *count_r);
 };
 
 /* The head of every keeper. */
@@ -207,6 +248,25 @@ enum store_result store_exchange_load(struct store *store,
  * NULL.  Background only. */
 enum store_result
 store_read_list(struct store *store, const char *name, struct list **list_r);
+
+/* What time it is by the store's clock, when this host's shows `now`, as far as
+ * that is known without asking. */
+int64_t store_now(struct store *store, int64_t now);
+
+/* Change a shared list; all servers have it within two seconds.  The text is that
+ * of a list_entry.  May wait, as may the next ones. */
+enum store_result store_list_add(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r);
+enum store_result store_list_remove(struct store *store, const char *name,
+    const char *text, enum store_change *change_r);
+
+/* Go through a shared list, in no order; what has expired may be among it. */
+enum store_result store_list_each(
+    struct store *store, const char *name, store_entry_each *each, void *arg);
+
+/* Forget; `*count_r` is what there was of it: fields, or records. */
+enum store_result store_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r);
 
 /* Take reports of other programs out of the store, a bounded number, and give
  * each as raw text to `each`.  Every report is given to one taker only. */

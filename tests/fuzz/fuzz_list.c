@@ -15,10 +15,11 @@ is_found(const struct list *list, const char *entry)
 	if (strchr(entry, '/') != NULL && strchr(entry, '@') == NULL)
 		return true; /* a network is not found by its own text */
 	if (netaddr_parse(entry, &addr))
-		return list_has_client(list, &addr);
+		return list_has_client(list, &addr, 0);
 	if (entry[0] == '@' || entry[0] == '.')
 		entry++;
-	return list_has_address(list, entry) || list_has_domain(list, entry);
+	return list_has_address(list, entry, 0) ||
+	    list_has_domain(list, entry, NOW);
 }
 
 int
@@ -40,7 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		list_free(&one);
 	}
 	list_seal(all);
-	list_has_address(all, text);
+	list_has_address(all, text, 0);
 	list_free(&all);
 	free(text);
 	return 0;

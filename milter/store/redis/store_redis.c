@@ -220,6 +220,16 @@ tidy(struct store *store, int64_t now)
 	store_redis_sweep(self);
 }
 
+static int64_t
+time_of(struct store *store, int64_t now)
+{
+	struct redis_store *self = (struct redis_store *)store;
+
+	return redis_clock_is_known(&self->clock)
+	    ? redis_clock_now(&self->clock)
+	    : now;
+}
+
 static void
 stop(struct store *store)
 {
@@ -252,6 +262,7 @@ static const struct store_ops operations = {
     .renew = renew,
     .stop = stop,
     .close = close_redis,
+    .now = time_of,
 };
 
 /* ---- Opening */
