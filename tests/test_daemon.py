@@ -25,6 +25,7 @@ class Background(unittest.TestCase):
             return subprocess.run(
                 [daemon.binary(), "-c", self.milter.config], cwd="/tmp",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.milter.variables(),
                 timeout=daemon.PATIENCE).returncode
 
     def pid(self):
@@ -70,7 +71,8 @@ class Background(unittest.TestCase):
             status = subprocess.run(
                 [daemon.binary(), "-c", "milter-defer.conf"],
                 cwd=self.milter.directory, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, timeout=daemon.PATIENCE).returncode
+                stdout=log, stderr=log, env=self.milter.variables(),
+                timeout=daemon.PATIENCE).returncode
         self.assertEqual(status, 0, self.milter.log())
         self.addCleanup(self.end)
         os.kill(self.pid(), signal.SIGHUP)

@@ -34,12 +34,15 @@ def rows(what):
 
 def check(text):
     """What `milter-defer -t` makes of this text: (status, out, err)."""
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        # Nobody of that name may be here.
+    with tempfile.TemporaryDirectory() as state:
+        # Nobody of that name may be here, nor that directory.
         text, there = re.subn("(?m)^user = .*$", 'user = ""', text)
-        file.write(text if there else text + '\nuser = ""\n')
-        file.flush()
-        return daemon.run("-t", "-c", file.name)
+        text = text.replace("/var/lib/milter-defer", state)
+        path = os.path.join(state, "milter-defer.conf")
+        with open(path, "w") as file:
+            file.write(text if there else text + '\nuser = ""\n')
+        status, out, err = daemon.run("-t", "-c", path, state=state)
+        return status, out.replace(state, "DIR"), err
 
 
 class Manual(unittest.TestCase):

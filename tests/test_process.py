@@ -201,7 +201,8 @@ class Preflight(unittest.TestCase):
         'load { queue_directory = "@DIR@/none" }':
             "queue_directory = .*none: No such file",
         'store { file = "@DIR@/none/records" }':
-            "store.file = .*none: No such file",
+            "store.file = .*none: No such file .*lost at each restart",
+        'store { file = "" }': "store.file is empty: .*lost at each restart",
     }
 
     def test_what_is_dangerous_is_told(self):

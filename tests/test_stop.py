@@ -309,7 +309,7 @@ rule "busy" { load_above = 0.5  at = data  verdict = defer  response = "busy" }
             process = subprocess.Popen(
                 [daemon.binary(), "-f", "-c", milter.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **milter.environment})
+                env=milter.variables())
         self.addCleanup(process.kill)
         milter.wait_log("open files")
         began = time.monotonic()

@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,11 +283,34 @@ settings_default(void *target, const struct setting *table, size_t count)
 	return good;
 }
 
+/* systemd tells a service where its state belongs, of several the first. */
+static bool
+follow_state_directory(struct settings *settings)
+{
+	const char *directory = getenv("STATE_DIRECTORY");
+	char path[PATH_MAX], *copy;
+	int len;
+
+	if (directory == NULL || directory[0] != '/')
+		return true;
+	len = snprintf(path, sizeof path, "%.*s/%s",
+	    (int)strcspn(directory, ":"), directory, STATE_FILE);
+	if (len < 0 || (size_t)len >= sizeof path)
+		return true;
+	copy = strdup(path);
+	if (copy == NULL)
+		return false;
+	free(settings->store.file);
+	settings->store.file = copy;
+	return true;
+}
+
 bool
 settings_init(struct settings *settings)
 {
 	memset(settings, 0, sizeof *settings);
-	if (settings_default(settings, setting_table, setting_count))
+	if (settings_default(settings, setting_table, setting_count) &&
+	    follow_state_directory(settings))
 		return true;
 	settings_clear(settings);
 	return false;

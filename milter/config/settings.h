@@ -66,7 +66,9 @@ const struct setting *setting_find(const struct setting *table, size_t count,
  * first.  False: out of memory. */
 bool settings_default(void *target, const struct setting *table, size_t count);
 
-/* Give every setting its default.  False: out of memory. */
+/* Give every setting its default; that of store.file is in the directory that
+ * STATE_DIRECTORY names, where the environment has that.  False: out of memory. */
+#define STATE_FILE "state"
 bool settings_init(struct settings *settings);
 void settings_clear(struct settings *settings);
 

@@ -188,7 +188,8 @@ const struct setting setting_table[] = {
 	RESTART},
     {"store", "network_cap", NUMBER(store.network_cap), "256", 16, 10000,
 	RESTART},
-    {"store", "file", TEXT(store.file), "", .check = check_path, RESTART},
+    {"store", "file", TEXT(store.file), STATEDIR "/" STATE_FILE, .check = check_path,
+	RESTART},
     {"store", "save_every", SECONDS(store.save_every), "5m", 1, DAY, RESTART},
     {"store", "remember_good", SECONDS(store.remember_good), "1d", 0, 36 * DAY},
 

@@ -151,6 +151,29 @@ check_replaced(struct flight *flight, const char *name, const char *path)
 	check_directory(flight, name, directory, W_OK | X_OK);
 }
 
+/* The embedded store's file: without it a restart forgets all clients. */
+static void
+check_state(struct flight *flight, const char *path)
+{
+	char copy[PATH_MAX];
+	const char *directory;
+
+	if (path[0] == '\0') {
+		tell(flight, false,
+		    "store.file is empty: what is remembered of clients is "
+		    "lost at each restart");
+		return;
+	}
+	check_regular(flight, "store.file", path);
+	(void)snprintf(copy, sizeof copy, "%s", path);
+	directory = dirname(copy);
+	if (access(directory, W_OK | X_OK) != 0)
+		tell(flight, false,
+		    "store.file = %s: %s: %s: what is remembered of clients "
+		    "is lost at each restart",
+		    path, directory, strerror(errno));
+}
+
 static void
 check_user(struct flight *flight)
 {
@@ -196,7 +219,7 @@ preflight(const struct settings *settings, conf_say *say, void *arg)
 		    settings->redis.sentinel_password_file);
 		check_tls(&flight);
 	} else {
-		check_replaced(&flight, "store.file", settings->store.file);
+		check_state(&flight, settings->store.file);
 	}
 	check_directory(&flight, "queue_directory",
 	    settings->load.queue_directory, R_OK | X_OK);

@@ -65,7 +65,7 @@ struct settings {
 	struct {
 		int64_t memory_max; /* octets */
 		int64_t network_cap;
-		char *file;
+		char *file; /* "": nothing is saved */
 		int64_t save_every;
 		int64_t remember_good; /* while the store is away */
 	} store;

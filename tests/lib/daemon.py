@@ -26,6 +26,9 @@ log = stderr
 
 BAD_NEWS = re.compile(r"warn|error|panic|fatal|critical|alert|sanitizer|leak",
                       re.IGNORECASE)
+# Who is started in another way keeps nothing, and not in the place of a real one.
+os.environ["STATE_DIRECTORY"] = "/nonexistent"
+
 PATIENCE = 60  # seconds until a wait is given up; only a broken test waits so long
 
 
@@ -80,9 +83,14 @@ class Daemon:
                 [*self.prefix, self.program, *self.options, "-c",
                  self.config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **self.environment})
+                env=self.variables())
         wait_for(self._answers, "the milter socket opens", self.log)
         return self
+
+    def variables(self):
+        """Its whole environment: what it keeps stands in its directory."""
+        return {**os.environ, "STATE_DIRECTORY": self.directory,
+                **self.environment}
 
     def _answers(self):
         if self.process.poll() is not None:
@@ -198,10 +206,14 @@ def binary():
     return os.environ.get("MILTER_DEFER") or os.path.abspath("milter-defer")
 
 
-def run(*arguments):
-    """Run milter-defer to its end: (status, stdout, stderr)."""
-    done = subprocess.run([binary(), *arguments], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=PATIENCE)
+def run(*arguments, state=None):
+    """Run milter-defer to its end: (status, stdout, stderr).  Its state belongs in
+    the directory `state`, or a new one."""
+    with tempfile.TemporaryDirectory(prefix="milter-defer-test.") as private:
+        done = subprocess.run(
+            [binary(), *arguments], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=PATIENCE,
+            env={**os.environ, "STATE_DIRECTORY": state or private})
     return done.returncode, done.stdout, done.stderr
 
 

@@ -11,15 +11,20 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "store/memory/memory_codec.h"
 
-#define MAGIC	   "milter-defer records 2\n"
-#define MAGIC_OLD  "milter-defer records 1\n"
+#define KIND	   "milter-defer records "
+#define KIND_SIZE  (sizeof KIND - 1)
+#define MAGIC	   KIND "2\n"
+#define MAGIC_OLD  KIND "1\n"
 #define MAGIC_SIZE (sizeof MAGIC - 1)
 #define SUM_SIZE   sizeof(uint64_t)
 #define ASIDE	   ".new"
+#define WHY_SIZE   160
+#define VERSIONS   1000000 /* more are not told apart */
 
 /* What stands before each record, and after the last. */
 enum { NO_MORE, RECORD };
@@ -198,47 +203,82 @@ read_whole(const char *path, size_t *length_r)
 	return data;
 }
 
-/* Of what it holds; 0: it is no such file. */
-static int
+/* The number in the first line; 0: it is no such file. */
+static unsigned long
 version_of(const unsigned char *data, size_t length)
 {
-	if (length < MAGIC_SIZE + SUM_SIZE)
+	unsigned long version = 0;
+
+	if (length < KIND_SIZE || memcmp(data, KIND, KIND_SIZE) != 0)
 		return 0;
-	if (memcmp(data, MAGIC, MAGIC_SIZE) == 0)
-		return MEMORY_CODEC_NOW;
-	return memcmp(data, MAGIC_OLD, MAGIC_SIZE) == 0 ? MEMORY_CODEC_FIRST
-							: 0;
+	for (size_t i = KIND_SIZE;
+	     i < length && ascii_is_digit((char)data[i]) && version < VERSIONS;
+	     i++)
+		version = version * 10 + (unsigned long)(data[i] - '0');
+	return version;
+}
+
+static const char *
+check_version(const struct bytes_in *in, int *version_r, char why[WHY_SIZE])
+{
+	unsigned long version = version_of(in->data, in->left);
+
+	if (version == 0)
+		return "is no file of records";
+	if (version > MEMORY_CODEC_NOW) {
+		(void)snprintf(why, WHY_SIZE,
+		    "was written by a later milter-defer (records %lu, this "
+		    "one reads up to %d)",
+		    version, MEMORY_CODEC_NOW);
+		return why;
+	}
+	*version_r = (int)version;
+	return in->left < MAGIC_SIZE + SUM_SIZE ? "is cut off" : NULL;
+}
+
+/* The file has a key of its own, as long as none is configured; or that has been
+ * put down in a secret_file since. */
+static const char *
+take_own_key(struct memory_key *key, const unsigned char *found)
+{
+	if (!key->own && memcmp(key->namer.key, found, TRIPLET_KEY) != 0)
+		return "was made without the secret_file";
+	memcpy(key->namer.key, found, TRIPLET_KEY);
+	return NULL;
 }
 
 /* NULL, or why the file is refused.  `in` is left at the first record. */
 static const char *
-check_head(struct bytes_in *in, struct memory_key *key, int *version_r)
+check_head(struct bytes_in *in, struct memory_key *key, int *version_r,
+    char why[WHY_SIZE])
 {
 	const unsigned char *data = in->data;
 	unsigned char mark[TRIPLET_KEY];
+	const char *wrong = check_version(in, version_r, why);
 	struct bytes_in tail;
+	bool own;
 
-	*version_r = version_of(data, in->left);
-	if (*version_r == 0)
-		return "is no file of records, or of another version";
+	if (wrong != NULL)
+		return wrong;
 	in->left -= SUM_SIZE;
 	tail = (struct bytes_in){data + in->left, SUM_SIZE, false};
 	if (bytes_get_number(&tail) != hash_64(HASH_64, data, in->left))
 		return "has a wrong checksum: it is torn or was changed";
 	bytes_get(in, MAGIC_SIZE);
-	if ((bytes_get_number(in) != 0) != key->own)
-		return "was made with another secret";
+	own = bytes_get_number(in) != 0;
 	data = bytes_get(in, TRIPLET_KEY);
 	if (data == NULL)
 		return "is cut off";
+	if (own)
+		return take_own_key(key, data);
 	if (key->own)
-		memcpy(key->namer.key, data, TRIPLET_KEY);
-	else if (!key_mark(key,
-		     *version_r == MEMORY_CODEC_NOW ? MAGIC : MAGIC_OLD, mark))
+		return "was made with a secret_file, and none is set";
+	if (!key_mark(key, *version_r == MEMORY_CODEC_FIRST ? MAGIC_OLD : MAGIC,
+		mark))
 		return "could not be checked: out of memory";
-	else if (memcmp(data, mark, TRIPLET_KEY) != 0)
-		return "was made with another secret";
-	return NULL;
+	return memcmp(data, mark, TRIPLET_KEY) == 0
+	    ? NULL
+	    : "was made with another secret";
 }
 
 static int
@@ -300,6 +340,7 @@ memory_file_read(const char *path, struct memory_key *key,
 	size_t length = 0;
 	unsigned char *data = read_whole(path, &length);
 	struct bytes_in in = {data, length, false};
+	char why[WHY_SIZE];
 	const char *wrong;
 	int version = 0;
 
@@ -309,7 +350,7 @@ memory_file_read(const char *path, struct memory_key *key,
 	if (data == NULL)
 		wrong = errno != 0 ? file_why(errno) : "is empty";
 	else
-		wrong = check_head(&in, key, &version);
+		wrong = check_head(&in, key, &version, why);
 	if (wrong == NULL)
 		wrong = read_records(&in, version, key, records_r);
 	if (wrong != NULL) {

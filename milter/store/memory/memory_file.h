@@ -4,7 +4,13 @@
  * The file is written aside, flushed to the disk and renamed, so that there is
  * always one whole file.  It has a version, a check of the key that its names
  * were made with, and a checksum; all numbers are little-endian.  Rate windows
- * are not saved. */
+ * are not saved.
+ *
+ * The rule of versions: the first line is "milter-defer records N".  Whatever a
+ * program that reads up to N would not read right makes it N + 1, also what is only
+ * added.  Every program reads all versions before its own
+ * (memory_codec_get()), of each of which tests/states keeps a file, and writes its
+ * own; a later one is refused, and nothing is written over it. */
 #ifndef MEMORY_FILE_H
 #define MEMORY_FILE_H
 

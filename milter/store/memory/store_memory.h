@@ -22,7 +22,9 @@ struct store_memory_config {
 
 /* The config is copied.  A file that is refused is reported, moved aside to
  * "<file>.refused", or "<file>.refused.2" up to 9 where there is one already, and
- * the store begins empty.  NULL: out of memory. */
+ * the store begins empty; one that cannot be moved stays as it is, and nothing is
+ * saved.  Nor is it where another process uses the file, by a lock on
+ * "<file>.lock".  NULL: out of memory. */
 struct store *
 store_memory_open(const struct store_memory_config *config, int64_t now);
 

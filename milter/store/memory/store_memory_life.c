@@ -1,10 +1,13 @@
 #include "store/memory/store_memory_parts.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define COUNTERS_SHARE 8   /* of the memory: one eighth */
 #define PLACES_AT_ONCE 256 /* looked at under one lock */
@@ -191,6 +194,8 @@ free_memory(struct memory *memory)
 	memory_counters_close(&memory->counters);
 	triplet_hash_free(&memory->hash);
 	pthread_mutex_destroy(&memory->mutex);
+	if (memory->lock >= 0)
+		close(memory->lock);
 	free(memory->file);
 	free(memory);
 }
@@ -205,8 +210,8 @@ close_memory(struct store *store)
 }
 
 /* Out of the way, so that the next save does not destroy what may be of use to
- * somebody; nor does the next file that is refused, unless there are many.  What
- * is no file stays where it is. */
+ * somebody; nor does the next file that is refused.  What is no file stays where
+ * it is. */
 static bool
 put_aside(const struct memory *memory, char aside_r[PATH_MAX])
 {
@@ -218,18 +223,58 @@ put_aside(const struct memory *memory, char aside_r[PATH_MAX])
 	for (int i = 2; i <= REFUSED_MAX && lstat(aside_r, &status) == 0; i++)
 		len = snprintf(
 		    aside_r, PATH_MAX, "%s.refused.%d", memory->file, i);
-	return len < PATH_MAX && rename(memory->file, aside_r) == 0;
+	return len < PATH_MAX && lstat(aside_r, &status) != 0 &&
+	    rename(memory->file, aside_r) == 0;
+}
+
+/* What could not be moved is not replaced either. */
+static void
+leave_file(struct memory *memory)
+{
+	free(memory->file);
+	memory->file = NULL;
 }
 
 static void
-refuse_file(const struct memory *memory, const char *error)
+refuse_file(struct memory *memory, const char *error)
 {
 	char aside[PATH_MAX], text[2 * PATH_MAX];
 	bool moved = put_aside(memory, aside);
 
 	snprintf(text, sizeof text, "%s; starting without records%s%s", error,
-	    moved ? ", the file is now " : "", moved ? aside : "");
+	    moved ? ", the file is now "
+		  : ", and what is learned is not saved: the file is "
+		    "left as it is",
+	    moved ? aside : "");
 	tell(memory, true, text);
+	if (!moved)
+		leave_file(memory);
+}
+
+/* Two that save to one file would destroy what the other has learned.  The lock
+ * ends with the process; where it cannot be made, nothing can be saved either, and
+ * that is told then. */
+static bool
+is_ours(struct memory *memory)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[PATH_MAX], text[PATH_MAX + 128];
+
+	if (snprintf(path, sizeof path, "%s.lock", memory->file) >=
+	    (int)sizeof path)
+		return true;
+	memory->lock =
+	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (memory->lock < 0 || fcntl(memory->lock, F_SETLK, &lock) == 0 ||
+	    (errno != EACCES && errno != EAGAIN))
+		return true;
+	(void)fcntl(memory->lock, F_GETLK, &lock);
+	snprintf(text, sizeof text,
+	    "%s: another process (%ld) keeps its records there; these here "
+	    "are not saved",
+	    memory->file, (long)lock.l_pid);
+	tell(memory, true, text);
+	return false;
 }
 
 static void
@@ -293,6 +338,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	if (memory == NULL)
 		return NULL;
 	memory->store.ops = &operations;
+	memory->lock = -1;
 	memory->terms = config->terms;
 	memory->terms.memory_max -= counter_octets;
 	memory->save_every = config->save_every;
@@ -311,7 +357,9 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 		free_memory(memory);
 		return NULL;
 	}
-	if (has_file)
+	if (has_file && is_ours(memory))
 		read_file(memory, now);
+	else
+		leave_file(memory);
 	return &memory->store;
 }

@@ -15,6 +15,7 @@ struct memory {
 	struct triplet_hash *hash;
 	struct memory_key key;
 	char *file; /* NULL: nothing is saved */
+	int lock;   /* held on a file beside it, or -1 */
 	int64_t save_every;
 	int64_t tidied_at; /* only for the background thread */
 	int64_t saved_at;  /* these for the one that saves; -1: not yet */
