@@ -82,6 +82,9 @@ only confuse.h conf_file
 only libpsl.h hostname preflight shared
 only ares.h resolver
 only openssl/ tls triplet secret
+# Whoever emits or reads JSON: a folder, not a module.
+strays=$(grep -rl '#include <jansson' "$source/milter" | grep -v '/ctl/\|/web/')
+[ -z "$strays" ] || complain "<jansson.h> is for ctl/ and web/, not for $strays"
 # shellcheck disable=SC2046 # a list of words
 pure $(sed '/^#/d; /^$/d' "$source/tests/pure_modules")
 [ $bad -eq 0 ]

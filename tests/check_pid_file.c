@@ -1,4 +1,4 @@
-#include "daemon/pid_file.h"
+#include "base/pid_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -44,6 +44,9 @@ struct setting {
 
 #define SETTING_WHY_SIZE 200
 
+/* The default of `control`, which a start can do without. */
+#define SETTING_CONTROL "/run/milter-defer/control.sock"
+
 extern const struct setting setting_table[];
 extern const size_t setting_count;
 

@@ -38,6 +38,14 @@ check_path(const char *text, char *why_r, size_t why_size)
 }
 
 static bool
+check_control(const char *text, char *why_r, size_t why_size)
+{
+	return check_path(text, why_r, why_size) &&
+	    (strlen(text) <= SOCKET_PATH_MAX ||
+		refuse(why_r, why_size, "this path is too long for a socket"));
+}
+
+static bool
 check_host(const char *text, char *why_r, size_t why_size)
 {
 	return text[0] == '\0' || hostname_is_valid(text) ||
@@ -133,6 +141,8 @@ const struct setting setting_table[] = {
     {"", "socket_group", TEXT(socket_group), "", RESTART},
     {"", "user", TEXT(user), "milter-defer", RESTART},
     {"", "pid_file", TEXT(pid_file), RUN ".pid", .check = check_path, RESTART},
+    {"", "control", TEXT(control), SETTING_CONTROL, .check = check_control,
+	RESTART},
     {"", "log", CHOICE(log), "syslog", .choices = "syslog stderr"},
     {"", "log_facility", TEXT(log_facility), "mail", .choices = FACILITIES},
     {"", "log_accepted", TRUTH(log_accepted), "true"},

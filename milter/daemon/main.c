@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "config/conf.h"
-#include "daemon/preflight.h"
+#include "ctl/preflight.h"
 #include "daemon/process.h"
 #include "daemon/service.h"
 

@@ -10,13 +10,14 @@
 #include "base/aside.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pid_file.h"
 #include "base/ticker.h"
 #include "config/conf.h"
 #include "config/settings.h"
+#include "ctl/open_store.h"
+#include "ctl/preflight.h"
+#include "daemon/control.h"
 #include "daemon/endpoint.h"
-#include "daemon/open_store.h"
-#include "daemon/pid_file.h"
-#include "daemon/preflight.h"
 #include "daemon/process.h"
 #include "session/filter.h"
 #include "session/shared.h"
@@ -37,6 +38,7 @@ struct service {
 	struct socket_spec spec;
 	int pid_file;
 	bool listening;
+	struct control *control; /* NULL: there is none */
 	struct shared *shared;
 	struct ticker *tickers[THREADS];
 };
@@ -80,6 +82,23 @@ open_socket(struct service *service, char *why_r, size_t size)
 	    size);
 }
 
+/* A start that can do without the default one does without it. */
+static bool
+open_control(struct service *service, char *why_r, size_t size)
+{
+	const struct settings *settings = &service->policy->settings;
+
+	if (settings->control[0] == '\0')
+		return true;
+	service->control = control_open(settings, why_r, size);
+	if (service->control != NULL)
+		return true;
+	if (strcmp(settings->control, SETTING_CONTROL) != 0)
+		return false;
+	log_warning("there is no control socket: %s", why_r);
+	return true;
+}
+
 /* All that may need root. */
 static bool
 open_process(struct service *service, char *why_r, size_t size)
@@ -91,6 +110,7 @@ open_process(struct service *service, char *why_r, size_t size)
 		return false;
 	log_info("at most %ld open files", process_raise_files());
 	return open_socket(service, why_r, size) &&
+	    open_control(service, why_r, size) &&
 	    process_become(settings->user, why_r, size);
 }
 
@@ -220,12 +240,16 @@ open_shared(struct service *service, char *why_r, size_t size)
 	struct store *store;
 
 	look_around(service->policy);
-	store = open_store(settings, (int64_t)time(NULL), why_r, size);
+	store = open_store(
+	    settings, (int64_t)time(NULL), open_store_log, why_r, size);
 	if (store == NULL)
 		return false;
 	(void)snprintf(why_r, size, "out of memory or threads");
 	service->shared = shared_open(policy_hold(service->policy), store);
-	return service->shared != NULL && start_threads(service);
+	return service->shared != NULL && start_threads(service) &&
+	    (service->control == NULL ||
+		control_start(
+		    service->control, service->shared, service->file));
 }
 
 struct service *
@@ -343,6 +367,7 @@ service_close(struct service **service)
 	if (mine->shared != NULL)
 		store_stop(mine->shared->store); /* ends a tick soon */
 	quiet = filter_drain(left_ms(due_us));
+	quiet = control_close(&mine->control, left_ms(due_us)) && quiet;
 	let_answers_out();
 	quiet = stop_threads(mine, due_us) && quiet;
 	if (mine->shared != NULL)

@@ -24,6 +24,7 @@ struct settings {
 	char *socket_group;
 	char *user;
 	char *pid_file;
+	char *control;
 	int64_t log; /* enum log_target */
 	char *log_facility;
 	bool log_accepted;

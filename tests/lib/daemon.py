@@ -21,6 +21,7 @@ HEAD = '''\
 socket = "@SOCKET@"
 user = ""
 pid_file = ""
+control = "@DIR@/control.sock"
 log = stderr
 '''
 

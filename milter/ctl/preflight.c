@@ -1,4 +1,4 @@
-#include "daemon/preflight.h"
+#include "ctl/preflight.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/pid_file.h"
 #include "base/secret.h"
-#include "daemon/pid_file.h"
 #include "redis/tls.h"
 #include "store/triplet.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/open_store.h"
+#include "ctl/open_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,8 +42,8 @@ terms_of(const struct settings *settings, const char *host)
 	};
 }
 
-static void
-log_report(void *arg, bool bad, const char *text)
+void
+open_store_log(void *arg, bool bad, const char *text)
 {
 	(void)arg;
 	if (bad)
@@ -68,14 +68,14 @@ is_replaceable(const char *path, char *why_r, size_t size)
 
 static struct store *
 open_memory(const struct settings *settings, const struct store_terms *terms,
-    const unsigned char *key, int64_t now)
+    const unsigned char *key, int64_t now, store_say *say)
 {
 	const struct store_memory_config config = {
 	    .terms = *terms,
 	    .key = key,
 	    .file = settings->store.file,
 	    .save_every = settings->store.save_every,
-	    .report = log_report,
+	    .report = say,
 	};
 
 	return store_memory_open(&config, now);
@@ -83,19 +83,19 @@ open_memory(const struct settings *settings, const struct store_terms *terms,
 
 static struct store *
 open_redis(const struct settings *settings, const struct store_terms *terms,
-    const unsigned char *key, char *why_r, size_t size)
+    const unsigned char *key, store_say *say, char *why_r, size_t size)
 {
 	const struct store_redis_config config = {
 	    .settings = settings,
 	    .terms = *terms,
 	    .key = key,
-	    .report = log_report,
+	    .report = say,
 	};
 
 	return store_redis_open(&config, why_r, size);
 }
 
-static bool
+bool
 names_redis(const struct settings *settings)
 {
 	return settings->redis.servers != NULL &&
@@ -103,8 +103,8 @@ names_redis(const struct settings *settings)
 }
 
 struct store *
-open_store(
-    const struct settings *settings, int64_t now, char *why_r, size_t size)
+open_store(const struct settings *settings, int64_t now, store_say *say,
+    char *why_r, size_t size)
 {
 	char host[HOST_SIZE];
 	unsigned char secret[TRIPLET_KEY];
@@ -125,8 +125,8 @@ open_store(
 	terms = terms_of(settings, host);
 	(void)snprintf(why_r, size, "out of memory for the store");
 	store = names_redis(settings)
-	    ? open_redis(settings, &terms, key, why_r, size)
-	    : open_memory(settings, &terms, key, now);
+	    ? open_redis(settings, &terms, key, say, why_r, size)
+	    : open_memory(settings, &terms, key, now, say);
 	secret_wipe(secret, sizeof secret);
 	return store;
 }

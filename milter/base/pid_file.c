@@ -1,4 +1,4 @@
-#include "daemon/pid_file.h"
+#include "base/pid_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,200 @@
+/* The table of all commands, sorted as they are shown, and how a command line is
+ * read by it. */
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const struct ctl_command *const ctl_commands[] = {
+    &ctl_completion,
+    &ctl_help,
+};
+
+const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];
+
+/* ---- Names */
+
+/* How many of the words are this name; 0: they are another. */
+static size_t
+match(const char *name, size_t count, const char *const *words)
+{
+	size_t used = 0;
+
+	for (;;) {
+		size_t length = strcspn(name, " ");
+
+		if (used == count || strlen(words[used]) != length ||
+		    strncmp(words[used], name, length) != 0)
+			return 0;
+		used++;
+		if (name[length] == '\0')
+			return used;
+		name += length + 1;
+	}
+}
+
+const struct ctl_command *
+ctl_find(size_t count, const char *const *words, size_t *used_r)
+{
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		*used_r = match(ctl_commands[i]->name, count, words);
+		if (*used_r > 0)
+			return ctl_commands[i];
+	}
+	return NULL;
+}
+
+/* Letters to add, drop or change to make one word of the other; long words are
+ * far from each other. */
+static size_t
+distance(const char *from, const char *to)
+{
+	size_t row[32], length = strlen(to);
+
+	if (length + 1 > sizeof row / sizeof row[0])
+		return length;
+	for (size_t i = 0; i <= length; i++)
+		row[i] = i;
+	for (size_t j = 1; *from != '\0'; j++, from++) {
+		size_t diagonal = row[0];
+
+		row[0] = j;
+		for (size_t i = 1; i <= length; i++) {
+			size_t above = row[i];
+			size_t best = diagonal + (to[i - 1] != *from);
+
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[i - 1] + 1 < best)
+				best = row[i - 1] + 1;
+			diagonal = above;
+			row[i] = best;
+		}
+	}
+	return row[length];
+}
+
+const struct ctl_command *
+ctl_nearest(const char *word)
+{
+	const struct ctl_command *nearest = NULL;
+	size_t least = 3; /* further off is another word */
+
+	for (size_t i = 0; i < ctl_command_count; i++) {
+		size_t apart = distance(word, ctl_commands[i]->name);
+
+		if (apart < least && apart < strlen(word)) {
+			least = apart;
+			nearest = ctl_commands[i];
+		}
+	}
+	return nearest;
+}
+
+/* ---- The words after the name */
+
+static const struct ctl_option *
+find_option(const struct ctl_command *command, const char *name, size_t length)
+{
+	const struct ctl_option *option = command->options;
+
+	for (; option != NULL && option->name != NULL; option++)
+		if (strlen(option->name) == length &&
+		    strncmp(option->name, name, length) == 0)
+			return option;
+	return NULL;
+}
+
+static bool
+is_given(const struct ctl_args *args, const struct ctl_option *option)
+{
+	for (size_t i = 0; i < args->given_count; i++)
+		if (args->given[i].option == option)
+			return true;
+	return false;
+}
+
+/* Take an option, whose value may be the `next` word.  The words used; 0: it is
+ * wrong. */
+static size_t
+take_option(struct ctl_args *args, const char *word, const char *next,
+    char why_r[CTL_WHY_SIZE])
+{
+	size_t length = strcspn(word + 2, "=");
+	const char *value = word[2 + length] == '=' ? word + 3 + length : NULL;
+	const struct ctl_option *option =
+	    find_option(args->command, word + 2, length);
+	const char *name = args->command->name;
+	const char *wrong = NULL;
+	size_t used = 1;
+
+	if (option == NULL)
+		wrong = "there is no such option";
+	else if (option->argument == NULL && value != NULL)
+		wrong = "this option takes no value";
+	else if (option->argument != NULL && value == NULL && next == NULL)
+		wrong = "this option needs a value";
+	else if (!option->many && is_given(args, option))
+		wrong = "this option is there twice";
+	if (wrong != NULL) {
+		(void)snprintf(why_r, CTL_WHY_SIZE,
+		    "%s: %.60s: %s (see milter-deferctl %s --help)", name, word,
+		    wrong, name);
+		return 0;
+	}
+	if (option->argument == NULL) {
+		value = "";
+	} else if (value == NULL) {
+		value = next;
+		used = 2;
+	}
+	args->given[args->given_count++] = (struct ctl_given){option, value};
+	return used;
+}
+
+static bool
+check_words(const struct ctl_args *args, char why_r[CTL_WHY_SIZE])
+{
+	const struct ctl_command *command = args->command;
+
+	if (args->word_count >= command->least_words &&
+	    args->word_count <= command->most_words)
+		return true;
+	(void)snprintf(why_r, CTL_WHY_SIZE,
+	    "%s: too %s words; usage: milter-deferctl %s%s%s", command->name,
+	    args->word_count < command->least_words ? "few" : "many",
+	    command->name, command->arguments[0] == '\0' ? "" : " ",
+	    command->arguments);
+	return false;
+}
+
+bool
+ctl_parse(const struct ctl_command *command, size_t count,
+    const char *const *words, struct ctl_args *args_r, char why_r[CTL_WHY_SIZE])
+{
+	bool has_options = true;
+
+	args_r->command = command;
+	args_r->word_count = args_r->given_count = 0;
+	if (count > CTL_WORDS_MAX) {
+		(void)snprintf(why_r, CTL_WHY_SIZE, "%s: more than %d words",
+		    command->name, CTL_WORDS_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < count;) {
+		size_t used = 1;
+
+		if (has_options && strcmp(words[i], "--") == 0)
+			has_options = false;
+		else if (has_options && strncmp(words[i], "--", 2) == 0)
+			used = take_option(args_r, words[i],
+			    i + 1 < count ? words[i + 1] : NULL, why_r);
+		else
+			args_r->words[args_r->word_count++] = words[i];
+		if (used == 0)
+			return false;
+		i += used;
+	}
+	return check_words(args_r, why_r);
+}

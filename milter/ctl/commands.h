@@ -1,0 +1,10 @@
+/* commands -- the row of each command, which stands in the file of its name. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+#include "ctl/ctl.h"
+
+extern const struct ctl_command ctl_completion;
+extern const struct ctl_command ctl_help;
+
+#endif
