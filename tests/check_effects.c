@@ -387,8 +387,48 @@ START_TEST(records_are_renewed_on_use)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	struct greylist_clock real;
+	enum clock_mark mark;
+	int64_t passes;
+	bool is_evident;
+} evidence_rows[] = {
+    {"a new pair need not come back", STRANGER, MARK_PASSED, 0, true},
+    {"nor need one that came back too early", PENDING(10), MARK_PASSED, 0,
+	true},
+    {"one that waited has passed by that", PENDING(300), MARK_PASSED, 1, false},
+    {"what has passed stays as it is", PASSED(HOUR), MARK_NONE, 0, false},
+    {"what is forgotten is new", FORGOTTEN_OLD, MARK_PASSED, 0, true},
+};
+
+START_TEST(evidence_stands_for_a_wait)
+{
+	static const struct rule evident = {
+	    .verdict = RULE_ACCEPT, .of_evidence = true};
+	struct policy policy = policy_of(true);
+	struct recipient bob = {
+	    .clock_certainty = FACT_KNOWN, .clock = {evidence_rows[_i].real}};
+	struct facts facts = {.now = NOON,
+	    .recipients = &bob,
+	    .recipient_count = 1,
+	    .clock_certainty = FACT_KNOWN};
+	struct outcome outcome = {.verdict = VERDICT_ACCEPT, .rule = &evident};
+	struct effects effects;
+
+	effects_of_acceptance(&policy, &facts, &outcome, NOON, &effects);
+	ck_assert_msg(effects.pairs[0][CLOCK_REAL] == evidence_rows[_i].mark &&
+		effects.passes == evidence_rows[_i].passes &&
+		effects.is_evident == evidence_rows[_i].is_evident,
+	    "%s: mark %d, passes %lld", evidence_rows[_i].when,
+	    (int)effects.pairs[0][CLOCK_REAL], (long long)effects.passes);
+}
+END_TEST
+
 CHECK_MAIN("effects", tcase)
 {
+	tcase_add_loop_test(
+	    tcase, evidence_stands_for_a_wait, 0, COUNT(evidence_rows));
 	tcase_add_loop_test(
 	    tcase, a_deferral_starts_clocks, 0, COUNT(deferral_rows));
 	tcase_add_test(tcase, a_deferral_starts_the_clients_clocks);

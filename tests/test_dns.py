@@ -230,6 +230,81 @@ WRONG = (("silent",), ("servfail",), ("garbage",), ("short",),
          ("always", "127.0.0.2", "192.0.2.80"))
 
 
+class Shipped(unittest.TestCase):
+    """The shipped policy, once it has a name server."""
+
+    TRUSTED, BLOCKED = (("list.dnswl.org", "wl.mailspike.net"),
+                        ("zen.spamhaus.org", "bl.spamcop.net",
+                         "b.barracudacentral.org"))
+    GREY = "451 4.7.1 Greylisted, try again after some time."
+    POOR = "451 4.7.1 IP Reputation Greylisted."
+    WELL = {"address": CLEAN, "name": "mx1.sender.example",
+            "helo": "out.sender.example"}
+
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(os.environ.get("srcdir", ".."), "conf",
+                               "milter-defer.conf")) as file:
+            cls.text = file.read()
+
+    def setUp(self):
+        self.dns = Dns(port=free_port()).start()
+        self.addCleanup(self.dns.stop)
+        for zone in self.TRUSTED + self.BLOCKED:
+            self.dns.open_list(zone)
+        self.dns.list("list.dnswl.org", TRUSTED, "127.0.5.2")
+        self.dns.list("wl.mailspike.net", TRUSTED, "127.0.0.19")
+        for zone in self.BLOCKED[:2]:
+            self.dns.list(zone, LISTED, "127.0.0.2")
+        self.dns.text("sender.example", f"v=spf1 ip4:{CLEAN} -all")
+
+    def milter(self):
+        milter = Daemon(self.text.replace(
+            "\n\tservers = {}",
+            f'\n\tservers = "{self.dns.where}"\n\tpatience = 5s')
+            .replace("\t# deadline = 200ms", "\tdeadline = 10s"))
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.kill)
+        milter.start()
+        count = len(self.TRUSTED + self.BLOCKED)
+        wait_for(lambda: sum("passes its test" in line
+                             for line in milter.log()) >= count,
+                 "all lists are on", milter.log)
+        return milter
+
+    def test_evidence_comes_instead_of_a_delay(self):
+        milter = self.milter()
+        nobody = {"address": "198.51.100.9", "name": "[198.51.100.9]",
+                  "helo": "pc"}
+        rows = (
+            ("well known to others", {**nobody, "address": TRUSTED}, ""),
+            ("blocked by others", {**nobody, "address": LISTED}, self.POOR),
+            ("a bot", nobody, self.GREY),
+            ("well set up", self.WELL, ""),
+            ("another's HELO", {**self.WELL, "helo": "mx.else.example"},
+             self.GREY),
+            ("another's address", {**self.WELL, "address": "198.51.101.1"},
+             self.GREY),
+            ("a customer's line",
+             {**self.WELL, "name": "198-51-100-1.dyn.sender.example"},
+             self.GREY))
+        for number, (what, client, told) in enumerate(rows):
+            with self.subTest(what):
+                sender = f"<a{chr(97 + number)}@sender.example>"
+                self.assertEqual(
+                    send(milter, sender=sender, **client), told)
+        milter.stop()
+
+    def test_without_it_everybody_is_a_stranger(self):
+        milter = self.milter()
+        self.dns.stop()
+        wait_for(lambda: send(milter, sender="<b@else.example>",
+                              **self.WELL) == self.GREY,
+                 "nothing is known", milter.log)
+        milter.expect(r"DNS|name server")
+        milter.stop()
+
+
 class Wrong(Case):
     """Whatever the lists say: a clean client passes where only the listed are
     put off, and waits as a stranger, no longer, where strangers are."""

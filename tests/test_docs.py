@@ -171,7 +171,8 @@ class Restart(unittest.TestCase):
 
 
 class Sample(unittest.TestCase):
-    SETTING = re.compile(r"^\t?# (\w+) = (.+)$", re.MULTILINE)
+    # one may stand there as it is, to say that it is meant
+    SETTING = re.compile(r"^\t?(?:# )?(\w+) = (.+)$", re.MULTILINE)
 
     @classmethod
     def setUpClass(cls):

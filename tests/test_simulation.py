@@ -127,6 +127,50 @@ class Delay(unittest.TestCase):
             self.assertEqual(figures["good_lost"], 0)
 
 
+class Evidence(unittest.TestCase):
+    """Asking DNS, with lists of more or less quality (see simulate -l)."""
+
+    @classmethod
+    def setUpClass(cls):
+        with open(SHIPPED) as shipped:
+            text = shipped.read()
+        asking = text.replace("\n\tservers = {}", '\n\tservers = "127.0.0.1"')
+        assert asking != text
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "asking.conf")
+            with open(path, "w") as file:
+                file.write(asking)
+            cls.without, cls.good = simulate(
+                "-d", "4", "-a", "0", "-l", "60,85,0.5", SHIPPED, path)
+            cls.poor, = simulate("-d", "4", "-a", "0", "-l", "20,50,2", path)
+            cls.shed_without, cls.shed = simulate(
+                "-d", "3", "-a", "3", "-s", "3", SHIPPED, path)
+
+    def test_few_wanted_first_contacts_wait(self):
+        self.assertGreater(self.without["first_waiting"], 85)
+        self.assertLess(self.good["first_waiting"], 15)
+        self.assertLess(self.poor["first_waiting"], 30)
+
+    def test_no_more_spam_gets_in(self):
+        for figures in (self.good, self.poor):
+            self.assertLess(figures["spam_attempts"],
+                            self.without["spam_attempts"] + 3)
+
+    def test_who_came_by_evidence_becomes_known(self):
+        self.assertGreater(self.good["calm_known"],
+                           0.95 * self.without["calm_known"])
+        self.assertEqual(self.good["calm_known_delayed"], 0)
+
+    def test_no_good_mail_is_lost(self):
+        self.assertEqual(self.good["good_lost"], 0)
+        self.assertEqual(self.poor["good_lost"], 0)
+
+    def test_regulars_are_not_shed(self):
+        self.assertGreater(self.shed["attack_regulars_at_once"], 98)
+        self.assertGreater(self.shed["attack_strangers_hour"],
+                           self.shed_without["attack_strangers_hour"])
+
+
 class Attack(unittest.TestCase):
     """Half as much again as the servers can do, by senders that retry."""
 

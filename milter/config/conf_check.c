@@ -231,8 +231,20 @@ asks_dnsbl(const struct rule *rule, size_t place)
 	return false;
 }
 
+/* A file that says itself that nobody is asked means it. */
+static bool
+forgets_servers(const struct conf_build *build, const struct conf_tree *tree)
+{
+	for (size_t i = 0; i < tree->count; i++)
+		if (strcmp(tree->sections[i].kind, "dns") == 0 &&
+		    conf_find(&tree->sections[i], "servers") != NULL)
+			return false;
+	return build->policy->settings.dns.servers[0] == NULL;
+}
+
 static void
-check_dnsbl(const struct conf_build *build, size_t place)
+check_dnsbl(
+    const struct conf_build *build, const struct conf_tree *tree, size_t place)
 {
 	const struct policy *policy = build->policy;
 	const struct dnsbl *dnsbl = &policy->dnsbls[place];
@@ -243,18 +255,19 @@ check_dnsbl(const struct conf_build *build, size_t place)
 	if (!used)
 		conf_warning(build->report, dnsbl->line,
 		    "dnsbl \"%s\" is not used by any rule", dnsbl->name);
-	else if (policy->settings.dns.servers[0] == NULL)
+	else if (forgets_servers(build, tree))
 		conf_warning(build->report, dnsbl->line,
 		    "dnsbl \"%s\" is never asked: section dns names no servers",
 		    dnsbl->name);
 }
 
 static void
-check_spf(const struct conf_build *build, const struct rule *rule)
+check_spf(const struct conf_build *build, const struct conf_tree *tree,
+    const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if (rule->conditions[i].type->kind == VALUE_SPF &&
-		    build->policy->settings.dns.servers[0] == NULL)
+		    forgets_servers(build, tree))
 			warn(build, rule,
 			    "spf is never known: section dns names no servers");
 }
@@ -277,7 +290,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_at(build, rule, section);
 		check_end(build, rule);
 		check_link(build, rule);
-		check_spf(build, rule);
+		check_spf(build, tree, rule);
 		rule++;
 	}
 }
@@ -293,7 +306,7 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 		    "observe is set: nothing is deferred, only logged");
 	check_rules(build, tree);
 	for (size_t i = 0; i < build->policy->dnsbl_count; i++)
-		check_dnsbl(build, i);
+		check_dnsbl(build, tree, i);
 	for (size_t i = 0; i < tree->count; i++)
 		if (strcmp(tree->sections[i].kind, "response") == 0)
 			check_response(build, &tree->sections[i]);

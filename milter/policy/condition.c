@@ -137,6 +137,23 @@ generic_name(const struct asked *asked)
 }
 
 static enum answer
+mail_server_name(const struct asked *asked)
+{
+	return yes_if(asked->facts->name_class == HOSTNAME_OWN);
+}
+
+/* Needs both names; without a verified one nothing fits. */
+static enum answer
+helo_fits(const struct asked *asked)
+{
+	const struct facts *facts = asked->facts;
+
+	return facts->name_certainty == FACT_KNOWN
+	    ? yes_if(facts->helo_fits)
+	    : answer_while(facts->name_certainty);
+}
+
+static enum answer
 user(const struct asked *asked)
 {
 	return asked->facts->authenticated ? matches(asked) : ANSWER_NO;
@@ -448,12 +465,16 @@ const struct condition_type condition_types[] = {
 	.judge = is_there_and_matches, NAME},
     {"no_client_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_empty, NAME},
     {"generic_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = generic_name, NAME},
+    {"mail_server_name", VALUE_TRUE, STAGE_MAIL, GOOD,
+	.judge = mail_server_name, NAME},
     {"helo", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches, FACT(helo),
 	KNOWN_BY(helo_certainty)},
     {"helo_malformed", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
 	FACT(helo_malformed), KNOWN_BY(helo_certainty)},
     {"helo_ours", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
 	FACT(helo_ours), KNOWN_BY(helo_certainty)},
+    {"helo_fits", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = helo_fits,
+	KNOWN_BY(helo_certainty)},
     {"authenticated", VALUE_TRUE, STAGE_MAIL, CLIENT, .judge = is_true,
 	FACT(authenticated)},
     {"user", VALUE_GLOBS, STAGE_MAIL, CLIENT | NAMES, .judge = user,

@@ -117,17 +117,26 @@ pass_pair(const struct policy *policy, const struct facts *facts,
 	const struct recipient *recipient = &facts->recipients[i];
 	const struct greylist_clock *clocks = recipient->clock;
 	enum clock_mark *marks = effects_r->pairs[i];
+	bool by_evidence = outcome->rule != NULL && outcome->rule->of_evidence;
+	bool is_evident;
 
 	if (recipient->clock_certainty != FACT_KNOWN)
 		return;
 	marks[CLOCK_REAL] = pass_mark(policy, &clocks[CLOCK_REAL],
 	    outcome->triplet_passed[CLOCK_REAL], facts->now);
+	is_evident = by_evidence && marks[CLOCK_REAL] == MARK_NONE &&
+	    pass_mark(policy, &clocks[CLOCK_REAL], true, facts->now) ==
+		MARK_PASSED;
+	if (is_evident)
+		marks[CLOCK_REAL] = MARK_PASSED;
 	/* Let in by another rule before it had waited: nobody will come back
 	 * for it, and nobody has abandoned it. */
 	if (marks[CLOCK_REAL] == MARK_NONE &&
 	    clocks[CLOCK_REAL].first_seen != 0)
 		marks[CLOCK_REAL] = MARK_FORGET;
-	if (marks[CLOCK_REAL] == MARK_PASSED) {
+	if (is_evident) {
+		effects_r->is_evident = effects_r->worthy = true;
+	} else if (marks[CLOCK_REAL] == MARK_PASSED) {
 		effects_r->worthy = true;
 		/* One pass a message, however many recipients it had; and
 		 * none where nobody has seen the first attempt, or a flood

@@ -102,6 +102,7 @@ struct facts {
 	const char *helo;
 	bool helo_malformed;
 	bool helo_ours; /* the client calls itself by our name or address */
+	bool helo_fits; /* the verified name, or of the same organisation */
 	bool authenticated;
 	const char *user; /* login name, "" when not authenticated */
 	bool tls;

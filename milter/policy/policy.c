@@ -82,6 +82,8 @@ plan_rules(struct policy *policy)
 
 		rule->own_stage = of_size ? STAGE_EOM : early;
 		rule->of_client = asks(rule, ASKS_CLIENT);
+		rule->of_evidence =
+		    rule->verdict == RULE_ACCEPT && asks(rule, ASKS_DNS);
 		rule->of_recipient = asks(rule, ASKS_RECIPIENT | ASKS_BY_NAME);
 		/* A declared size may say so as soon as all else is known. */
 		rule->stage_mask =

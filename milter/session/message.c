@@ -405,6 +405,14 @@ message_deferred(
 	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
+static const char *
+who_of(const struct store_client *client)
+{
+	return client->pool != NULL   ? client->pool
+	    : client->address != NULL ? client->address
+				      : client->network;
+}
+
 /* Whether a pair has not just been counted that waited and passed: one that does
  * so in several sessions at once has passed once. */
 static bool
@@ -417,16 +425,31 @@ passes_anew(
 	struct known_cache_entry found;
 	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
 
-	(void)snprintf(who, sizeof who, "%s %s %s",
-	    client.pool != NULL		 ? client.pool
-		: client.address != NULL ? client.address
-					 : client.network,
+	(void)snprintf(who, sizeof who, "%s %s %s", who_of(&client),
 	    pair->sender, pair->recipient);
 	if (known_cache_recall(
 		shared->passed, who, entry.seen, PASSED_LATELY, &found))
 		return false;
 	known_cache_note(shared->passed, who, &entry);
 	return true;
+}
+
+/* What DNS says is no pass that was waited for: such counts once an hour, so that
+ * a burst of messages makes nobody known. */
+static int64_t
+count_evident(struct shared *shared, const struct message *message)
+{
+	const struct store_client client = client_of(message);
+	const struct known_cache_entry entry = {true, 0, message->facts.now};
+	struct known_cache_entry found;
+	char who[STORE_POOL_MAX + sizeof "evident "];
+
+	(void)snprintf(who, sizeof who, "evident %s", who_of(&client));
+	if (known_cache_recall(
+		shared->passed, who, entry.seen, PASSED_LATELY, &found))
+		return 0;
+	known_cache_note(shared->passed, who, &entry);
+	return 1;
 }
 
 static int64_t
@@ -455,6 +478,8 @@ message_completed(struct shared *shared, struct message *message,
 	effects.passes = count_passes(shared, message, &effects);
 	if (effects.passes > 0)
 		message_event(message, REPUTATION_GREYLIST_PASSED);
+	else if (effects.is_evident)
+		effects.passes = count_evident(shared, message);
 	hand_over(shared, message, &effects, true);
 }
 

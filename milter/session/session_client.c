@@ -130,6 +130,22 @@ session_identify(struct session *session, const struct session_origin *origin)
 	set_pool(session);
 }
 
+/* `helo` is as it was sent. */
+static bool
+helo_fits(const struct session *session, const char *helo)
+{
+	char name[HOSTNAME_SIZE], ours[HOSTNAME_SIZE], its[HOSTNAME_SIZE];
+
+	if (session->name[0] == '\0' ||
+	    !hostname_clean(helo, name, sizeof name))
+		return false;
+	if (strcmp(name, session->name) == 0)
+		return true;
+	return hostname_organisation(name, session->shared->psl, its) &&
+	    hostname_organisation(session->name, session->shared->psl, ours) &&
+	    strcmp(its, ours) == 0;
+}
+
 void
 session_helo(struct session *session, const char *helo)
 {
@@ -145,5 +161,6 @@ session_helo(struct session *session, const char *helo)
 	facts->helo_malformed = hostname_is_malformed_helo(helo);
 	facts->helo_ours = hostname_helo_is_ours(
 	    helo, session->server, have_ours ? &ours : NULL);
+	facts->helo_fits = helo_fits(session, helo);
 	evidence_ask(&session->message.evidence, EVIDENCE_HELO);
 }

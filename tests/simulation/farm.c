@@ -229,6 +229,7 @@ farm_receive(struct farm *farm, size_t number, const struct farm_visit *visit,
 	if (session == NULL)
 		return false;
 	farm->result = result_r;
+	farm_evidence_of(&visit->says);
 	introduce(session, visit, now);
 	converse(session, visit, now, &reply, result_r);
 	session_close(&session, now);

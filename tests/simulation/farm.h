@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mail/spf_result.h"
+
 #define FARM_RECIPIENTS_MAX 16
 #define FARM_RULE_SIZE	    64
 
@@ -23,6 +25,14 @@ void farm_close(struct farm **farm);
 /* Let a second pass on one server, which is as busy as this. */
 void farm_tick(struct farm *farm, size_t server, double load, int64_t now);
 
+/* What DNS says of the client and the sender. */
+struct farm_says {
+	bool trusted; /* by the lists of a section dnsbl of that name */
+	bool blocked;
+	enum spf_result spf;
+	bool in_time; /* it is there when the message is judged */
+};
+
 /* One attempt to deliver one message. */
 struct farm_visit {
 	uint32_t address;	 /* IPv4, in host order */
@@ -35,6 +45,7 @@ struct farm_visit {
 	bool asks;	/* a call-out: QUIT after the last RCPT */
 	const char *mark_name; /* a header of an earlier filter, or NULL */
 	const char *mark;
+	struct farm_says says;
 };
 
 enum farm_step { FARM_MAIL, FARM_RCPT, FARM_DATA, FARM_END, FARM_STEPS };

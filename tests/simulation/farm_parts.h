@@ -31,6 +31,9 @@ struct farm {
 	int64_t known_after;
 };
 
+/* farm_evidence.c: what DNS says of the attempt in hand. */
+void farm_evidence_of(const struct farm_says *says);
+
 /* farm_store.c: what all servers share.  NULL: out of memory. */
 struct store *farm_store_open(const struct settings *settings, int64_t now);
 struct store *farm_store_branch(struct farm *farm, size_t number);

@@ -93,7 +93,7 @@ try(struct run *run, struct letter *letter, int64_t now)
 	bool counts = mail->to_count > 0;
 	bool admitted;
 
-	traffic_visit(mail, &texts, &visit);
+	traffic_visit(&run->traffic, mail, &texts, &visit);
 	admitted = strain_admits(strain);
 	if (admitted) {
 		if (!farm_receive(run->farm, server, &visit, now, &result))
@@ -164,6 +164,7 @@ begin(struct run *run, const char *config)
 {
 	const struct run_terms *terms = run->terms;
 
+	run->traffic.quality = terms->quality;
 	run->traffic.attack = terms->attack_day < 0
 	    ? TRAFFIC_NEVER
 	    : TRAFFIC_START + terms->attack_day * TRAFFIC_DAY;

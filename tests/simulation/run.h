@@ -10,6 +10,7 @@ struct run_terms {
 	int servers;
 	double scale;	/* of the number of senders */
 	int attack_day; /* from 0; -1: none */
+	struct traffic_quality quality;
 };
 
 /* False: something failed, and standard error says what. */

@@ -16,13 +16,18 @@ static void
 usage(FILE *out)
 {
 	fputs(
-	    "usage: simulate [-a DAY] [-d DAYS] [-n SERVERS] [-s SEED] "
+	    "usage: simulate [-a DAY] [-d DAYS] [-l T,B,W] [-n SERVERS] [-s "
+	    "SEED] "
 	    "[-x SCALE] [-t] CONFIG...\n"
 	    "Plays the mail of some days through each configuration, in "
 	    "virtual time, and\n"
 	    "prints what became of it, one column for each.\n"
 	    "  -a DAY      day of the attack, from 1; 0 for none (default 6)\n"
 	    "  -d DAYS     how many days (default 7)\n"
+	    "  -l T,B,W    of 100 wanted senders, lists trust T and block W; "
+	    "of "
+	    "spam's sources\n"
+	    "              they block B and trust W (default 60,85,0.5)\n"
 	    "  -n SERVERS  that share one store (default 2)\n"
 	    "  -s SEED     of the random numbers (default 1)\n"
 	    "  -x SCALE    more or fewer senders (default 1)\n"
@@ -48,6 +53,23 @@ whole_number(const char *text)
 	    : (int)number;
 }
 
+static bool
+read_quality(const char *text, struct traffic_quality *quality)
+{
+	double *const shares[] = {
+	    &quality->trusted, &quality->blocked, &quality->wrong};
+	char *end;
+
+	for (size_t i = 0; i < 3; i++) {
+		*shares[i] = strtod(text, &end) / 100;
+		if (end == text || *end != (i < 2 ? ',' : '\0') ||
+		    !(*shares[i] >= 0 && *shares[i] <= 1))
+			return false;
+		text = end + 1;
+	}
+	return true;
+}
+
 /* False: the options are wrong. */
 static bool
 read_options(int argc, char **argv, struct options *options_r)
@@ -55,16 +77,28 @@ read_options(int argc, char **argv, struct options *options_r)
 	struct run_terms *terms = &options_r->terms;
 	int option;
 
-	*options_r = (struct options){
-	    {.seed = 1, .days = 7, .servers = 2, .scale = 1, .attack_day = 5},
+	*options_r = (struct options){{.seed = 1,
+					  .days = 7,
+					  .servers = 2,
+					  .scale = 1,
+					  .attack_day = 5,
+					  .quality = {.trusted = 0.6,
+					      .blocked = 0.85,
+					      .wrong = 0.005,
+					      .spf = 0.85,
+					      .in_time = 0.95}},
 	    false};
-	while ((option = getopt(argc, argv, "a:d:n:s:x:t")) != -1)
+	while ((option = getopt(argc, argv, "a:d:l:n:s:x:t")) != -1)
 		switch (option) {
 		case 'a':
 			terms->attack_day = whole_number(optarg) - 1;
 			break;
 		case 'd':
 			terms->days = whole_number(optarg);
+			break;
+		case 'l':
+			if (!read_quality(optarg, &terms->quality))
+				return false;
 			break;
 		case 'n':
 			terms->servers = whole_number(optarg);

@@ -20,6 +20,17 @@ struct figure {
 };
 
 static double
+first_waiting(struct tally *tally)
+{
+	const struct tally_list *delays = &tally->first_delays;
+	uint64_t waiting = 0;
+
+	for (size_t i = 0; i < delays->count; i++)
+		waiting += delays->values[i] > 0;
+	return percent(waiting, delays->count);
+}
+
+static double
 first_median(struct tally *tally)
 {
 	return tally_quantile(&tally->first_delays, 0.5) / 60;
@@ -35,6 +46,15 @@ static double
 first_max(struct tally *tally)
 {
 	return tally_quantile(&tally->first_delays, 1) / 60;
+}
+
+/* Of those that do. */
+static double
+first_wait(struct tally *tally)
+{
+	return tally_quantile(
+		   &tally->first_delays, 1 - first_waiting(tally) / 200) /
+	    60;
 }
 
 static double
@@ -187,6 +207,8 @@ top_load(struct tally *tally)
 }
 
 static const struct figure figures[] = {
+    {"first_waiting", "first contact: waits (%)", first_waiting, 1},
+    {"first_wait", "  of those, median (minutes)", first_wait, 1},
     {"first_median", "first contact: delay, median (minutes)", first_median, 1},
     {"first_mean", "first contact: delay, mean (minutes)", first_mean, 1},
     {"first_p95", "first contact: 95 of 100 within (minutes)", first_p95, 1},

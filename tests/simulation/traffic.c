@@ -315,9 +315,57 @@ name_sender(
 		    mail->from, network);
 }
 
+/* --- what DNS says of it --- */
+
+/* The same of an owner whenever he comes: a sender, or one of his networks where
+ * these are owned apart. */
+static struct chance
+chance_of_owner(const struct sender *sender, uint32_t network)
+{
+	bool apart = !sender->kind->good || sender->kind->naming == NAMED_APART;
+
+	return chance_of_seed((uint64_t)(apart ? network : sender->number) ^
+	    (uint64_t)0x5eed << 40);
+}
+
+/* A bot writes in the name of others; who has names of his own has all that
+ * belongs to it. */
+static enum spf_result
+spf_of(const struct traffic_quality *quality, const struct kind *kind,
+    struct chance *chance)
+{
+	double part = chance_unit(chance);
+
+	if (kind->good)
+		return part < quality->spf ? SPF_PASS : SPF_NONE;
+	if (kind->naming == NAMED_APART)
+		return SPF_PASS;
+	return part < 0.5 ? SPF_NONE : part < 0.8 ? SPF_SOFTFAIL : SPF_FAIL;
+}
+
+static struct farm_says
+says_of(const struct traffic_quality *quality, const struct mail *mail,
+    uint32_t network)
+{
+	const struct kind *kind = mail->sender->kind;
+	struct chance chance = chance_of_owner(mail->sender, network);
+	struct chance wire = chance_of_seed(
+	    (uint64_t)mail->sender->number << 32 ^ ~mail->number);
+	struct farm_says says;
+
+	says.trusted = chance_happens(
+	    &chance, kind->good ? quality->trusted : quality->wrong);
+	says.blocked = chance_happens(
+	    &chance, kind->good ? quality->wrong : quality->blocked);
+	says.spf = spf_of(quality, kind, &chance);
+	says.in_time =
+	    mail->tries > 1 || chance_happens(&wire, quality->in_time);
+	return says;
+}
+
 void
-traffic_visit(struct mail *mail, struct traffic_texts *texts_r,
-    struct farm_visit *visit_r)
+traffic_visit(const struct traffic *traffic, struct mail *mail,
+    struct traffic_texts *texts_r, struct farm_visit *visit_r)
 {
 	uint32_t network;
 
@@ -335,6 +383,7 @@ traffic_visit(struct mail *mail, struct traffic_texts *texts_r,
 	visit_r->asks = mail->sender->kind->origin == FROM_NOBODY;
 	visit_r->recipient_count = mail->to_count;
 	visit_r->refused = mail->unknown;
+	visit_r->says = says_of(&traffic->quality, mail, network);
 	for (size_t i = 0; i < mail->to_count; i++) {
 		(void)snprintf(texts_r->recipients[i],
 		    sizeof texts_r->recipients[i], "<u%u@local.example>",

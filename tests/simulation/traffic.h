@@ -105,13 +105,23 @@ struct mail {
 	bool malformed;
 };
 
+/* How good what DNS says is: shares, 0..1. */
+struct traffic_quality {
+	double trusted; /* of wanted senders, that allow lists know */
+	double blocked; /* of spam's sources, that block lists know */
+	double wrong;	/* of either, that stand on the other's lists */
+	double spf;	/* of wanted domains, whose SPF passes */
+	double in_time; /* of first attempts, for which it is there */
+};
+
 struct traffic {
+	struct traffic_quality quality;
 	struct sender *senders;
 	size_t sender_count;
 	int64_t attack; /* midnight before it, TRAFFIC_NEVER for none */
 };
 
-/* `scale` multiplies the number of senders of every kind but the attackers, who
+/* `quality` is to be set before.  `scale` multiplies the number of senders of every kind but the attackers, who
  * are as many as the servers.  False: out of memory. */
 bool traffic_open(
     struct traffic *traffic, uint64_t seed, double scale, size_t servers);
@@ -136,7 +146,7 @@ struct traffic_texts {
 	char sender[128];
 	char recipients[FARM_RECIPIENTS_MAX][64];
 };
-void traffic_visit(struct mail *mail, struct traffic_texts *texts_r,
-    struct farm_visit *visit_r);
+void traffic_visit(const struct traffic *traffic, struct mail *mail,
+    struct traffic_texts *texts_r, struct farm_visit *visit_r);
 
 #endif
