@@ -81,7 +81,9 @@ only hiredis/ resp_parser resp_reply
 only confuse.h conf_file
 only libpsl.h hostname preflight shared
 only ares.h resolver
-only openssl/ tls triplet secret
+only openssl/ tls triplet secret token
+only microhttpd.h http
+only crypt.h users
 # Whoever emits or reads JSON: a folder, not a module.
 strays=$(grep -rl '#include <jansson' "$source/milter" | grep -v '/ctl/\|/web/')
 [ -z "$strays" ] || complain "<jansson.h> is for ctl/ and web/, not for $strays"

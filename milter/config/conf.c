@@ -91,7 +91,7 @@ policy_release(struct policy **policy)
 
 static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
     {"dns", false}, {"dnsbl", true}, {"load", false}, {"reputation", false},
-    {"response", true}, {"rule", true}};
+    {"web", false}, {"response", true}, {"rule", true}};
 
 static const char *
 rule_name(size_t index)

@@ -103,6 +103,45 @@ check_header(const char *text, char *why_r, size_t why_size)
 	    refuse(why_r, why_size, CONF_VALUE_WANTS_HEADER);
 }
 
+static bool
+check_listen(const char *text, char *why_r, size_t why_size)
+{
+	struct netaddr address;
+	unsigned port = 0;
+
+	return text[0] == '\0' ||
+	    (netaddr_parse_port(text, &address, &port) && port != 0) ||
+	    refuse(why_r, why_size,
+		"an IP address with a port is needed, such as 127.0.0.1:8080 "
+		"or [::1]:8080");
+}
+
+static bool
+check_address(const char *text, char *why_r, size_t why_size)
+{
+	struct netaddr address;
+
+	return netaddr_parse(text, &address) ||
+	    refuse(why_r, why_size, "an IP address is needed");
+}
+
+static bool
+check_network(const char *text, char *why_r, size_t why_size)
+{
+	struct network network;
+	char why[NETWORK_WHY_SIZE];
+
+	return network_parse(text, &network, why) ||
+	    refuse(why_r, why_size, why);
+}
+
+static bool
+check_field_name(const char *text, char *why_r, size_t why_size)
+{
+	return (*text != '\0' && ascii_is_printable(text, " :\"\\")) ||
+	    refuse(why_r, why_size, "the name of a header is needed");
+}
+
 /* ---- The table */
 
 #define MINUTE	  60.0
@@ -263,6 +302,25 @@ const struct setting setting_table[] = {
 	.check = check_header},
     {"reputation", "reports_file", TEXT(reputation.reports_file), "",
 	.check = check_path},
+
+    {"web", "listen", TEXT(web.listen), "", .check = check_listen, RESTART},
+    {"web", "connections", NUMBER(web.connections), "256", 8, 10000, RESTART},
+    {"web", "connections_per_address", NUMBER(web.connections_per_address),
+	"16", 1, 10000, RESTART},
+    {"web", "timeout", SECONDS(web.timeout), "10s", 1, 300, RESTART},
+    {"web", "proxies", TEXTS(web.proxies), "", .check = check_address, RESTART},
+    {"web", "proxy_header", TEXT(web.proxy_header), "X-Forwarded-For",
+	.check = check_field_name, RESTART},
+    {"web", "hosts", TEXTS(web.hosts), "", .check = check_host},
+    {"web", "metrics_to", TEXTS(web.metrics_to), "127.0.0.0/8\n::1/128",
+	.check = check_network},
+    {"web", "lookups", NUMBER(web.lookups), "30", 1, COUNT_MAX},
+    {"web", "contact", TEXT(web.contact), ""},
+    {"web", "texts", TEXT(web.texts), "", .check = check_path},
+    {"web", "release", TRUTH(web.release), "false"},
+    {"web", "expect_file", TEXT(web.expect_file), "", .check = check_path},
+    {"web", "users_file", TEXT(web.users_file), "", .check = check_path},
+    {"web", "refresh", SECONDS(web.refresh), "30s", 5, HOUR},
     /* clang-format on */
 };
 

@@ -21,15 +21,18 @@ unix_address(const struct socket_spec *spec, struct sockaddr_un *address_r)
 	    address_r->sun_path, sizeof address_r->sun_path, "%s", spec->path);
 }
 
-/* Whether a process listens on this unix socket.  Not being let in by its
- * mode, or a full backlog, means that one does. */
-static bool
-is_served(const struct socket_spec *spec)
+/* Not being let in by its mode, or a full backlog, means that a process listens
+ * there. */
+bool
+endpoint_is_served(const struct socket_spec *spec)
 {
 	struct sockaddr_un address;
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd;
 	bool served;
 
+	if (spec->family != SOCKET_UNIX)
+		return true;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return true; /* we cannot know: touch nothing */
 	unix_address(spec, &address);
@@ -85,7 +88,7 @@ endpoint_clear(const struct socket_spec *spec, char *why_r, size_t size)
 		    "%s is in the way: it is not a socket", spec->path);
 		return false;
 	}
-	if (is_served(spec)) {
+	if (endpoint_is_served(spec)) {
 		(void)snprintf(why_r, size,
 		    "another process already serves the socket %s", spec->path);
 		return false;

@@ -16,6 +16,10 @@
  * `why_r` has the reason. */
 bool endpoint_clear(const struct socket_spec *spec, char *why_r, size_t size);
 
+/* Whether a process listens on this unix socket, as far as we can know.  Always
+ * true for other sockets. */
+bool endpoint_is_served(const struct socket_spec *spec);
+
 /* Why nothing can listen there; for when libmilter has failed to, which tells
  * its reason to nobody but the log. */
 void endpoint_explain(const struct socket_spec *spec, char *why_r, size_t size);

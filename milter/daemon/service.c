@@ -1,5 +1,6 @@
 #include "daemon/service.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +22,13 @@
 #include "daemon/process.h"
 #include "session/filter.h"
 #include "session/shared.h"
+#include "web/web.h"
 
 #define STOP_MS	      1200 /* for all callbacks and ticks; they have deadlines */
 #define SAVE_MS	      5000 /* for saving, which is long if there is much */
 #define LOOK_MS	      1000 /* for what the settings name to be looked at */
 #define CLOSE_SECONDS 10   /* for all of the close */
+#define WHY_SIZE      512
 
 /* What runs in the background, each in a thread of its own, so that what one may
  * hang at does not hold up another. */
@@ -39,7 +42,9 @@ struct service {
 	int pid_file;
 	bool listening;
 	struct control *control; /* NULL: there is none */
+	atomic_bool serving;
 	struct shared *shared;
+	struct web *web; /* NULL: there are no pages */
 	struct ticker *tickers[THREADS];
 };
 
@@ -99,6 +104,29 @@ open_control(struct service *service, char *why_r, size_t size)
 	return true;
 }
 
+/* Without its pages the filter is what it is. */
+static void
+open_web(struct service *service)
+{
+	const struct settings *settings = &service->policy->settings;
+	const struct http_terms terms = {
+	    .listen = settings->web.listen,
+	    .connections = (size_t)settings->web.connections,
+	    .connections_per_address =
+		(size_t)settings->web.connections_per_address,
+	    .timeout = settings->web.timeout,
+	    .proxies = settings->web.proxies,
+	    .proxy_header = settings->web.proxy_header,
+	};
+	char why[WHY_SIZE];
+
+	if (terms.listen[0] == '\0')
+		return;
+	service->web = web_open(&terms, why, sizeof why);
+	if (service->web == NULL)
+		log_error("web: %s", why);
+}
+
 /* All that may need root. */
 static bool
 open_process(struct service *service, char *why_r, size_t size)
@@ -109,6 +137,7 @@ open_process(struct service *service, char *why_r, size_t size)
 	    !pid_file_take(settings->pid_file, &service->pid_file, why_r, size))
 		return false;
 	log_info("at most %ld open files", process_raise_files());
+	open_web(service);
 	return open_socket(service, why_r, size) &&
 	    open_control(service, why_r, size) &&
 	    process_become(settings->user, why_r, size);
@@ -275,13 +304,39 @@ service_open(struct policy *policy, const char *file, char *why_r, size_t size)
 	return NULL;
 }
 
+static bool
+is_served(void *arg)
+{
+	struct service *service = arg;
+
+	return atomic_load(&service->serving) &&
+	    endpoint_is_served(&service->spec);
+}
+
+static void
+start_web(struct service *service)
+{
+	const struct settings *settings = &service->policy->settings;
+	const struct web_host host = {
+	    service->shared, is_served, service, settings->secret_file};
+
+	if (service->web == NULL)
+		return;
+	if (web_start(service->web, &host))
+		log_info("pages at http://%s/", settings->web.listen);
+	else
+		log_error("web: out of memory or threads");
+}
+
 bool
 service_start(struct service *service, void (*ended)(void))
 {
+	start_web(service);
 	if (!filter_start(service->shared, ended)) {
 		log_error("no thread for libmilter");
 		return false;
 	}
+	atomic_store(&service->serving, true);
 	log_info("serving %s with %zu rules", service->policy->settings.socket,
 	    service->policy->rule_count);
 	return true;
@@ -354,6 +409,30 @@ save_for_the_last_time(struct service *service)
 	return saved;
 }
 
+static void
+close_web(void *data)
+{
+	web_close(*(struct web ***)data);
+}
+
+/* What of it hangs, at a file system, is left behind. */
+static bool
+stop_web(struct service *service, int64_t due_us)
+{
+	struct aside *aside;
+	bool closed;
+
+	if (service->web == NULL)
+		return true;
+	aside = aside_open("web", sizeof(struct web **), close_web, NULL);
+	if (aside == NULL)
+		return false;
+	*(struct web ***)aside_data(aside) = &service->web;
+	closed = aside_start(aside) && aside_wait(aside, left_ms(due_us));
+	aside_close(&aside);
+	return closed;
+}
+
 void
 service_close(struct service **service)
 {
@@ -362,6 +441,9 @@ service_close(struct service **service)
 	bool quiet;
 
 	(void)alarm(CLOSE_SECONDS); /* an end is promised, whatever hangs */
+	atomic_store(&mine->serving, false);
+	if (mine->web != NULL)
+		web_drain(mine->web);
 	if (mine->listening)
 		endpoint_remove(&mine->spec);
 	if (mine->shared != NULL)
@@ -369,6 +451,7 @@ service_close(struct service **service)
 	quiet = filter_drain(left_ms(due_us));
 	quiet = control_close(&mine->control, left_ms(due_us)) && quiet;
 	let_answers_out();
+	quiet = stop_web(mine, due_us) && quiet;
 	quiet = stop_threads(mine, due_us) && quiet;
 	if (mine->shared != NULL)
 		quiet = save_for_the_last_time(mine) && quiet;

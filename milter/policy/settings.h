@@ -108,6 +108,24 @@ struct settings {
 		char **ham_headers;
 		char *reports_file;
 	} reputation;
+
+	struct {
+		char *listen; /* "": no pages at all */
+		int64_t connections;
+		int64_t connections_per_address;
+		int64_t timeout;
+		char **proxies;
+		char *proxy_header;
+		char **hosts;
+		char **metrics_to; /* networks */
+		int64_t lookups;   /* of one visitor in a minute */
+		char *contact;
+		char *texts; /* a directory */
+		bool release;
+		char *expect_file;
+		char *users_file;
+		int64_t refresh;
+	} web;
 };
 
 #define DNS_SERVERS_MAX 8

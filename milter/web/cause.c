@@ -1,0 +1,305 @@
+#include "web/cause.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ascii.h"
+#include "base/file.h"
+
+#define FILE_MAX 3072
+
+const char *const cause_names[CAUSES] = {"greylisted", "reputation", "busy",
+    "rate-limited", "policy", "block-list", "protocol", "own-fault"};
+const char *const language_names[LANGUAGES] = {"en", "de"};
+
+#define RETRIES_EN                                                             \
+	"It is the sending server's turn. It tries again by itself, usually "  \
+	"within half an hour; you need not send the message again."
+#define RETRIES_DE                                                             \
+	"Der sendende Server ist am Zug. Er versucht es von selbst wieder, "   \
+	"meist innerhalb einer halben Stunde; Sie brauchen die Nachricht "     \
+	"nicht noch einmal zu senden."
+
+static const struct cause_text shipped[LANGUAGES][CAUSES] = {
+    [ENGLISH] =
+	{
+	    [CAUSE_GREYLISTED] =
+		{"Our mail server does not know this sender yet, so it asked "
+		 "the sending server to come back a little later.",
+		    RETRIES_EN,
+		    "If the message has not arrived after four hours, ask "
+		    "whoever runs the sending server whether it tries again "
+		    "after a reply that begins with 4, as RFC 5321 (section "
+		    "4.5.4.1) asks."},
+	    [CAUSE_REPUTATION] =
+		{"Mail from the sending server has lately not been good, so "
+		 "our mail server lets its messages wait for a while.",
+		    RETRIES_EN
+		    " Whoever runs that server should find out what else it "
+		    "sends.",
+		    "If the message has not arrived after a few hours, ask "
+		    "whoever runs the sending server to look for misused "
+		    "accounts, and to write to our postmaster with the "
+		    "reference below."},
+	    [CAUSE_BUSY] =
+		{"Our mail server was very busy at that moment and asked the "
+		 "sending server to come back later.",
+		    RETRIES_EN,
+		    "This is usually over within minutes. If the message has "
+		    "not arrived after a few hours, our postmaster wants to "
+		    "know it."},
+	    [CAUSE_LIMITED] =
+		{"The sending server sent us more, in a short time, than we "
+		 "take from it at once.",
+		    RETRIES_EN,
+		    "If this happens again and again, whoever runs the sending "
+		    "server should send more slowly, or write to our "
+		    "postmaster with the reference below."},
+	    [CAUSE_POLICY] =
+		{"A rule of our mail server does not take this message for "
+		 "now.",
+		    RETRIES_EN,
+		    "If the message has not arrived after a day, write to our "
+		    "postmaster with the reference below, or reach the "
+		    "recipient in another way."},
+	    [CAUSE_LISTED] =
+		{"The address of the sending server is on a list of those "
+		 "whose mail we do not take for now.",
+		    "It is the turn of whoever runs the sending server: as "
+		    "long as its address is listed, the message will be put "
+		    "off again.",
+		    "Send the message through another mail server, or ask "
+		    "whoever runs the sending one to have the address taken "
+		    "off the list."},
+	    [CAUSE_PROTOCOL] =
+		{"The sending server did not speak to ours as the standard of "
+		 "mail asks, so it was sent away for now.",
+		    RETRIES_EN " If its fault remains, so will the answer.",
+		    "Ask whoever runs the sending server to compare what it "
+		    "says with RFC 5321; the reference below tells our "
+		    "postmaster what it was."},
+	    [CAUSE_OWN] =
+		{"Something on our side did not work at that moment. Neither "
+		 "you nor your mail server did anything wrong.",
+		    RETRIES_EN,
+		    "We are told of such faults and mend them. If the message "
+		    "has not arrived after a few hours, our postmaster wants "
+		    "to know it."},
+	},
+    [GERMAN] =
+	{
+	    [CAUSE_GREYLISTED] =
+		{"Unser Mailserver kennt diesen Absender noch nicht und hat "
+		 "den sendenden Server gebeten, etwas später wiederzukommen.",
+		    RETRIES_DE,
+		    "Ist die Nachricht nach vier Stunden nicht da, fragen Sie "
+		    "den Betreiber des sendenden Servers, ob er es nach einer "
+		    "Antwort, die mit 4 beginnt, wieder versucht, wie RFC 5321 "
+		    "(Abschnitt 4.5.4.1) es verlangt."},
+	    [CAUSE_REPUTATION] =
+		{"Was vom sendenden Server kam, war in letzter Zeit nicht gut; "
+		 "deshalb lässt unser Mailserver seine Nachrichten eine Weile "
+		 "warten.",
+		    RETRIES_DE
+		    " Sein Betreiber sollte herausfinden, was er sonst noch "
+		    "sendet.",
+		    "Ist die Nachricht nach einigen Stunden nicht da, bitten "
+		    "Sie den Betreiber des sendenden Servers, nach "
+		    "missbrauchten Konten zu suchen und unserem Postmaster die "
+		    "Kennung unten zu nennen."},
+	    [CAUSE_BUSY] =
+		{"Unser Mailserver war in diesem Augenblick sehr beschäftigt "
+		 "und hat den sendenden Server gebeten, später "
+		 "wiederzukommen.",
+		    RETRIES_DE,
+		    "Das ist meist nach Minuten vorbei. Ist die Nachricht nach "
+		    "einigen Stunden nicht da, möchte unser Postmaster es "
+		    "wissen."},
+	    [CAUSE_LIMITED] =
+		{"Der sendende Server hat uns in kurzer Zeit mehr gesandt, als "
+		 "wir ihm auf einmal abnehmen.",
+		    RETRIES_DE,
+		    "Geschieht das immer wieder, sollte sein Betreiber "
+		    "langsamer senden oder unserem Postmaster die Kennung "
+		    "unten nennen."},
+	    [CAUSE_POLICY] =
+		{"Eine Regel unseres Mailservers nimmt diese Nachricht im "
+		 "Augenblick nicht an.",
+		    RETRIES_DE,
+		    "Ist die Nachricht nach einem Tag nicht da, schreiben Sie "
+		    "unserem Postmaster mit der Kennung unten, oder erreichen "
+		    "Sie den Empfänger auf anderem Weg."},
+	    [CAUSE_LISTED] =
+		{"Die Adresse des sendenden Servers steht auf einer Liste "
+		 "derer, von denen wir im Augenblick keine Mail annehmen.",
+		    "Der Betreiber des sendenden Servers ist am Zug: Solange "
+		    "die Adresse auf der Liste steht, wird die Nachricht immer "
+		    "wieder aufgeschoben.",
+		    "Senden Sie die Nachricht über einen anderen Mailserver, "
+		    "oder bitten Sie den Betreiber des sendenden, die Adresse "
+		    "von der Liste nehmen zu lassen."},
+	    [CAUSE_PROTOCOL] =
+		{"Der sendende Server hat mit unserem nicht so gesprochen, wie "
+		 "der Standard für Mail es verlangt, und wurde vorerst "
+		 "weggeschickt.",
+		    RETRIES_DE " Bleibt der Fehler, bleibt auch die Antwort.",
+		    "Bitten Sie den Betreiber des sendenden Servers, ihn mit "
+		    "RFC 5321 zu vergleichen; die Kennung unten sagt unserem "
+		    "Postmaster, was es war."},
+	    [CAUSE_OWN] =
+		{"Bei uns hat in diesem Augenblick etwas nicht funktioniert. "
+		 "Weder Sie noch Ihr Mailserver haben etwas falsch gemacht.",
+		    RETRIES_DE,
+		    "Solche Störungen werden uns gemeldet und behoben. Ist die "
+		    "Nachricht nach einigen Stunden nicht da, möchte unser "
+		    "Postmaster es wissen."},
+	},
+};
+
+/* ---- Which */
+
+/* Responses that are shipped, and what the daemon says by itself. */
+static const struct {
+	const char *response;
+	enum cause cause;
+} by_response[] = {
+    {"internal-resource", CAUSE_OWN},
+    {"try-again", CAUSE_POLICY},
+    {"greylisted", CAUSE_GREYLISTED},
+    {"policy", CAUSE_POLICY},
+    {"local-problem", CAUSE_OWN},
+    {"blocklisted", CAUSE_LISTED},
+    {"ip-reputation", CAUSE_REPUTATION},
+    {"server-busy", CAUSE_BUSY},
+    {"rejected-message", CAUSE_POLICY},
+    {"one-domain", CAUSE_POLICY},
+    {"timeout", CAUSE_PROTOCOL},
+    {"protocol", CAUSE_PROTOCOL},
+    {"rate-limited", CAUSE_LIMITED},
+    {"out-of-order", CAUSE_OWN},
+    {"too-many-recipients", CAUSE_LIMITED},
+};
+
+enum cause
+cause_of(const struct policy *policy, const char *response, const char *rule)
+{
+	for (size_t i = 0; i < sizeof by_response / sizeof by_response[0]; i++)
+		if (strcmp(by_response[i].response, response) == 0)
+			return by_response[i].cause;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].verdict == RULE_GREYLIST &&
+		    strcmp(policy->rules[i].name, rule) == 0)
+			return policy->rules[i].by == BY_CLIENT
+			    ? CAUSE_REPUTATION
+			    : CAUSE_GREYLISTED;
+	return CAUSE_POLICY;
+}
+
+bool
+cause_passes(enum cause cause)
+{
+	return cause == CAUSE_GREYLISTED || cause == CAUSE_REPUTATION;
+}
+
+/* The quality that an element, "de-AT;q=0.8", has behind its tag. */
+static double
+quality_of(const char *element, size_t length)
+{
+	const char *q = memchr(element, ';', length);
+
+	while (q != NULL && (size_t)(q - element) + 2 < length) {
+		q += 1 + strspn(q + 1, " \t");
+		if (ascii_lower(q[0]) == 'q' && q[1] == '=')
+			return strtod(q + 2, NULL);
+		q = memchr(q, ';', length - (size_t)(q - element));
+	}
+	return 1;
+}
+
+enum language
+language_choose(const char *accepted)
+{
+	enum language best = ENGLISH;
+	double quality = 0;
+
+	while (accepted != NULL && *accepted != '\0') {
+		size_t length = strcspn(accepted, ",");
+
+		for (enum language i = ENGLISH; i < LANGUAGES; i++) {
+			double its = quality_of(accepted, length);
+
+			if (ascii_has_prefix(accepted, language_names[i]) &&
+			    !ascii_is_alnum(accepted[2]) && its > quality) {
+				best = i;
+				quality = its;
+			}
+		}
+		accepted += length;
+		accepted += strspn(accepted, ", \t");
+	}
+	return best;
+}
+
+/* ---- The postmaster's own words */
+
+/* A NAME that could lead out of the directory is none. */
+static bool
+read_file(const char *directory, const char *name, enum language language,
+    char text_r[FILE_MAX])
+{
+	char path[PATH_MAX];
+	struct stat status;
+	ssize_t length;
+	int fd;
+
+	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
+	    snprintf(path, sizeof path, "%s/%s.%s", directory, name,
+		language_names[language]) >= (int)sizeof path)
+		return false;
+	fd = file_open(path, &status);
+	if (fd < 0)
+		return false;
+	length = read(fd, text_r, FILE_MAX - 1);
+	(void)close(fd);
+	if (length <= 0)
+		return false;
+	text_r[length] = '\0';
+	return true;
+}
+
+/* One paragraph; where the next begins.  An empty one changes nothing. */
+static const char *
+take_paragraph(const char *text, char words_r[CAUSE_WORDS_SIZE])
+{
+	const char *end;
+	int length;
+
+	text += strspn(text, "\r\n \t");
+	end = strstr(text, "\n\n");
+	if (end == NULL)
+		end = text + strlen(text);
+	length = (int)(end - text);
+	if (length > 0)
+		(void)snprintf(words_r, CAUSE_WORDS_SIZE, "%.*s", length, text);
+	return end;
+}
+
+void
+cause_words(enum cause cause, const char *response, enum language language,
+    const char *directory, struct cause_text *text_r)
+{
+	char own[FILE_MAX];
+	const char *at = own;
+
+	*text_r = shipped[language][cause];
+	if (directory[0] == '\0' ||
+	    (!read_file(directory, response, language, own) &&
+		!read_file(directory, cause_names[cause], language, own)))
+		return;
+	at = take_paragraph(at, text_r->happened);
+	at = take_paragraph(at, text_r->turn);
+	(void)take_paragraph(at, text_r->help);
+}

@@ -1,0 +1,54 @@
+/* cause -- why a message is put off, as its sender is told: a few causes, each with
+ * words in each language.
+ *
+ * A postmaster puts his own words into files of a directory: RESPONSE.LANGUAGE or
+ * CAUSE.LANGUAGE, such as greylisted.de, UTF-8, up to three paragraphs with an
+ * empty line between, in the order of struct cause_text. */
+#ifndef CAUSE_H
+#define CAUSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "policy/policy.h"
+
+enum cause {
+	CAUSE_GREYLISTED,
+	CAUSE_REPUTATION,
+	CAUSE_BUSY,
+	CAUSE_LIMITED,
+	CAUSE_POLICY,
+	CAUSE_LISTED,
+	CAUSE_PROTOCOL,
+	CAUSE_OWN, /* something of ours did not work */
+	CAUSES
+};
+extern const char *const cause_names[CAUSES]; /* "greylisted" ... */
+
+enum language { ENGLISH, GERMAN, LANGUAGES };
+extern const char *const language_names[LANGUAGES]; /* "en", "de" */
+
+/* What an Accept-Language field (or NULL) prefers of these (RFC 9110 12.5.4). */
+enum language language_choose(const char *accepted);
+
+/* The cause of a deferral, by the names of its response and its rule. */
+enum cause
+cause_of(const struct policy *policy, const char *response, const char *rule);
+
+/* Whether who comes back in time is let in, as far as this cause goes; else the
+ * message is only looked at anew. */
+bool cause_passes(enum cause cause);
+
+#define CAUSE_WORDS_SIZE 1024
+struct cause_text {
+	char happened[CAUSE_WORDS_SIZE]; /* one sentence */
+	char turn[CAUSE_WORDS_SIZE];	 /* whose turn it is */
+	char help[CAUSE_WORDS_SIZE];	 /* what to do if it does not pass */
+};
+
+/* The words; `directory` "": those shipped.  A file that cannot be read is as if it
+ * were not there. */
+void cause_words(enum cause cause, const char *response, enum language language,
+    const char *directory, struct cause_text *text_r);
+
+#endif

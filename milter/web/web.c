@@ -1,0 +1,264 @@
+#include "web/web_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "config/conf.h"
+#include "store/triplet.h"
+
+void
+web_count(struct web *web, enum web_count which)
+{
+	(void)atomic_fetch_add(&web->counts[which], 1);
+}
+
+/* ---- Small pages */
+
+void
+web_plain(struct visit *visit, unsigned status, const char *text)
+{
+	visit->answer->status = status;
+	visit->answer->type = "text/plain; charset=utf-8";
+	html_raw(visit->out, text);
+	html_raw(visit->out, "\n");
+}
+
+void
+web_redirect(struct visit *visit, const char *to)
+{
+	http_say(visit->answer, "Location", to);
+	web_plain(visit, 303, to);
+}
+
+static void
+show_style(struct visit *visit)
+{
+	visit->answer->type = "text/css; charset=utf-8";
+	visit->answer->keep = true;
+	html_raw(visit->out, web_style);
+}
+
+static void
+show_icon(struct visit *visit)
+{
+	visit->answer->type = "image/svg+xml";
+	visit->answer->keep = true;
+	html_raw(visit->out,
+	    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 "
+	    "32\"><circle cx=\"16\" cy=\"16\" r=\"14\" fill=\"#1a569c\"/>"
+	    "<path d=\"M16 8v8l5 4\" fill=\"none\" stroke=\"#fff\" "
+	    "stroke-width=\"3\" stroke-linecap=\"round\"/></svg>\n");
+}
+
+/* Nothing of it is worth a walk by a robot. */
+static void
+show_robots(struct visit *visit)
+{
+	web_plain(visit, 200, "User-agent: *\nDisallow: /");
+}
+
+/* Without the store the filter goes on, by its rules. */
+static void
+show_health(struct visit *visit)
+{
+	struct web *web = visit->web;
+
+	if (atomic_load(&web->draining))
+		web_plain(visit, 503, "draining");
+	else if (!web->host.is_served(web->host.arg))
+		web_plain(visit, 503, "the milter socket is not served");
+	else if (!store_is_up(visit->shared->store))
+		web_plain(visit, 200, "ok, but the store is away");
+	else
+		web_plain(visit, 200, "ok");
+}
+
+/* ---- Which page */
+
+enum method { GET = 1, POST = 2 };
+
+static const struct page {
+	const char *path;
+	unsigned methods; /* of enum method */
+	void (*show)(struct visit *visit);
+} pages[] = {
+    {"/healthz", GET, show_health},
+    {"/style.css", GET, show_style},
+    {"/icon.svg", GET, show_icon},
+    {"/robots.txt", GET, show_robots},
+};
+
+static const struct page *
+find_page(const char *path)
+{
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+		if (strcmp(pages[i].path, path) == 0)
+			return &pages[i];
+	return NULL;
+}
+
+/* The host part of a Host field or of a link: "mx.example.org" of
+ * "mx.example.org:8080". */
+static size_t
+host_length(const char *text)
+{
+	return text[0] == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":/?#");
+}
+
+static bool
+is_host(const char *host, size_t length, const char *name)
+{
+	return strlen(name) == length && strncasecmp(host, name, length) == 0;
+}
+
+/* The name under which replies link to us. */
+static bool
+is_link_host(const char *host, size_t length, const char *link)
+{
+	const char *name = strstr(link, "://");
+
+	if (name == NULL)
+		return false;
+	name += 3;
+	return host_length(name) == length &&
+	    strncasecmp(host, name, length) == 0;
+}
+
+/* A page that has been led to us under another's name could read what we say: only
+ * names that are ours, and addresses, are answered. */
+static bool
+knows_host(const struct visit *visit)
+{
+	const struct settings *settings = &visit->policy->settings;
+	const char *host = http_header(visit->request, "Host");
+	char text[NETADDR_TEXT_SIZE + 2];
+	struct netaddr address;
+	size_t length;
+
+	if (host == NULL)
+		return false;
+	length = host_length(host);
+	if (length < sizeof text) {
+		memcpy(text, host, length);
+		text[length] = '\0';
+		if (netaddr_parse(text, &address))
+			return true;
+	}
+	if (is_host(host, length, "localhost") ||
+	    is_link_host(host, length, settings->link))
+		return true;
+	for (char *const *name = settings->web.hosts;
+	     name != NULL && *name != NULL; name++)
+		if (is_host(host, length, *name))
+			return true;
+	return false;
+}
+
+static void
+show(struct visit *visit)
+{
+	const struct page *page = find_page(visit->request->path);
+
+	if (!knows_host(visit))
+		web_plain(
+		    visit, 421, "this is not the host that was asked for");
+	else if (page == NULL)
+		web_plain(visit, 404, "no such page");
+	else if ((page->methods & (visit->request->is_post ? POST : GET)) == 0)
+		web_plain(visit, 405, "not in this way");
+	else
+		page->show(visit);
+}
+
+static void
+on_request(
+    void *arg, const struct http_request *request, struct http_answer *answer)
+{
+	struct web *web = arg;
+	struct policy *policy = shared_policy(web->host.shared);
+	struct visit visit = {.web = web,
+	    .shared = web->host.shared,
+	    .policy = policy,
+	    .request = request,
+	    .answer = answer,
+	    .out = &answer->body,
+	    .now = (int64_t)time(NULL)};
+
+	web_count(web, WEB_REQUESTS);
+	visit.language =
+	    language_choose(http_header(request, "Accept-Language"));
+	show(&visit);
+	policy_release(&policy);
+}
+
+/* ---- Life */
+
+/* Servers that share a secret take each other's tokens. */
+static bool
+make_key(struct web *web, const char *secret_file)
+{
+	unsigned char secret[TRIPLET_KEY];
+	char why[512], token[TOKEN_SIZE];
+	bool made;
+
+	if (secret_file[0] == '\0' ||
+	    !triplet_key_read(secret_file, secret, why, sizeof why))
+		return getrandom(web->key, sizeof web->key, 0) ==
+		    (ssize_t)sizeof web->key;
+	made = token_sign(secret, "web", "key", token);
+	memcpy(web->key, token, sizeof web->key);
+	secret_wipe(secret, sizeof secret);
+	return made;
+}
+
+struct web *
+web_open(const struct http_terms *terms, char *why_r, size_t size)
+{
+	struct web *web = calloc(1, sizeof *web);
+
+	(void)snprintf(why_r, size, "out of memory");
+	if (web == NULL)
+		return NULL;
+	web->lookups = visitors_open();
+	web->logins = visitors_open();
+	if (web->lookups != NULL && web->logins != NULL)
+		web->http = http_open(terms, why_r, size);
+	if (web->http == NULL)
+		web_close(&web);
+	return web;
+}
+
+bool
+web_start(struct web *web, const struct web_host *host)
+{
+	web->host = *host;
+	return make_key(web, host->secret_file) &&
+	    http_start(web->http, on_request, web);
+}
+
+void
+web_drain(struct web *web)
+{
+	atomic_store(&web->draining, true);
+}
+
+void
+web_close(struct web **web)
+{
+	struct web *mine = *web;
+
+	if (mine == NULL)
+		return;
+	http_close(&mine->http);
+	visitors_close(&mine->lookups);
+	visitors_close(&mine->logins);
+	secret_wipe(mine->key, sizeof mine->key);
+	free(mine);
+	*web = NULL;
+}

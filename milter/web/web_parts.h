@@ -1,0 +1,82 @@
+/* web_parts -- the inside of the pages, for web/ alone. */
+#ifndef WEB_PARTS_H
+#define WEB_PARTS_H
+
+#include "web/cause.h"
+#include "web/html.h"
+#include "web/http.h"
+#include "web/token.h"
+#include "web/users.h"
+#include "web/visitors.h"
+#include "web/web.h"
+
+/* What the pages count of themselves. */
+enum web_count {
+	WEB_REQUESTS,
+	WEB_LOOKUPS,  /* of references */
+	WEB_REFUSED,  /* requests of whom asks too often, or may not */
+	WEB_RELEASED, /* messages that were let in by who sent them */
+	WEB_EXPECTED, /* doors that were opened for a sender's domain */
+	WEB_LOGINS,   /* of users */
+	WEB_BAD_LOGINS,
+	WEB_COUNTS
+};
+
+struct web {
+	struct http *http;
+	struct web_host host;
+	atomic_bool draining;
+	unsigned char key[TOKEN_KEY]; /* signs what visitors bring back */
+	struct visitors *lookups;
+	struct visitors *logins;
+	atomic_llong counts[WEB_COUNTS];
+};
+
+/* One request. */
+struct visit {
+	struct web *web;
+	struct shared *shared;
+	const struct policy *policy;
+	const struct http_request *request;
+	struct http_answer *answer;
+	struct bytes_out *out; /* the body of the answer */
+	int64_t now;	       /* Unix seconds */
+	enum language language;
+	struct user user;      /* who has logged in; no role: nobody */
+	char csrf[TOKEN_SIZE]; /* which each form of that user brings back */
+};
+
+void web_count(struct web *web, enum web_count which);
+
+/* A page that says one thing; nothing else may have been written. */
+void web_plain(struct visit *visit, unsigned status, const char *text);
+
+/* Go to another page of ours instead. */
+void web_redirect(struct visit *visit, const char *to);
+
+/* Begin and end a page.  `refresh` is seconds, 0: it stays as it is. */
+void web_begin(struct visit *visit, const char *title, int64_t refresh);
+void web_end(struct visit *visit);
+
+/* Moments as people read them, in UTC: "28 November 2026, 14:05:09 UTC". */
+void web_time(struct visit *visit, int64_t at);
+/* "5 minutes", in the visitor's language; rounded up. */
+#define WEB_SPAN_SIZE 48
+void
+web_span(enum language language, int64_t seconds, char span_r[WEB_SPAN_SIZE]);
+
+/* The pages; each in the file of its name. */
+void web_metrics(struct visit *visit);
+void web_reason(struct visit *visit, const char *reference);
+void web_release(struct visit *visit);
+void web_expect(struct visit *visit);
+void web_login(struct visit *visit);
+void web_logout(struct visit *visit);
+void web_dashboard(struct visit *visit);
+void web_deferrals(struct visit *visit);
+void web_client(struct visit *visit);
+void web_plot_csv(struct visit *visit);
+
+extern const char web_style[];
+
+#endif
