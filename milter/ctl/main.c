@@ -186,7 +186,8 @@ open_tool_store(struct tool *tool)
 	char why[CTL_WHY_SIZE];
 
 	tool->store = open_store(&tool->policy->settings, (int64_t)time(NULL),
-	    hear_store, why, sizeof why);
+	    (tool->command->flags & CTL_CHANGES) == 0, hear_store, why,
+	    sizeof why);
 	if (tool->store == NULL) {
 		complain(why);
 		return false;
@@ -329,11 +330,12 @@ run_with_policy(struct tool *tool)
 	if ((flags & CTL_DAEMON) != 0 ||
 	    ((flags & CTL_STORE) != 0 && !names_redis(settings)))
 		return run_there(tool);
+	(void)log_open((flags & CTL_CHANGES) == 0
+		? LOG_TO_NOBODY
+		: (enum log_target)settings->log,
+	    settings->log_facility);
 	if ((flags & CTL_STORE) != 0 && !open_tool_store(tool))
 		return CTL_FAILED;
-	if ((flags & CTL_CHANGES) != 0)
-		(void)log_open(
-		    (enum log_target)settings->log, settings->log_facility);
 	return run_here(tool);
 }
 

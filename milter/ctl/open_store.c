@@ -81,20 +81,6 @@ open_memory(const struct settings *settings, const struct store_terms *terms,
 	return store_memory_open(&config, now);
 }
 
-static struct store *
-open_redis(const struct settings *settings, const struct store_terms *terms,
-    const unsigned char *key, store_say *say, char *why_r, size_t size)
-{
-	const struct store_redis_config config = {
-	    .settings = settings,
-	    .terms = *terms,
-	    .key = key,
-	    .report = say,
-	};
-
-	return store_redis_open(&config, why_r, size);
-}
-
 bool
 names_redis(const struct settings *settings)
 {
@@ -103,12 +89,14 @@ names_redis(const struct settings *settings)
 }
 
 struct store *
-open_store(const struct settings *settings, int64_t now, store_say *say,
-    char *why_r, size_t size)
+open_store(const struct settings *settings, int64_t now, bool reads_only,
+    store_say *say, char *why_r, size_t size)
 {
 	char host[HOST_SIZE];
 	unsigned char secret[TRIPLET_KEY];
 	const unsigned char *key = NULL;
+	struct store_redis_config redis = {
+	    .settings = settings, .reads_only = reads_only, .report = say};
 	struct store_terms terms;
 	struct store *store;
 
@@ -122,10 +110,11 @@ open_store(const struct settings *settings, int64_t now, store_say *say,
 	    !is_replaceable(settings->store.file, why_r, size))
 		return NULL;
 	name_host(settings, host);
-	terms = terms_of(settings, host);
+	terms = redis.terms = terms_of(settings, host);
+	redis.key = key;
 	(void)snprintf(why_r, size, "out of memory for the store");
 	store = names_redis(settings)
-	    ? open_redis(settings, &terms, key, say, why_r, size)
+	    ? store_redis_open(&redis, why_r, size)
 	    : open_memory(settings, &terms, key, now, say);
 	secret_wipe(secret, sizeof secret);
 	return store;

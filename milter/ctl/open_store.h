@@ -10,10 +10,11 @@
 #include "store/store.h"
 
 /* Redis where the settings name a server, else the embedded store.  What the
- * store has to say later goes to `say`.  It may start threads.  NULL: `why_r` has
+ * store has to say later goes to `say`.  It may start threads.  `reads_only`
+ * as in store_redis.h; it does not concern the embedded store.  NULL: `why_r` has
  * the reason. */
 struct store *open_store(const struct settings *settings, int64_t now,
-    store_say *say, char *why_r, size_t size);
+    bool reads_only, store_say *say, char *why_r, size_t size);
 
 bool names_redis(const struct settings *settings);
 

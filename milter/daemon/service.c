@@ -270,7 +270,7 @@ open_shared(struct service *service, char *why_r, size_t size)
 
 	look_around(service->policy);
 	store = open_store(
-	    settings, (int64_t)time(NULL), open_store_log, why_r, size);
+	    settings, (int64_t)time(NULL), false, open_store_log, why_r, size);
 	if (store == NULL)
 		return false;
 	(void)snprintf(why_r, size, "out of memory or threads");

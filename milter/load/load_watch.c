@@ -232,6 +232,15 @@ load_watch_step(struct load_watch *busy, const struct policy *policy,
 }
 
 void
+load_watch_suppose(struct load_watch *busy, double load)
+{
+	pthread_mutex_lock(&busy->mutex);
+	busy->latch_count = 0;
+	busy->load = load;
+	pthread_mutex_unlock(&busy->mutex);
+}
+
+void
 load_watch_read(struct load_watch *busy, const struct policy *policy,
     bool *crossed_r, double *load_r)
 {

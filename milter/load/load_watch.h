@@ -20,6 +20,9 @@ void load_watch_close(struct load_watch **busy);
 void load_watch_step(struct load_watch *busy, const struct policy *policy,
     struct store *store, int64_t sessions, int64_t now);
 
+/* As if the load were this, to whoever reads before the next step; for rehearsals. */
+void load_watch_suppose(struct load_watch *busy, double load);
+
 /* Fill one answer for each threshold of the policy, and the load itself. */
 void load_watch_read(struct load_watch *busy, const struct policy *policy,
     bool *crossed_r, double *load_r);

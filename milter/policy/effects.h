@@ -7,10 +7,10 @@
 struct effects {
 	enum clock_mark pairs[RECIPIENTS_MAX][CLOCK_SPACES];
 	enum clock_mark client[CLOCK_SPACES];
-	int64_t passes; /* 1 if a pair came back and got through, else 0 */
+	int64_t passes;	 /* 1 if a pair came back and got through, else 0 */
 	bool is_evident; /* a new pair was let in by evidence, without a wait */
-	bool worthy;	/* the identity earns the longer life */
-	bool hammered;	/* a retry within a minute of the first attempt */
+	bool worthy;	 /* the identity earns the longer life */
+	bool hammered;	 /* a retry within a minute of the first attempt */
 };
 
 /* The clocks of a message start at its first attempt, whichever rule answered

@@ -415,6 +415,9 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	    message_judge(session->shared, message, recipient, stage);
 
 	session_debug_rules(session, recipient, stage, &outcome);
+	if (session->shared->rehearse != NULL)
+		session->shared->rehearse(session->shared->rehearse_arg,
+		    session, recipient, stage, &outcome);
 	session_log_observed(session, &outcome, recipient, stage);
 	if (outcome.verdict == VERDICT_DEFER)
 		return defer(session, &outcome, recipient, stage, reply_r);

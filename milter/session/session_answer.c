@@ -99,6 +99,8 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	char to[FIELD_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
 	char evidence[EVIDENCE_SIZE];
 
+	if (session->shared->rehearse != NULL)
+		return;
 	say_score(facts, score, sizeof score);
 	evidence_say(&message->evidence, evidence);
 	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "

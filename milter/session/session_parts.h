@@ -1,4 +1,5 @@
-/* session_parts -- the inside of a session, for session*.c alone. */
+/* session_parts -- the inside of a session, for session*.c, and for ctl/explain.c,
+ * which looks at it and changes nothing. */
 #ifndef SESSION_PARTS_H
 #define SESSION_PARTS_H
 

@@ -17,6 +17,9 @@
 
 #define SHARED_SEEN 16384 /* clients' networks that are kept in mind */
 
+struct session;
+struct outcome;
+
 struct shared {
 	pthread_mutex_t mutex; /* guards `policy` */
 	struct policy *policy; /* see shared_policy() */
@@ -33,6 +36,11 @@ struct shared {
 	struct psl_ctx_st *psl;
 	atomic_llong sessions;	       /* open now; a session counts itself */
 	atomic_uint seen[SHARED_SEEN]; /* marks of clients' networks */
+	/* Of a rehearsal: sees each judgement while its facts are there, and the
+	 * log does not.  NULL: this is no rehearsal. */
+	void (*rehearse)(void *arg, const struct session *session,
+	    size_t recipient, enum stage stage, const struct outcome *outcome);
+	void *rehearse_arg;
 };
 
 /* Takes over `policy` and `store`, also on failure.  NULL: out of memory. */

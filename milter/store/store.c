@@ -22,6 +22,13 @@ store_exchange_load(struct store *store, const struct load_report *own,
 }
 
 enum store_result
+store_hosts(struct store *store, store_host_each *each, void *arg)
+{
+	return store->ops->hosts == NULL ? STORE_OK
+					 : store->ops->hosts(store, each, arg);
+}
+
+enum store_result
 store_read_list(struct store *store, const char *name, struct list **list_r)
 {
 	return store->ops->read_list(store, name, list_r);

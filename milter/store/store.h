@@ -80,6 +80,9 @@ struct store_query {
 	bool spaces[CLOCK_SPACES]; /* which clocks to read */
 	const struct store_take *takes;
 	size_t take_count; /* <= STORE_TAKES_MAX */
+	/* Only look: nothing is changed by it, not even tidied up, no units are
+	 * taken, and `now` is the time to go by whatever the store's clock. */
+	bool peeks;
 };
 
 struct store_answer {
@@ -204,6 +207,11 @@ struct store_ops {
 	    struct store *store, int64_t clock, bool last); /* or NULL */
 	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
+	/* NULL: there are no others */
+	enum store_result (*hosts)(struct store *store,
+	    void (*each)(
+		void *arg, const char *host, const struct load_report *report),
+	    void *arg);
 	/* NULL: this host's clock is its own */
 	int64_t (*now)(struct store *store, int64_t now);
 	/* NULL: it has no lists that can be changed */
@@ -236,12 +244,19 @@ enum store_result
 store_remember(struct store *store, const struct store_effects *effects);
 
 /* Publish this host's load and read all hosts' (own included, at most `size`).
- * `own->at` is this host's clock; the reports, and `*now_r`, are of the store's.
+ * `own` NULL: only read.  `own->at` is this host's clock; the reports, and `*now_r`, are of the store's.
  * A value that is no report comes as one with NaN, so that it can be counted.
  * Background only: may wait. */
 enum store_result store_exchange_load(struct store *store,
     const struct load_report *own, struct load_report *reports_r, size_t size,
     int64_t *now_r, size_t *count_r);
+
+/* Give `each` the name and the report of every host; none where this process is
+ * the only one.  May wait. */
+typedef void
+store_host_each(void *arg, const char *host, const struct load_report *report);
+enum store_result
+store_hosts(struct store *store, store_host_each *each, void *arg);
 
 /* Read the shared list `name` if it has changed since it was last read through
  * this store: `*list_r` is then a new sealed list that the caller owns, else

@@ -237,6 +237,19 @@ memory_book_find(
 	return find(book, name->number, name->text, now);
 }
 
+const struct memory_record *
+memory_book_peek(const struct memory_book *book, const struct memory_name *name)
+{
+	const struct memory_record *record =
+	    book->places[name->number % book->place_count];
+
+	while (record != NULL &&
+	    (record->number != name->number ||
+		strcmp(record->name, name->text) != 0))
+		record = record->next;
+	return record;
+}
+
 struct memory_record *
 memory_book_find_number(struct memory_book *book, uint64_t number, int64_t now)
 {

@@ -34,6 +34,11 @@ bool memory_book_name(const struct memory_book *book, const char *text,
 struct memory_record *memory_book_find(
     struct memory_book *book, const struct memory_name *name, int64_t now);
 
+/* The same by the name alone, also what expires before some time ahead; nothing is
+ * changed. */
+const struct memory_record *memory_book_peek(
+    const struct memory_book *book, const struct memory_name *name);
+
 /* The record of which only that number is known, or NULL. */
 struct memory_record *
 memory_book_find_number(struct memory_book *book, uint64_t number, int64_t now);

@@ -235,6 +235,23 @@ memory_counters_take(struct memory_counters *counters,
 }
 
 void
+memory_counters_peek(const struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    struct window_counts *counts_r)
+{
+	int64_t slot = window_slot(now, key->period);
+	const struct counter *counter = find(counters, key);
+	struct counter copy;
+
+	*counts_r = (struct window_counts){.units = 0};
+	if (counter == NULL)
+		return;
+	copy = *counter;
+	advance(&copy, slot);
+	read_units(&copy, slot, key->period, counts_r);
+}
+
+void
 memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units)
 {

@@ -29,6 +29,11 @@ bool memory_counters_take(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units,
     struct window_counts *counts_r);
 
+/* Read what would be read then, and change nothing. */
+void memory_counters_peek(const struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    struct window_counts *counts_r);
+
 /* Give units back that were taken at `now`. */
 void memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units);

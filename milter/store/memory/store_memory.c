@@ -218,17 +218,35 @@ read_trust(const struct memory *memory, const struct memory_record *records[2],
 		answer->last_used = pool.last_used;
 }
 
+/* One that has expired is none. */
+static const struct memory_record *
+peek(const struct memory *memory, const struct memory_name *name, int64_t now)
+{
+	const struct memory_record *record =
+	    memory_book_peek(memory->book, name);
+
+	return record == NULL || record->expires <= now ? NULL : record;
+}
+
 /* The records of the network and of the pool, pruned. */
 static void
 find_records(struct memory *memory, const struct store_query *query,
     struct names *names, const struct memory_record *records_r[2])
 {
+	bool pools = has_pool(&query->client);
+
+	if (query->peeks) {
+		records_r[0] = peek(memory, &names->network, query->now);
+		records_r[1] =
+		    pools ? peek(memory, &names->pool, query->now) : NULL;
+		return;
+	}
 	settle_abandoned(memory, &names->network, names, query->now);
-	if (has_pool(&query->client))
+	if (pools)
 		settle_abandoned(memory, &names->pool, names, query->now);
 	records_r[0] =
 	    memory_book_find(memory->book, &names->network, query->now);
-	records_r[1] = has_pool(&query->client)
+	records_r[1] = pools
 	    ? memory_book_find(memory->book, &names->pool, query->now)
 	    : NULL;
 }
@@ -237,7 +255,10 @@ static bool
 take_units(struct memory *memory, const struct store_query *query,
     const struct names *names, struct store_answer *answer)
 {
-	for (size_t i = 0; i < names->take_count; i++)
+	for (size_t i = 0; query->peeks && i < names->take_count; i++)
+		memory_counters_peek(memory->counters, &names->takes[i],
+		    query->now, &answer->counts[i]);
+	for (size_t i = 0; !query->peeks && i < names->take_count; i++)
 		if (!memory_counters_take(memory->counters, &names->takes[i],
 			query->now, query->takes[i].units, &answer->counts[i]))
 			return false;

@@ -26,9 +26,10 @@ exchange_load(struct store *store, const struct load_report *own,
     struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
 {
 	(void)store;
-	*now_r = own->at;
-	*count_r = size > 0 ? 1 : 0;
-	if (size > 0)
+	*count_r = own != NULL && size > 0 ? 1 : 0;
+	if (own != NULL)
+		*now_r = own->at;
+	if (*count_r > 0)
 		reports_r[0] = *own;
 	return STORE_OK;
 }

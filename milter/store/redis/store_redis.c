@@ -82,7 +82,8 @@ static enum secret_news
 refresh_secret(struct redis_store *store, bool renews, int64_t due_ms)
 {
 	char name[KEYS_KEY_SIZE];
-	const struct secret_place place = {store, name, due_ms, renews};
+	const struct secret_place place = {
+	    store, name, due_ms, renews && !store->reads_only};
 	enum secret_news news;
 
 	keys_shared(&store->keys, "key", name);
@@ -255,6 +256,7 @@ static const struct store_ops operations = {
     .look_up = store_redis_look_up,
     .remember = store_redis_remember,
     .exchange_load = store_redis_exchange_load,
+    .hosts = store_redis_hosts,
     .read_list = store_redis_read_list,
     .take_reports = store_redis_take_reports,
     .is_up = is_up,
@@ -333,6 +335,7 @@ fill_in(struct redis_store *store, const struct store_redis_config *config)
 	snprintf(
 	    store->host, sizeof store->host, "%s", host == NULL ? "" : host);
 	store->terms.host = store->host;
+	store->reads_only = config->reads_only;
 	store->report = config->report;
 	store->report_arg = config->report_arg;
 	sweep_init(&store->sweeps);

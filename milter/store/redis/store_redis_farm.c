@@ -93,7 +93,8 @@ read_exchange(struct redis_store *store, const struct redis_request *request,
 		}
 	*count_r = read_reports(
 	    hosts, redis_clock_now(&store->clock), reports_r, size);
-	forget_hosts(store, request->key, hosts);
+	if (!store->reads_only)
+		forget_hosts(store, request->key, hosts);
 	return STORE_OK;
 }
 
@@ -112,7 +113,8 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 	if (result != STORE_OK)
 		return result;
 	keys_shared(&self->keys, "load", key);
-	add_publication(&request.commands, key, self, own);
+	if (own != NULL)
+		add_publication(&request.commands, key, self, own);
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
 	asked = clock_steady_us();
@@ -133,6 +135,39 @@ store_redis_exchange_load(struct store *store, const struct load_report *own,
 	}
 	redis_request_free(&request);
 	return result;
+}
+
+enum store_result
+store_redis_hosts(struct store *store, store_host_each *each, void *arg)
+{
+	struct redis_store *self = (struct redis_store *)store;
+	struct triplet_namer namer;
+	char key[KEYS_KEY_SIZE];
+	struct redis_request request = {.key = key};
+	enum store_result result = store_redis_prepare(self, &namer, 0);
+	enum redis_answer answer;
+
+	if (result != STORE_OK)
+		return result;
+	keys_shared(&self->keys, "load", key);
+	resp_add(&request.commands, "HGETALL", key);
+	answer = redis_ask(self->redis, &request, 1, 0);
+	for (size_t i = 0;
+	     answer == REDIS_ANSWERED && i + 1 < resp_count(request.replies[0]);
+	     i += 2) {
+		const char *host =
+		    resp_string(resp_element(request.replies[0], i), NULL);
+		const struct load_report report =
+		    read_report(resp_element(request.replies[0], i + 1),
+			redis_clock_now(&self->clock));
+
+		if (host != NULL)
+			each(arg, host, &report);
+	}
+	redis_request_free(&request);
+	return answer == REDIS_ANSWERED ? STORE_OK
+	    : answer == REDIS_LATE	? STORE_LATE
+					: STORE_DOWN;
 }
 
 /* ---- Reports */

@@ -67,7 +67,8 @@ store_redis_heal(struct redis_store *store, const struct redis_request *request)
 	char key[KEYS_KEY_SIZE] = "", last[KEYS_KEY_SIZE] = "";
 	struct redis_request removal = {.key = request->key};
 
-	for (size_t i = 0; i < request->commands.count; i++) {
+	for (size_t i = 0; !store->reads_only && i < request->commands.count;
+	     i++) {
 		const char *error = redis_reply_error(request->replies[i]);
 
 		if (!is_of_another_kind(error) || !find_key(request, i, key) ||

@@ -235,7 +235,8 @@ ask(struct look_up *look_up)
 	    decay_remembers(look_up->store->terms.half_life, look_up->now)
 	    ? GENERATIONS
 	    : 1;
-	look_up->asks_time = !redis_clock_is_fresh(&look_up->store->clock);
+	look_up->asks_time = !look_up->query->peeks &&
+	    !redis_clock_is_fresh(&look_up->store->clock);
 	if (look_up->asks_time)
 		resp_add(trip_commands(trip, look_up->network), "TIME");
 	ask_record(look_up, look_up->network);
@@ -335,8 +336,9 @@ notice_sweep(
     struct look_up *look_up, size_t stop, const struct sweep_reading *reading)
 {
 	/* longer ones never get here: their trip has failed */
-	sweep_notice(&look_up->store->sweeps, &look_up->store->terms, reading,
-	    look_up->trip.stops[stop].tag, look_up->now);
+	if (!look_up->query->peeks)
+		sweep_notice(&look_up->store->sweeps, &look_up->store->terms,
+		    reading, look_up->trip.stops[stop].tag, look_up->now);
 }
 
 /* What stands in the record of the network only. */
@@ -510,13 +512,14 @@ store_redis_look_up(struct store *store, const struct store_query *query,
 	if (result != STORE_OK)
 		return result;
 	trip_init(&look_up.trip, &look_up.store->keys);
-	look_up.now = redis_clock_now(&look_up.store->clock);
+	look_up.now =
+	    query->peeks ? query->now : redis_clock_now(&look_up.store->clock);
 	look_up.asked = clock_steady_us();
 	result = ask(&look_up) ? trip_ask(&look_up.trip, redis, due_ms)
 			       : STORE_UNREADABLE;
 	if (result == STORE_OK)
 		read_answers(&look_up, answer_r);
-	else if (result == STORE_UNREADABLE)
+	else if (result == STORE_UNREADABLE && !query->peeks)
 		for (size_t i = 0; i < look_up.trip.count; i++)
 			store_redis_heal(
 			    look_up.store, &look_up.trip.requests[i]);

@@ -29,6 +29,7 @@ struct redis_store {
 	char host[HOST_NAME_SIZE]; /* terms.host */
 	struct store_redis_keys keys;
 	struct redis *redis;
+	bool reads_only;
 	atomic_bool renews_login; /* soon */
 	struct redis_clock clock;
 	struct redis_secret secret;
@@ -96,6 +97,8 @@ store_redis_remember(struct store *store, const struct store_effects *effects);
 enum store_result store_redis_exchange_load(struct store *store,
     const struct load_report *own, struct load_report *reports_r, size_t size,
     int64_t *now_r, size_t *count_r);
+enum store_result
+store_redis_hosts(struct store *store, store_host_each *each, void *arg);
 enum store_result store_redis_read_list(
     struct store *store, const char *name, struct list **list_r);
 enum store_result store_redis_take_reports(struct store *store, int64_t now,

@@ -141,7 +141,7 @@ redis_secret_refresh(
 		return SECRET_SAME;
 	answer = fetch(place, NULL, text);
 	if (answer == REDIS_ANSWERED && text[0] == '\0' &&
-	    choose_offer(secret, offered))
+	    !place->store->reads_only && choose_offer(secret, offered))
 		answer = fetch(place, offered, text);
 	if (answer == REDIS_ANSWERED && (text[0] != '\0' || offered[0] != '\0'))
 		news = adopt(secret, text,
