@@ -235,7 +235,7 @@ memory_counters_take(struct memory_counters *counters,
 }
 
 void
-memory_counters_peek(const struct memory_counters *counters,
+memory_counters_peek(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now,
     struct window_counts *counts_r)
 {

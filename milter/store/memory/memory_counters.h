@@ -30,7 +30,7 @@ bool memory_counters_take(struct memory_counters *counters,
     struct window_counts *counts_r);
 
 /* Read what would be read then, and change nothing. */
-void memory_counters_peek(const struct memory_counters *counters,
+void memory_counters_peek(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now,
     struct window_counts *counts_r);
 
