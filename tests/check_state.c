@@ -170,6 +170,34 @@ START_TEST(what_0_1_0_remembered_is_remembered)
 }
 END_TEST
 
+/* ---- Our own */
+
+static void
+note_entry(void *arg, const struct store_entry *entry)
+{
+	snprintf(arg, 128, "%s %lld %s", entry->text,
+	    (long long)(entry->until - RELEASED), entry->note);
+}
+
+START_TEST(lists_are_saved)
+{
+	const struct store_entry entry = {
+	    "192.0.2.0/24", RELEASED + 60, "anne: for a test"};
+	char found[128] = "";
+	enum store_change change;
+
+	open_with(NULL);
+	ck_assert_int_eq(
+	    store_list_add(store, "friends", &entry, &change), STORE_OK);
+	store_close(&store);
+	open_with(NULL);
+	ck_assert_int_eq(
+	    store_list_each(store, "friends", note_entry, found), STORE_OK);
+	ck_assert_str_eq(found, "192.0.2.0/24 60 anne: for a test");
+	store_close(&store);
+}
+END_TEST
+
 /* ---- What is refused */
 
 static const struct {
@@ -178,9 +206,9 @@ static const struct {
 	size_t length;
 	const char *why;
 } refused_rows[] = {
-    {"the next version", "milter-defer records 3\nand whatever it holds", 44,
-	"was written by a later milter-defer (records 3, this one reads up to "
-	"2)"},
+    {"the next version", "milter-defer records 4\nand whatever it holds", 44,
+	"was written by a later milter-defer (records 4, this one reads up to "
+	"3)"},
     {"one far away, and short", "milter-defer records 99999999999999\n", 36,
 	"was written by a later milter-defer (records"},
     {"no version", "milter-defer records \n", 22, "is no file of records"},
@@ -224,7 +252,7 @@ END_TEST
 
 START_TEST(what_cannot_be_moved_is_not_replaced)
 {
-	static const char later[] = "milter-defer records 3\n";
+	static const char later[] = "milter-defer records 4\n";
 	unsigned char found[FILE_MAX_SIZE];
 	char aside[sizeof file + 32];
 
@@ -284,6 +312,7 @@ CHECK_MAIN("state", tcase)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, what_0_1_0_remembered_is_remembered, 0,
 	    sizeof released_rows / sizeof released_rows[0]);
+	tcase_add_test(tcase, lists_are_saved);
 	tcase_add_loop_test(tcase, what_is_refused_is_still_there, 0,
 	    sizeof refused_rows / sizeof refused_rows[0]);
 	tcase_add_test(tcase, what_cannot_be_moved_is_not_replaced);

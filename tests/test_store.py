@@ -9,8 +9,10 @@ from lib import cases
 from lib.redis_servers import (start_cluster, start_sentinel_set, start_single,
                                wait_until)
 
-PROGRAMS = ("check_store", "check_store_limits", "check_store_redis")
-NOT_OURS = ("list:", "lists", "reports")  # made by other programs
+PROGRAMS = ("check_store", "check_store_levers", "check_store_limits",
+            "check_store_redis")
+# An administrator's, or made by other programs.
+NOT_OURS = ("list:", "lists", "until:", "notes:", "reports")
 
 
 def program_path(name):

@@ -135,7 +135,8 @@ struct store_report {
 };
 
 /* An entry of a shared list, as it is kept and changed: see mail/list.h. */
-#define STORE_NOTE_SIZE 200
+#define STORE_NOTE_SIZE	  200
+#define STORE_ENTRIES_MAX 1000000 /* of one list; more are not taken */
 struct store_entry {
 	const char *text; /* shorter than LIST_ENTRY_SIZE */
 	int64_t until;	  /* Unix seconds of the store, or LIST_FOR_EVER */

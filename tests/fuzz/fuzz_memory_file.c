@@ -1,4 +1,4 @@
-/* Whatever stands in a file of records with a right checksum, of either version
+/* Whatever stands in a file of records with a right checksum, of any version
  * (the first octet says which), is read or refused, and is then kept. */
 #include <stdint.h>
 #include <stdio.h>
@@ -20,11 +20,10 @@ put_file(int fd, const uint8_t *data, size_t size)
 {
 	struct bytes_out out = {0};
 	uint64_t sum;
+	static const char *const versions[] = {"milter-defer records 3\n",
+	    "milter-defer records 2\n", "milter-defer records 1\n"};
 
-	bytes_put(&out,
-	    data[0] % 2 == 0 ? "milter-defer records 2\n"
-			     : "milter-defer records 1\n",
-	    23);
+	bytes_put(&out, versions[data[0] % 3], 23);
 	bytes_put(&out, data + 1, size - 1);
 	sum = hash_64(HASH_64, out.data, out.length);
 	bytes_put_number(&out, sum);
@@ -57,7 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct memory_key key;
 	static char path[64];
 	static int fd = -1;
-	struct memory_records records;
+	struct memory_records records = {0};
 	char error[512];
 
 	if (size == 0)
@@ -71,8 +70,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		key.own = true;
 	}
 	put_file(fd, data, size);
+	records.lists = memory_lists_open();
 	if (memory_file_read(path, &key, &records, error, sizeof error) ==
 	    MEMORY_READ_OK)
 		keep(&records, &key);
+	memory_lists_close(&records.lists);
 	return 0;
 }

@@ -200,8 +200,8 @@ insert(struct memory_book *book, struct memory_record *record,
 	book->count++;
 }
 
-static void
-discard(struct memory_book *book, struct memory_record *record)
+void
+memory_book_remove(struct memory_book *book, struct memory_record *record)
 {
 	struct memory_record **at = &book->places[record->place];
 
@@ -224,7 +224,7 @@ find(struct memory_book *book, uint64_t number, const char *text, int64_t now)
 		(text != NULL && strcmp(record->name, text) != 0)))
 		record = record->next;
 	if (record != NULL && record->expires <= now) {
-		discard(book, record);
+		memory_book_remove(book, record);
 		return NULL;
 	}
 	return record;
@@ -299,14 +299,14 @@ make_room_for_kin(struct memory_book *book, const struct memory_record *record)
 		return;
 	while (kin->octets > book->bytes_max / FAMILY_SHARE &&
 	    kin->oldest != record)
-		discard(book, kin->oldest);
+		memory_book_remove(book, kin->oldest);
 }
 
 static void
 make_room(struct memory_book *book, int64_t now)
 {
 	while (book->count > 0 && memory_book_octets(book) > book->bytes_max)
-		discard(book, least_worthy(book, now));
+		memory_book_remove(book, least_worthy(book, now));
 }
 
 /* A known client keeps its turn when it does nothing worthy. */
@@ -338,7 +338,7 @@ memory_book_expire(struct memory_book *book, int64_t now)
 
 		if (record->expires > now)
 			return;
-		discard(book, record);
+		memory_book_remove(book, record);
 	}
 }
 

@@ -54,6 +54,8 @@ struct memory_record *memory_book_make(
 void memory_book_renew(struct memory_book *book, struct memory_record *record,
     bool worthy, int64_t now);
 
+void memory_book_remove(struct memory_book *book, struct memory_record *record);
+
 /* Remove what has expired, a bounded number at a time. */
 void memory_book_expire(struct memory_book *book, int64_t now);
 

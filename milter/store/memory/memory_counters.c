@@ -293,3 +293,21 @@ memory_counters_count(const struct memory_counters *counters)
 {
 	return counters->count;
 }
+
+/* In the order of use, as a holder's are in many places. */
+size_t
+memory_counters_forget(
+    struct memory_counters *counters, const char holder[TRIPLET_SIZE])
+{
+	struct counter *counter, *newer;
+	size_t count = 0;
+
+	for (counter = counters->oldest; counter != NULL; counter = newer) {
+		newer = counter->newer;
+		if (memcmp(counter->key.holder, holder, TRIPLET_LENGTH) != 0)
+			continue;
+		discard(counters, counter);
+		count++;
+	}
+	return count;
+}

@@ -38,6 +38,10 @@ void memory_counters_peek(struct memory_counters *counters,
 void memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units);
 
+/* Remove all counters of a holder; how many there were is returned. */
+size_t memory_counters_forget(
+    struct memory_counters *counters, const char holder[TRIPLET_SIZE]);
+
 /* Remove counters that are of no more use; every call looks at some of them. */
 void memory_counters_expire(struct memory_counters *counters, int64_t now);
 

@@ -18,7 +18,8 @@
 
 #define KIND	   "milter-defer records "
 #define KIND_SIZE  (sizeof KIND - 1)
-#define MAGIC	   KIND "2\n"
+#define MAGIC	   KIND "3\n"
+#define MAGIC_2	   KIND "2\n"
 #define MAGIC_OLD  KIND "1\n"
 #define MAGIC_SIZE (sizeof MAGIC - 1)
 #define SUM_SIZE   sizeof(uint64_t)
@@ -26,8 +27,8 @@
 #define WHY_SIZE   160
 #define VERSIONS   1000000 /* more are not told apart */
 
-/* What stands before each record, and after the last. */
-enum { NO_MORE, RECORD };
+/* What stands before each record, before the lists, and at the end. */
+enum { NO_MORE, RECORD, LISTS };
 
 struct memory_writer {
 	struct bytes_out out;
@@ -98,6 +99,14 @@ memory_writer_put(
 {
 	bytes_put_number(&writer->out, RECORD);
 	memory_codec_put(&writer->out, record);
+}
+
+void
+memory_writer_put_lists(
+    struct memory_writer *writer, const struct memory_lists *lists)
+{
+	bytes_put_number(&writer->out, LISTS);
+	memory_lists_put(lists, &writer->out);
 }
 
 static void
@@ -247,6 +256,10 @@ take_own_key(struct memory_key *key, const unsigned char *found)
 	return NULL;
 }
 
+static const char *const magics[] = {[MEMORY_CODEC_FIRST] = MAGIC_OLD,
+    [MEMORY_CODEC_HOSTS] = MAGIC_2,
+    [MEMORY_CODEC_NOW] = MAGIC};
+
 /* NULL, or why the file is refused.  `in` is left at the first record. */
 static const char *
 check_head(struct bytes_in *in, struct memory_key *key, int *version_r,
@@ -273,8 +286,7 @@ check_head(struct bytes_in *in, struct memory_key *key, int *version_r,
 		return take_own_key(key, data);
 	if (key->own)
 		return "was made with a secret_file, and none is set";
-	if (!key_mark(key, *version_r == MEMORY_CODEC_FIRST ? MAGIC_OLD : MAGIC,
-		mark))
+	if (!key_mark(key, magics[*version_r], mark))
 		return "could not be checked: out of memory";
 	return memcmp(data, mark, TRIPLET_KEY) == 0
 	    ? NULL
@@ -306,7 +318,8 @@ drop_all(struct memory_records *records)
 	for (size_t i = 0; i < records->count; i++)
 		memory_record_free(&records->array[i]);
 	free(records->array);
-	*records = (struct memory_records){0};
+	records->array = NULL;
+	records->count = 0;
 }
 
 /* NULL, or why not. */
@@ -314,7 +327,9 @@ static const char *
 read_records(struct bytes_in *in, int version, const struct memory_key *key,
     struct memory_records *records)
 {
-	while (bytes_get_number(in) == RECORD) {
+	uint64_t kind;
+
+	while ((kind = bytes_get_number(in)) == RECORD) {
 		struct memory_record *record =
 		    memory_codec_get(in, version, &key->namer);
 
@@ -325,7 +340,12 @@ read_records(struct bytes_in *in, int version, const struct memory_key *key,
 			return "could not be read: out of memory";
 		}
 	}
-	if (in->failed || in->left != 0)
+	if (kind == LISTS && version > MEMORY_CODEC_HOSTS) {
+		if (!memory_lists_get(records->lists, in))
+			return "holds what is no list";
+		kind = bytes_get_number(in);
+	}
+	if (in->failed || in->left != 0 || kind != NO_MORE)
 		return "is cut off";
 	if (records->count > 0)
 		qsort(records->array, records->count, sizeof *records->array,
@@ -344,7 +364,8 @@ memory_file_read(const char *path, struct memory_key *key,
 	const char *wrong;
 	int version = 0;
 
-	*records_r = (struct memory_records){0};
+	records_r->array = NULL;
+	records_r->count = 0;
 	if (data == NULL && errno == ENOENT)
 		return MEMORY_READ_NONE;
 	if (data == NULL)

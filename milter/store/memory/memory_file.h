@@ -1,4 +1,4 @@
-/* memory_file -- the embedded store's records in a file, from one run of the
+/* memory_file -- the embedded store's records and lists in a file, from one run of the
  * program to the next.
  *
  * The file is written aside, flushed to the disk and renamed, so that there is
@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/memory/memory_lists.h"
 #include "store/memory/memory_record.h"
 
 /* What names are made with: a key from the configuration, of which the file
@@ -37,6 +38,10 @@ struct memory_writer *memory_writer_open(const char *path,
 void memory_writer_put(
     struct memory_writer *writer, const struct memory_record *record);
 
+/* The same of all lists, once. */
+void memory_writer_put_lists(
+    struct memory_writer *writer, const struct memory_lists *lists);
+
 /* Write what was taken down. */
 void memory_writer_flush(struct memory_writer *writer);
 
@@ -51,6 +56,7 @@ enum memory_read { MEMORY_READ_OK, MEMORY_READ_NONE, MEMORY_READ_REFUSED };
 struct memory_records {
 	struct memory_record **array;
 	size_t count;
+	struct memory_lists *lists; /* set before: empty ones, to be filled */
 };
 
 /* Read `path`: OK: its records, in the order of their expiry, and the array are

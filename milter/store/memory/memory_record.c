@@ -620,3 +620,76 @@ memory_record_turn_back(struct memory_record *record, int64_t now)
 	for (size_t i = 0; i < record->clock_count; i++)
 		turn_clock_back(&record->clocks[i].clock, now);
 }
+
+/* --- forgetting --- */
+
+static bool
+is_forgotten(
+    const struct memory_clock *clock, const struct memory_forgotten *forgotten)
+{
+	return (forgotten->address == NULL ||
+		   memcmp(clock->name.address, forgotten->address,
+		       TRIPLET_ADDRESS_LENGTH) == 0) &&
+	    (forgotten->pair == NULL ||
+		memcmp(clock->name.pair, forgotten->pair, TRIPLET_LENGTH) == 0);
+}
+
+static size_t
+forget_clocks(
+    struct memory_record *record, const struct memory_forgotten *forgotten)
+{
+	size_t count = 0;
+
+	for (size_t i = record->clock_count; i-- > 0;)
+		if (is_forgotten(&record->clocks[i], forgotten)) {
+			remove_clock(record, &record->clocks[i]);
+			count++;
+		}
+	return count;
+}
+
+/* What a host has earned is its network's as well. */
+static void
+forget_host(
+    struct memory_record *record, struct memory_host *host, int64_t half_life)
+{
+	int64_t at =
+	    record->sums.at > host->sums.at ? record->sums.at : host->sums.at;
+	struct reputation_sums of_host =
+	    memory_sums_read(&host->sums, half_life, at);
+	struct reputation_sums all =
+	    memory_sums_read(&record->sums, half_life, at);
+
+	record->sums = (struct memory_sums){fmax(all.good - of_host.good, 0),
+	    fmax(all.bad - of_host.bad, 0), at};
+	*host = record->hosts[--record->host_count];
+}
+
+size_t
+memory_record_forget(struct memory_record *record, int64_t half_life,
+    const struct memory_forgotten *forgotten)
+{
+	const struct memory_opener opener = {.network = record->number,
+	    .host = (unsigned char)forgotten->bucket};
+	size_t count = forget_clocks(record, forgotten);
+	struct memory_trust *trust;
+	struct memory_crowd *crowd;
+	struct memory_host *host;
+
+	if (forgotten->pair != NULL || forgotten->address == NULL)
+		return count;
+	trust = memory_record_trust(record, forgotten->address);
+	if (trust != NULL) {
+		*trust = record->trusts[--record->trust_count];
+		count++;
+	}
+	crowd = find_crowd(record, author_of(&opener));
+	if (crowd != NULL)
+		*crowd = record->crowds[--record->crowd_count];
+	host = memory_record_host(record, forgotten->bucket);
+	if (host != NULL) {
+		forget_host(record, host, half_life);
+		count++;
+	}
+	return count;
+}

@@ -164,6 +164,16 @@ size_t memory_record_prune(struct memory_record *record,
     size_t asked_count, int64_t now,
     struct memory_blame blamed_r[MEMORY_BLAMED_MAX]);
 
+/* Remove what belongs to one address, or of it, or of all, the clocks of one pair;
+ * how much there was is returned. */
+struct memory_forgotten {
+	const char *address; /* NULL: of all */
+	const char *pair;    /* NULL: all that the address has */
+	unsigned bucket;     /* the address's host */
+};
+size_t memory_record_forget(struct memory_record *record, int64_t half_life,
+    const struct memory_forgotten *forgotten);
+
 /* No time in it lies ahead of `now` any more: what does is set to now. */
 void memory_record_turn_back(struct memory_record *record, int64_t now);
 

@@ -3,7 +3,7 @@
  * For a single server without Redis, for the tests and for replaying a log.  It
  * goes by the time that its callers give it, so time may be virtual.  Its size
  * is bounded (terms.memory_max); the least worthy records go first.  It has one
- * host, no shared lists and no reports. */
+ * host and no reports. */
 #ifndef STORE_MEMORY_H
 #define STORE_MEMORY_H
 

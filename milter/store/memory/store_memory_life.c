@@ -14,12 +14,6 @@
 #define REPORT_SIZE    1024
 #define REFUSED_MAX    9 /* files that are kept aside */
 
-/* A shared list that was asked for once. */
-struct listed_name {
-	struct listed_name *next;
-	char name[];
-};
-
 /* The farm is this host alone. */
 static enum store_result
 exchange_load(struct store *store, const struct load_report *own,
@@ -31,32 +25,6 @@ exchange_load(struct store *store, const struct load_report *own,
 		*now_r = own->at;
 	if (*count_r > 0)
 		reports_r[0] = *own;
-	return STORE_OK;
-}
-
-/* Every shared list is empty here; each is told once. */
-static enum store_result
-read_list(struct store *store, const char *name, struct list **list_r)
-{
-	struct memory *memory = (struct memory *)store;
-	size_t size = strlen(name) + 1;
-	struct listed_name *listed;
-
-	*list_r = NULL;
-	for (listed = memory->lists; listed != NULL; listed = listed->next)
-		if (strcmp(listed->name, name) == 0)
-			return STORE_OK;
-	listed = malloc(sizeof *listed + size);
-	*list_r = list_new();
-	if (listed == NULL || *list_r == NULL) {
-		free(listed);
-		list_free(list_r);
-		return STORE_DOWN;
-	}
-	list_seal(*list_r);
-	memcpy(listed->name, name, size);
-	listed->next = memory->lists;
-	memory->lists = listed;
 	return STORE_OK;
 }
 
@@ -102,6 +70,9 @@ write_records(struct memory *memory, struct memory_writer *writer)
 		pthread_mutex_unlock(&memory->mutex);
 		memory_writer_flush(writer);
 	}
+	pthread_mutex_lock(&memory->mutex);
+	memory_writer_put_lists(writer, memory->lists);
+	pthread_mutex_unlock(&memory->mutex);
 }
 
 /* A failure is told once, and once when it is over. */
@@ -154,6 +125,7 @@ tidy(struct store *store, int64_t now)
 	pthread_mutex_lock(&memory->mutex);
 	memory_book_expire(memory->book, now);
 	memory_counters_expire(memory->counters, now);
+	memory_lists_expire(memory->lists, now);
 	pthread_mutex_unlock(&memory->mutex);
 }
 
@@ -185,12 +157,8 @@ stop(struct store *store)
 static void
 free_memory(struct memory *memory)
 {
-	struct listed_name *next;
-
-	for (; memory->lists != NULL; memory->lists = next) {
-		next = memory->lists->next;
-		free(memory->lists);
-	}
+	memory_free_read(memory);
+	memory_lists_close(&memory->lists);
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
 	triplet_hash_free(&memory->hash);
@@ -281,7 +249,7 @@ is_ours(struct memory *memory)
 static void
 read_file(struct memory *memory, int64_t now)
 {
-	struct memory_records records;
+	struct memory_records records = {.lists = memory->lists};
 	char error[REPORT_SIZE], text[REPORT_SIZE];
 
 	switch (memory_file_read(
@@ -320,13 +288,17 @@ static const struct store_ops operations = {
     .look_up = memory_look_up,
     .remember = memory_remember,
     .exchange_load = exchange_load,
-    .read_list = read_list,
+    .read_list = memory_read_list,
     .take_reports = take_reports,
     .is_up = is_up,
     .tidy = tidy,
     .save = save_if_due,
     .stop = stop,
     .close = close_memory,
+    .list_add = memory_list_add,
+    .list_remove = memory_list_remove,
+    .list_each = memory_list_each,
+    .forget = memory_forget,
 };
 
 struct store *
@@ -350,11 +322,12 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	pthread_mutex_init(&memory->mutex, NULL);
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
+	memory->lists = memory_lists_open();
 	if (make_key(memory, config->key))
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
-	    (has_file && memory->file == NULL)) {
+	    memory->lists == NULL || (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
 	}

@@ -7,6 +7,7 @@
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
 #include "store/memory/memory_file.h"
+#include "store/memory/memory_lists.h"
 #include "store/memory/store_memory.h"
 
 struct memory {
@@ -23,11 +24,12 @@ struct memory {
 	bool ended;	   /* saved for the last time */
 	store_say *report;
 	void *report_arg;
-	struct listed_name *lists; /* only for the background thread */
+	struct listed_name *read; /* only for the background thread */
 
 	pthread_mutex_t mutex; /* guards what follows */
 	struct memory_book *book;
 	struct memory_counters *counters;
+	struct memory_lists *lists;
 };
 
 /* store_look_up() and store_remember(). */
@@ -35,5 +37,19 @@ enum store_result memory_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
 enum store_result
 memory_remember(struct store *store, const struct store_effects *effects);
+
+/* The shared lists. */
+enum store_result
+memory_read_list(struct store *store, const char *name, struct list **list_r);
+enum store_result memory_list_add(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r);
+enum store_result memory_list_remove(struct store *store, const char *name,
+    const char *text, enum store_change *change_r);
+enum store_result memory_list_each(
+    struct store *store, const char *name, store_entry_each *each, void *arg);
+void memory_free_read(struct memory *memory);
+
+enum store_result memory_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r);
 
 #endif

@@ -265,6 +265,10 @@ static const struct store_ops operations = {
     .stop = stop,
     .close = close_redis,
     .now = time_of,
+    .list_add = store_redis_list_add,
+    .list_remove = store_redis_list_remove,
+    .list_each = store_redis_list_each,
+    .forget = store_redis_forget,
 };
 
 /* ---- Opening */

@@ -57,6 +57,14 @@ keys_list(const struct store_redis_keys *keys, const char *name,
 	    KEYS_KEY_SIZE;
 }
 
+bool
+keys_list_part(const struct store_redis_keys *keys, const char *part,
+    const char *name, char key_r[KEYS_KEY_SIZE])
+{
+	return snprintf(key_r, KEYS_KEY_SIZE, "%s%s:{%slist:%s}", keys->prefix,
+		   part, keys->prefix, name) < KEYS_KEY_SIZE;
+}
+
 /* Each of these writes behind `at`, and gives the new end: what every message
  * asks for is put together without printf. */
 static char *

@@ -108,6 +108,50 @@ enum store_result store_redis_take_reports(struct store *store, int64_t now,
 void store_redis_charge(
     struct redis_store *store, const char *network, unsigned host, double bad);
 
+/* Where a list is kept: the set that others may fill, what expires, what is noted
+ * of entries; the versions are those of all lists, in another slot. */
+struct list_keys {
+	char set[KEYS_KEY_SIZE];
+	char until[KEYS_KEY_SIZE];
+	char notes[KEYS_KEY_SIZE];
+	char versions[KEYS_KEY_SIZE];
+};
+
+/* False: the name is too long. */
+bool store_redis_list_keys(const struct redis_store *store, const char *name,
+    struct list_keys *keys_r);
+
+/* Go through a set, or what expires, in pages: `each` gets every member, maybe
+ * more than once. */
+struct store_redis_scan {
+	const char *key;
+	bool brief; /* a sorted set of what expires */
+	void (*each)(
+	    void *arg, const char *member, size_t length, int64_t until);
+	bool (*is_full)(const void *arg); /* asked after each page */
+	void *arg;
+	int64_t within; /* microseconds */
+};
+enum store_redis_scanned {
+	SCANNED_WHOLE,
+	SCANNED_CUT,	 /* there is more than we take */
+	SCANNED_ENDLESS, /* it takes too long */
+	SCANNED_LOST	 /* Redis did not tell, or we are to stop */
+};
+enum store_redis_scanned store_redis_scan(
+    struct redis_store *store, const struct store_redis_scan *scan);
+
+enum store_result store_redis_result(enum redis_answer answer);
+
+enum store_result store_redis_list_add(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r);
+enum store_result store_redis_list_remove(struct store *store, const char *name,
+    const char *text, enum store_change *change_r);
+enum store_result store_redis_list_each(
+    struct store *store, const char *name, store_entry_each *each, void *arg);
+enum store_result store_redis_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r);
+
 void store_redis_free_lists(struct redis_store *store);
 
 /* Sweep what is queued, a bounded number of records. */

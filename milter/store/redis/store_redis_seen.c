@@ -49,6 +49,14 @@ seen_note(struct seen_table *table, const struct seen_place *seen)
 	pthread_mutex_unlock(&table->mutex);
 }
 
+void
+seen_forget(struct seen_table *table)
+{
+	pthread_mutex_lock(&table->mutex);
+	memset(table->places, 0, sizeof table->places);
+	pthread_mutex_unlock(&table->mutex);
+}
+
 struct seen_gain
 seen_accept(struct seen_table *table, uint64_t who, double points, int64_t now)
 {

@@ -34,6 +34,9 @@ uint64_t seen_who(const char *network, const char *what);
 /* A look-up saw this. */
 void seen_note(struct seen_table *table, const struct seen_place *seen);
 
+/* Somebody was forgotten: so is everybody here, as nobody knows by name. */
+void seen_forget(struct seen_table *table);
+
 /* A message was accepted now: what that earns.  Good points at most once in
  * STORE_ACCEPTED_EVERY, also for sessions that looked at once, else what there is
  * of bad ones. */

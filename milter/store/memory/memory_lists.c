@@ -1,0 +1,301 @@
+#include "store/memory/memory_lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define PLACES	  16384
+#define NAME_SIZE 256
+
+struct named {
+	struct named *next;
+	uint64_t version;
+	char name[];
+};
+
+struct entry {
+	struct entry *next;  /* in its place */
+	struct named *named; /* the list */
+	int64_t until;
+	char *note;
+	char text[];
+};
+
+struct memory_lists {
+	struct named *named;
+	size_t named_count;
+	size_t count;
+	size_t octets;
+	uint64_t version; /* that was given last */
+	struct entry *places[PLACES];
+};
+
+struct memory_lists *
+memory_lists_open(void)
+{
+	return calloc(1, sizeof(struct memory_lists));
+}
+
+static size_t
+octets_of(const struct entry *entry)
+{
+	return sizeof *entry + strlen(entry->text) + strlen(entry->note) + 2;
+}
+
+/* Take the entry out of its place. */
+static void
+discard(struct memory_lists *lists, struct entry **at)
+{
+	struct entry *entry = *at;
+
+	*at = entry->next;
+	lists->count--;
+	lists->octets -= octets_of(entry);
+	entry->named->version = ++lists->version;
+	free(entry->note);
+	free(entry);
+}
+
+static void
+clear(struct memory_lists *lists)
+{
+	struct named *next;
+
+	for (size_t i = 0; i < PLACES; i++)
+		while (lists->places[i] != NULL)
+			discard(lists, &lists->places[i]);
+	for (; lists->named != NULL; lists->named = next) {
+		next = lists->named->next;
+		free(lists->named);
+	}
+	lists->named_count = 0;
+}
+
+void
+memory_lists_close(struct memory_lists **lists)
+{
+	if (*lists == NULL)
+		return;
+	clear(*lists);
+	free(*lists);
+	*lists = NULL;
+}
+
+static struct named *
+find_named(const struct memory_lists *lists, const char *name)
+{
+	struct named *named = lists->named;
+
+	while (named != NULL && strcmp(named->name, name) != 0)
+		named = named->next;
+	return named;
+}
+
+/* NULL: there is no room for one more. */
+static struct named *
+make_named(struct memory_lists *lists, const char *name)
+{
+	struct named *named = find_named(lists, name);
+	size_t size = strlen(name) + 1;
+
+	if (named != NULL)
+		return named;
+	if (lists->named_count == MEMORY_LISTS_MAX || size > NAME_SIZE)
+		return NULL;
+	named = calloc(1, sizeof *named + size);
+	if (named == NULL)
+		return NULL;
+	memcpy(named->name, name, size);
+	named->next = lists->named;
+	lists->named = named;
+	lists->named_count++;
+	return named;
+}
+
+/* Where that entry is, or where it would be. */
+static struct entry **
+place_of(
+    struct memory_lists *lists, const struct named *named, const char *text)
+{
+	uint64_t sum = hash_64(HASH_64, named->name, strlen(named->name) + 1);
+	struct entry **at;
+
+	sum = hash_64(sum, text, strlen(text));
+	at = &lists->places[(sum ^ sum >> 32) % PLACES];
+	while (*at != NULL &&
+	    ((*at)->named != named || strcmp((*at)->text, text) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct entry *
+entry_new(const struct store_entry *entry)
+{
+	size_t size = strlen(entry->text) + 1;
+	struct entry *made = calloc(1, sizeof *made + size);
+
+	if (made == NULL)
+		return NULL;
+	memcpy(made->text, entry->text, size);
+	made->until = entry->until;
+	made->note = strdup(entry->note);
+	if (made->note != NULL)
+		return made;
+	free(made);
+	return NULL;
+}
+
+static bool
+has_room(const struct memory_lists *lists)
+{
+	return lists->count < MEMORY_LISTS_ENTRIES &&
+	    lists->octets < MEMORY_LISTS_OCTETS;
+}
+
+enum store_change
+memory_lists_add(struct memory_lists *lists, const char *name,
+    const struct store_entry *entry)
+{
+	struct named *named = make_named(lists, name);
+	struct entry **at, *made;
+	bool was_there;
+
+	if (named == NULL || strlen(entry->text) >= LIST_ENTRY_SIZE ||
+	    strlen(entry->note) >= STORE_NOTE_SIZE)
+		return STORE_FULL;
+	at = place_of(lists, named, entry->text);
+	was_there = *at != NULL;
+	made = was_there || has_room(lists) ? entry_new(entry) : NULL;
+	if (made == NULL)
+		return STORE_FULL;
+	if (was_there)
+		discard(lists, at);
+	made->named = named;
+	made->next = *at;
+	*at = made;
+	lists->count++;
+	lists->octets += octets_of(made);
+	named->version = ++lists->version;
+	return was_there ? STORE_RENEWED : STORE_ADDED;
+}
+
+enum store_change
+memory_lists_remove(
+    struct memory_lists *lists, const char *name, const char *text)
+{
+	struct named *named = find_named(lists, name);
+	struct entry **at;
+
+	if (named == NULL)
+		return STORE_ABSENT;
+	at = place_of(lists, named, text);
+	if (*at == NULL)
+		return STORE_ABSENT;
+	discard(lists, at);
+	return STORE_REMOVED;
+}
+
+uint64_t
+memory_lists_version(const struct memory_lists *lists, const char *name)
+{
+	const struct named *named = find_named(lists, name);
+
+	return named == NULL ? 0 : named->version;
+}
+
+void
+memory_lists_each(const struct memory_lists *lists, const char *name,
+    store_entry_each *each, void *arg)
+{
+	const struct named *named = find_named(lists, name);
+
+	for (size_t i = 0; named != NULL && i < PLACES; i++)
+		for (const struct entry *entry = lists->places[i];
+		     entry != NULL; entry = entry->next)
+			if (entry->named == named)
+				each(arg,
+				    &(struct store_entry){entry->text,
+					entry->until, entry->note});
+}
+
+void
+memory_lists_expire(struct memory_lists *lists, int64_t now)
+{
+	for (size_t i = 0; i < PLACES && lists->count > 0; i++) {
+		struct entry **at = &lists->places[i];
+
+		while (*at != NULL) {
+			if ((*at)->until <= now)
+				discard(lists, at);
+			else
+				at = &(*at)->next;
+		}
+	}
+}
+
+/* ---- In a file */
+
+static void
+put_text(struct bytes_out *out, const char *text)
+{
+	bytes_put_number(out, strlen(text));
+	bytes_put(out, text, strlen(text));
+}
+
+void
+memory_lists_put(const struct memory_lists *lists, struct bytes_out *out)
+{
+	bytes_put_number(out, lists->count);
+	for (size_t i = 0; i < PLACES; i++)
+		for (const struct entry *entry = lists->places[i];
+		     entry != NULL; entry = entry->next) {
+			put_text(out, entry->named->name);
+			put_text(out, entry->text);
+			put_text(out, entry->note);
+			bytes_put_number(out, (uint64_t)entry->until);
+		}
+}
+
+/* False: it is too long, or no text. */
+static bool
+get_text(struct bytes_in *in, char *text_r, size_t size)
+{
+	uint64_t length = bytes_get_number(in);
+	const unsigned char *data =
+	    length < size ? bytes_get(in, (size_t)length) : NULL;
+
+	if (data == NULL)
+		return false;
+	memcpy(text_r, data, (size_t)length);
+	text_r[length] = '\0';
+	return strlen(text_r) == length;
+}
+
+static bool
+get_entry(struct memory_lists *lists, struct bytes_in *in)
+{
+	char name[NAME_SIZE], text[LIST_ENTRY_SIZE], note[STORE_NOTE_SIZE];
+	struct store_entry entry = {text, 0, note};
+
+	if (!get_text(in, name, sizeof name) ||
+	    !get_text(in, text, sizeof text) ||
+	    !get_text(in, note, sizeof note))
+		return false;
+	entry.until = (int64_t)bytes_get_number(in);
+	return !in->failed &&
+	    memory_lists_add(lists, name, &entry) == STORE_ADDED;
+}
+
+bool
+memory_lists_get(struct memory_lists *lists, struct bytes_in *in)
+{
+	uint64_t count = bytes_get_number(in);
+	bool is_good = !in->failed && count <= MEMORY_LISTS_ENTRIES;
+
+	for (uint64_t i = 0; i < count && is_good; i++)
+		is_good = get_entry(lists, in);
+	if (!is_good)
+		clear(lists);
+	return is_good;
+}

@@ -1,0 +1,43 @@
+/* memory_lists -- the shared lists of the embedded store: entries that are added
+ * and removed, some of which expire.
+ *
+ * Their number and size are bounded.  Not locked: the owner does that. */
+#ifndef MEMORY_LISTS_H
+#define MEMORY_LISTS_H
+
+#include "base/bytes.h"
+#include "store/store.h"
+
+/* Of all lists together. */
+#define MEMORY_LISTS_ENTRIES 100000
+#define MEMORY_LISTS_OCTETS  (16 << 20)
+#define MEMORY_LISTS_MAX     256
+
+struct memory_lists;
+
+/* NULL: out of memory. */
+struct memory_lists *memory_lists_open(void);
+void memory_lists_close(struct memory_lists **lists);
+
+/* STORE_FULL also if memory ran out. */
+enum store_change memory_lists_add(struct memory_lists *lists, const char *name,
+    const struct store_entry *entry);
+enum store_change memory_lists_remove(
+    struct memory_lists *lists, const char *name, const char *text);
+
+/* Which state a list is in: a number that differs from all before, 0 for one that
+ * never had an entry. */
+uint64_t
+memory_lists_version(const struct memory_lists *lists, const char *name);
+
+void memory_lists_each(const struct memory_lists *lists, const char *name,
+    store_entry_each *each, void *arg);
+
+/* Remove what has expired. */
+void memory_lists_expire(struct memory_lists *lists, int64_t now);
+
+/* All lists as octets, and back into empty ones; false: that is none. */
+void memory_lists_put(const struct memory_lists *lists, struct bytes_out *out);
+bool memory_lists_get(struct memory_lists *lists, struct bytes_in *in);
+
+#endif
