@@ -16,7 +16,8 @@ packages_of() {
 	case $1 in
 	build) echo gcc libc6-dev make autoconf automake pkg-config \
 		libmilter-dev libhiredis-dev libconfuse-dev libpsl-dev \
-		publicsuffix libssl-dev libc-ares-dev libjansson-dev \
+		publicsuffix libssl-dev libc-ares-dev libmaxminddb-dev \
+		libjansson-dev \
 		libmicrohttpd-dev libcrypt-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
 		iproute2 util-linux stress-ng ;;

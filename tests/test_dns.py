@@ -3,12 +3,14 @@ wrong: no mail waits for it, and none is put off because of what it says."""
 
 import os
 import re
+import shutil
 import signal
+import tempfile
 import threading
 import time
 import unittest
 
-from lib import cases
+from lib import cases, mmdb
 from lib.daemon import Daemon, wait_for
 from lib.dns import Dns
 from lib.pace import milliseconds, pace
@@ -302,6 +304,75 @@ class Shipped(unittest.TestCase):
                               **self.WELL) == self.GREY,
                  "nothing is known", milter.log)
         milter.expect(r"DNS|name server")
+        milter.stop()
+
+
+class Places(unittest.TestCase):
+    """Countries and autonomous systems, by databases of our own making."""
+
+    HERE, THERE, SIX = "198.51.100.1", "203.0.113.1", "2001:db8::1"
+    RULES = "".join(response(name, f"451 4.7.1 {name}") for name in
+                    ("foreign", "other")) + '''
+rule "foreign" { country = {"XA", "XB"}  verdict = defer  response = "foreign" }
+rule "other" { asn = "64501"  verdict = defer  response = "other" }
+'''
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.country = os.path.join(self.folder, "country.mmdb")
+        self.asn = os.path.join(self.folder, "asn.mmdb")
+
+    def milter(self):
+        milter = Daemon(f'geo {{ country_file = "{self.country}"  '
+                        f'asn_file = "{self.asn}" }}\n{self.RULES}')
+        self.addCleanup(milter.remove)
+        self.addCleanup(milter.kill)
+        return milter.start()
+
+    def write(self, here="XA"):
+        mmdb.write(self.country + "~", "Test-Country", {
+            "198.51.100.0/24": {"country": {"iso_code": here}},
+            "203.0.113.0/24": {"continent": {"code": "XX"}}})
+        os.rename(self.country + "~", self.country)
+        mmdb.write(self.asn, "Test-ASN", {
+            "203.0.113.0/25": {
+                "autonomous_system_number": mmdb.uint32(64501)},
+            "2001:db8::/32": {
+                "autonomous_system_number": mmdb.uint32(64501)}})
+
+    def read(self, milter, file, times=1):
+        wait_for(lambda: sum(f"{file} is read" in line
+                             for line in milter.log()) == times,
+                 "it is read", milter.log)
+
+    def test_clients_have_a_country_and_a_network(self):
+        self.write()
+        milter = self.milter()
+        for file in self.country, self.asn:
+            self.read(milter, file)
+        self.assertEqual(send(milter, self.HERE), "451 4.7.1 foreign")
+        self.assertEqual(send(milter, self.THERE), "451 4.7.1 other")
+        self.assertEqual(send(milter, self.SIX), "451 4.7.1 other")
+        self.assertEqual(send(milter, "203.0.113.200"), "")
+        self.write("XC")
+        self.read(milter, self.country, 2)
+        self.assertEqual(send(milter, self.HERE), "")
+        milter.stop()
+
+    def test_what_is_no_database_is_told_and_nothing_is_known(self):
+        with open(self.country, "w") as file:
+            file.write("no database" * 100)
+        milter = self.milter()
+        milter.expect(r"_file: .* cannot be read|asn_file = .*: No such file")
+        wait_for(lambda: any(self.asn + " cannot be read: No such file" in line
+                             for line in milter.log()) and
+                 any(self.country + " cannot be read" in line
+                     for line in milter.log()), "it is told", milter.log)
+        self.assertEqual(send(milter, self.HERE), "")
+        self.write()
+        self.read(milter, self.country)
+        self.assertEqual(send(milter, self.HERE), "451 4.7.1 foreign")
         milter.stop()
 
 

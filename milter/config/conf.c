@@ -90,8 +90,8 @@ policy_release(struct policy **policy)
 /* ---- The grammar, out of the tables */
 
 static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
-    {"dns", false}, {"dnsbl", true}, {"load", false}, {"reputation", false},
-    {"web", false}, {"response", true}, {"rule", true}};
+    {"dns", false}, {"dnsbl", true}, {"geo", false}, {"load", false},
+    {"reputation", false}, {"web", false}, {"response", true}, {"rule", true}};
 
 static const char *
 rule_name(size_t index)

@@ -248,6 +248,9 @@ const struct setting setting_table[] = {
     {"dns", "cache", NUMBER(dns.answers_max), "100000", 100, COUNT_MAX},
     {"dns", "memory", SIZE(dns.memory_max), "32M", 65536, 1048576 * MEGA},
 
+    {"geo", "country_file", TEXT(geo.country_file), "", .check = check_path},
+    {"geo", "asn_file", TEXT(geo.asn_file), "", .check = check_path},
+
     {"load", "load_average", REAL(load.average), "0", 0, 1000},
     {"load", "pressure_cpu", REAL(load.pressure_cpu), "0.8", 0, 1},
     {"load", "pressure_io", REAL(load.pressure_io), "0.9", 0, 1},

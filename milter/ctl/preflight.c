@@ -137,6 +137,17 @@ check_directory(
 		tell(flight, false, "%s = %s: %s", name, path, strerror(error));
 }
 
+/* What has to be there for a feature to live. */
+static void
+check_readable(struct flight *flight, const char *name, const char *path)
+{
+	if (path[0] == '\0')
+		return;
+	if (access(path, R_OK) != 0)
+		tell(flight, false, "%s = %s: %s", name, path, strerror(errno));
+	check_regular(flight, name, path);
+}
+
 /* A file that is made anew beside itself, or moved away. */
 static void
 check_replaced(struct flight *flight, const char *name, const char *path)
@@ -228,6 +239,8 @@ preflight(const struct settings *settings, conf_say *say, void *arg)
 	check_regular(&flight, "figure_file", settings->load.figure_file);
 	check_replaced(
 	    &flight, "reports_file", settings->reputation.reports_file);
+	check_readable(&flight, "country_file", settings->geo.country_file);
+	check_readable(&flight, "asn_file", settings->geo.asn_file);
 	check_pools(&flight);
 	return flight.good;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/seconds.h"
 #include "dns/dns_lists.h"
+#include "dns/geo.h"
 #include "dns/resolver.h"
 #include "dns/spf_checks.h"
 
@@ -17,6 +18,7 @@ struct dns {
 	struct resolver *resolver;
 	struct dns_lists *lists;
 	struct spf_checks *spf_checks;
+	struct geo *geo;
 };
 
 struct dns *
@@ -31,7 +33,8 @@ dns_open(void)
 		dns->lists = dns_lists_open(dns->resolver);
 		dns->spf_checks = spf_checks_open(dns->resolver);
 	}
-	if (dns->lists == NULL || dns->spf_checks == NULL)
+	dns->geo = geo_open();
+	if (dns->geo == NULL || dns->lists == NULL || dns->spf_checks == NULL)
 		dns_close(&dns);
 	return dns;
 }
@@ -44,6 +47,7 @@ dns_close(struct dns **dns)
 	dns_lists_close(&(*dns)->lists);
 	resolver_close(&(*dns)->resolver);
 	spf_checks_close(&(*dns)->spf_checks);
+	geo_close(&(*dns)->geo);
 	free(*dns);
 	*dns = NULL;
 }
@@ -65,7 +69,29 @@ dns_use(struct dns *dns, const struct policy *policy)
 void
 dns_tick(struct dns *dns, const struct policy *policy)
 {
+	const char *const files[GEO_KINDS] = {
+	    [GEO_COUNTRY] = policy->settings.geo.country_file,
+	    [GEO_ASN] = policy->settings.geo.asn_file};
+
 	dns_lists_tick(dns->lists, policy);
+	geo_tick(dns->geo, files);
+}
+
+/* In memory, so it is known at once. */
+static void
+find_place(struct evidence *evidence)
+{
+	struct facts *facts = evidence->facts;
+	struct geo *geo = evidence->dns->geo;
+
+	facts->country = evidence->country;
+	facts->country_certainty =
+	    geo_country(geo, &facts->client, evidence->country) ? FACT_KNOWN
+								: FACT_UNKNOWN;
+	facts->asn = evidence->asn;
+	facts->asn_certainty = geo_asn(geo, &facts->client, evidence->asn)
+	    ? FACT_KNOWN
+	    : FACT_UNKNOWN;
 }
 
 static struct spf_question
@@ -109,6 +135,8 @@ lists_at(struct evidence *evidence, enum evidence_step step)
 void
 evidence_ask(struct evidence *evidence, enum evidence_step step)
 {
+	if (step == EVIDENCE_CONNECT)
+		find_place(evidence);
 	if (evidence->policy->wants_dns)
 		dns_lists_ask(evidence->dns->lists, evidence->policy,
 		    evidence->facts, lists_at(evidence, step));

@@ -1,10 +1,11 @@
-/* evidence -- what DNS says of a client and its message: asked for as soon as their
+/* evidence -- what DNS, and databases of networks, say of a client and its message: asked for as soon as their
  * names are known, taken when the message is judged.
  *
  * All that a session needs of DNS. */
 #ifndef EVIDENCE_H
 #define EVIDENCE_H
 
+#include "dns/geo.h"
 #include "policy/policy.h"
 
 /* ---- For all sessions: the resolver, and what is asked with it. */
@@ -28,6 +29,8 @@ struct evidence {
 	const struct policy *policy;
 	struct facts *facts; /* what is asked about, and what was told */
 	struct dnsbl_sum dnsbls[DNSBLS_MAX];
+	char country[GEO_COUNTRY_SIZE];
+	char asn[GEO_ASN_SIZE];
 	int64_t asked_at; /* when DNS was asked about the client */
 	bool pending;	  /* more may come */
 };

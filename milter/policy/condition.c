@@ -136,6 +136,17 @@ generic_name(const struct asked *asked)
 	return yes_if(class == HOSTNAME_LINE || class == HOSTNAME_RENTED);
 }
 
+/* Its number may be written alone. */
+static enum answer
+asn(const struct asked *asked)
+{
+	if (is_empty(asked) == ANSWER_YES)
+		return ANSWER_NO;
+	return matches(asked) == ANSWER_YES
+	    ? ANSWER_YES
+	    : any_glob(asked->condition, asked->facts->asn + strlen("AS"));
+}
+
 static enum answer
 mail_server_name(const struct asked *asked)
 {
@@ -467,6 +478,10 @@ const struct condition_type condition_types[] = {
     {"generic_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = generic_name, NAME},
     {"mail_server_name", VALUE_TRUE, STAGE_MAIL, GOOD,
 	.judge = mail_server_name, NAME},
+    {"country", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = is_there_and_matches,
+	FACT(country), KNOWN_BY(country_certainty)},
+    {"asn", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = asn, FACT(asn),
+	KNOWN_BY(asn_certainty)},
     {"helo", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches, FACT(helo),
 	KNOWN_BY(helo_certainty)},
     {"helo_malformed", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,

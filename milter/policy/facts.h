@@ -98,6 +98,11 @@ struct facts {
 	enum certainty name_certainty; /* UNKNOWN: the DNS failed for now */
 	const char *name;	       /* verified (FCrDNS), "" if none */
 	enum hostname_class name_class;
+	/* UNKNOWN: there is no database; "": it does not have the client. */
+	enum certainty country_certainty;
+	const char *country; /* ISO 3166-1 alpha-2 */
+	enum certainty asn_certainty;
+	const char *asn;	       /* "AS64500" */
 	enum certainty helo_certainty; /* UNKNOWN: none was sent */
 	const char *helo;
 	bool helo_malformed;

@@ -80,6 +80,11 @@ struct settings {
 	} dns;
 
 	struct {
+		char *country_file;
+		char *asn_file;
+	} geo;
+
+	struct {
 		double average; /* load average per CPU that counts as 1.0 */
 		double pressure_cpu;
 		double pressure_io;

@@ -50,8 +50,9 @@ dns_tick(struct dns *dns, const struct policy *policy)
 void
 evidence_ask(struct evidence *evidence, enum evidence_step step)
 {
-	(void)evidence;
 	(void)step;
+	evidence->facts->country_certainty = FACT_UNKNOWN;
+	evidence->facts->asn_certainty = FACT_UNKNOWN;
 }
 
 /* Two zones list whom a section knows, each with a weight of 2. */
