@@ -46,6 +46,7 @@ static const struct {
     {"a sign is none", "-1", 9, 0, false, -1},
     {"nor is a blank", " 1", 9, 0, false, -1},
     {"the most", "128", 128, 3, true, 128},
+    {"more, though of one digit", "9", 2, 0, false, -1},
     {"one more", "129", 128, 0, false, -1},
     {"the largest", "9223372036854775807", INT64_MAX, 19, true, INT64_MAX},
     {"one larger", "9223372036854775808", INT64_MAX, 0, false, -1},

@@ -35,7 +35,7 @@ decimal_read(const char *text, size_t length, int64_t most, int64_t *number_r)
 	for (; digits < length && ascii_is_digit(text[digits]); digits++) {
 		int digit = text[digits] - '0';
 
-		if (number > (most - digit) / 10)
+		if (digit > most || number > (most - digit) / 10)
 			return 0;
 		number = number * 10 + digit;
 	}
