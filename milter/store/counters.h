@@ -69,6 +69,9 @@ struct counters_view {
  * `at` the later.  Pure. */
 void counters_add(struct counters_view *sum, const struct counters_view *more);
 
+/* Move the rates on to `now`.  Pure. */
+void counters_move_on(struct counters_view *view, int64_t now);
+
 /* The bucket below which so large a share (0..1) lies: its upper bound; -1: there
  * is nothing, or it is in the last.  Pure. */
 int64_t counters_share(
@@ -83,10 +86,8 @@ bool counters_decode(
 
 /* ---- Reading the farm.  Waits for the store. */
 
-#define COUNTERS_SILENT INT64_C(120) /* seconds; then a host is forgotten */
-
-/* Give `each` the picture of every host (`host` is its name).  `view` is lent for
- * the call. */
+/* Give `each` the picture of every host that published one within the last
+ * STORE_HOST_LIFE seconds (`host` is its name).  `view` is lent for the call. */
 enum store_result counters_read(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const struct counters_view *view),
     void *arg);

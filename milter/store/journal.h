@@ -19,7 +19,6 @@
 #include "mail/netaddr.h"
 #include "policy/facts.h"
 #include "store/store.h"
-#include "store/triplet.h"
 
 /* ---- References: 60 random bits and the second in which it was made, modulo
  * 2^20 (12 days), as 16 characters of Crockford's base 32. */
@@ -71,10 +70,10 @@ struct journal_entry {
 	char name[JOURNAL_NAME_SIZE];	 /* verified, or "" */
 	/* Keyed hashes; who the client is (its pool, or else its address), and of
 	 * the addresses as normalised (mailaddr.h). */
-	char identity[TRIPLET_SIZE];
-	char sender[TRIPLET_SIZE];
+	char identity[STORE_NAME_SIZE];
+	char sender[STORE_NAME_SIZE];
 	bool null_sender;
-	char recipients[JOURNAL_RECIPIENTS][TRIPLET_SIZE];
+	char recipients[JOURNAL_RECIPIENTS][STORE_NAME_SIZE];
 	size_t recipient_hashes;
 	int64_t recipient_count; /* in all */
 	bool has_score;
@@ -94,9 +93,9 @@ struct journal_terms {
 
 /* The keyed hash of an address as somebody types it, as entries have it. */
 enum store_result journal_hash_sender(
-    struct store *store, const char *address, char hash_r[TRIPLET_SIZE]);
+    struct store *store, const char *address, char hash_r[STORE_NAME_SIZE]);
 enum store_result journal_hash_recipient(
-    struct store *store, const char *address, char hash_r[TRIPLET_SIZE]);
+    struct store *store, const char *address, char hash_r[STORE_NAME_SIZE]);
 
 /* The entry with this reference.  Cheap.  `*found_r` tells whether there is one;
  * `now` is Unix seconds. */
@@ -107,8 +106,8 @@ enum store_result journal_find(struct store *store,
 /* What to read; "" and 0 for what does not matter. */
 struct journal_query {
 	const struct network *client; /* or NULL */
-	char sender[TRIPLET_SIZE];
-	char recipient[TRIPLET_SIZE];
+	char sender[STORE_NAME_SIZE];
+	char recipient[STORE_NAME_SIZE];
 	unsigned kinds; /* 1 << enum journal_kind; 0: all */
 	int64_t since;	/* Unix seconds; older ones end it */
 	/* Where to go on, 0 at first: read older ones only.  Moved on by each
@@ -124,7 +123,8 @@ enum store_result journal_read(struct store *store, struct journal_query *query,
     bool (*each)(void *arg, const struct journal_entry *entry), void *arg,
     bool *more_r);
 
-/* What became of a deferral since.  Cheap. */
+/* What became of a deferral since, by the last entry about the same client and
+ * sender and any of its recipients.  Cheap. */
 enum journal_state {
 	JOURNAL_WAITS,	 /* it came too early, or has not come: until `until` */
 	JOURNAL_MAY,	 /* it may come back now, and has not */
@@ -183,7 +183,7 @@ void journal_flush(struct journal *journal, struct store *store,
 /* ---- What keepers keep */
 
 #define JOURNAL_ITEM_MAX 4096 /* octets of an entry as text */
-#define JOURNAL_BATCH	 256
+#define JOURNAL_BATCH	 256  /* entries that are added at once */
 
 struct journal_item {
 	uint64_t place;
@@ -193,6 +193,18 @@ struct journal_item {
 	uint64_t threads[JOURNAL_RECIPIENTS];
 	size_t thread_count;
 };
+
+/* Those from one place to another, both included, from the last on; at most
+ * `most`, or until the callback answers false. */
+#define JOURNAL_PLACE_MAX (UINT64_C(1) << 53)
+struct journal_range {
+	uint64_t from, to;
+	size_t most;
+};
+
+/* The last entries of threads stand in a table of so many places, twice those of
+ * the journal, where a later one takes the place of another. */
+uint64_t journal_thread_places(const struct journal_terms *terms);
 
 /* An entry as text, and back.  False: it is none. */
 size_t journal_encode(

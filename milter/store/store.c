@@ -84,6 +84,27 @@ store_take_reports(struct store *store, int64_t now,
 	return store->ops->take_reports(store, now, each, arg);
 }
 
+enum store_result
+store_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
+{
+	return store->ops->hash(store, text, hash_r);
+}
+
+enum store_result
+store_put_host(
+    struct store *store, const char *text, size_t length, int64_t now)
+{
+	return store->ops->put_host(store, text, length, now);
+}
+
+enum store_result
+store_read_hosts(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *host, const char *text, size_t length),
+    void *arg)
+{
+	return store->ops->read_hosts(store, now, each, arg);
+}
+
 bool
 store_is_up(const struct store *store)
 {

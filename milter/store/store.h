@@ -188,6 +188,11 @@ struct store_terms {
  * printable, one line.  May come from any thread, and must not call the store. */
 typedef void store_say(void *arg, bool bad, const char *text);
 
+/* What the journal (journal.h) keeps: texts in the order of their places. */
+struct journal_item;
+struct journal_terms;
+struct journal_range;
+
 /* The interface of a keeper; users call the functions below. */
 struct store_ops {
 	enum store_result (*look_up)(struct store *store,
@@ -201,6 +206,24 @@ struct store_ops {
 	    struct store *store, const char *name, struct list **list_r);
 	enum store_result (*take_reports)(struct store *store, int64_t now,
 	    void (*each)(void *arg, const char *text), void *arg);
+	enum store_result (*hash)(struct store *store, const char *text,
+	    char hash_r[STORE_NAME_SIZE]);
+	enum store_result (*add_entries)(struct store *store,
+	    const struct journal_terms *terms, const struct journal_item *items,
+	    size_t count);
+	enum store_result (*read_entries)(struct store *store,
+	    const struct journal_range *range,
+	    bool (*each)(void *arg, const char *text, size_t length),
+	    void *arg);
+	enum store_result (*last_entries)(struct store *store,
+	    const struct journal_terms *terms, const uint64_t *threads,
+	    size_t count, uint64_t *places_r);
+	enum store_result (*put_host)(
+	    struct store *store, const char *text, size_t length, int64_t now);
+	enum store_result (*read_hosts)(struct store *store, int64_t now,
+	    void (*each)(
+		void *arg, const char *host, const char *text, size_t length),
+	    void *arg);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
 	void (*renew)(struct store *store); /* NULL: there is nothing */
@@ -288,6 +311,20 @@ enum store_result store_forget(
  * each as raw text to `each`.  Every report is given to one taker only. */
 enum store_result store_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
+
+/* A keyed hash of any text, from which nobody can tell it: triplet_holder().  May
+ * wait for the store, when it does not know its key yet. */
+enum store_result
+store_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE]);
+
+/* Publish what this host tells of itself, for `STORE_HOST_LIFE` seconds, and read
+ * what all do (own included).  Background only: may wait. */
+#define STORE_HOST_LIFE INT64_C(120)
+enum store_result store_put_host(
+    struct store *store, const char *text, size_t length, int64_t now);
+enum store_result store_read_hosts(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *host, const char *text, size_t length),
+    void *arg);
 
 bool store_is_up(const struct store *store);
 

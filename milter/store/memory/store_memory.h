@@ -11,7 +11,7 @@
 #include "store/triplet.h"
 
 struct store_memory_config {
-	struct store_terms terms; /* host is not used */
+	struct store_terms terms;
 	const unsigned char *key; /* of TRIPLET_KEY octets; NULL: a random one,
 				   * which the file keeps */
 	const char *file;   /* where records are saved; NULL or "": nowhere */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define COUNTERS_SHARE 8   /* of the memory: one eighth */
+#define JOURNAL_SHARE  4   /* and that of the journal, beside it */
 #define PLACES_AT_ONCE 256 /* looked at under one lock */
 #define REPORT_SIZE    1024
 #define REFUSED_MAX    9 /* files that are kept aside */
@@ -161,6 +162,8 @@ free_memory(struct memory *memory)
 	memory_lists_close(&memory->lists);
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
+	memory_journal_close(&memory->journal);
+	free(memory->host);
 	triplet_hash_free(&memory->hash);
 	pthread_mutex_destroy(&memory->mutex);
 	if (memory->lock >= 0)
@@ -290,6 +293,12 @@ static const struct store_ops operations = {
     .exchange_load = exchange_load,
     .read_list = memory_read_list,
     .take_reports = take_reports,
+    .hash = memory_hash,
+    .add_entries = memory_add_entries,
+    .read_entries = memory_read_entries,
+    .last_entries = memory_last_entries,
+    .put_host = memory_put_host,
+    .read_hosts = memory_read_hosts,
     .is_up = is_up,
     .tidy = tidy,
     .save = save_if_due,
@@ -323,11 +332,17 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
 	memory->lists = memory_lists_open();
+	memory->journal =
+	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
+	memory->host =
+	    strdup(config->terms.host == NULL ? "" : config->terms.host);
+>>>>>>> 170e740 (journal, counters: Keep them in both stores)
 	if (make_key(memory, config->key))
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
-	    memory->lists == NULL || (has_file && memory->file == NULL)) {
+	    memory->lists == NULL || memory->journal == NULL ||
+	    memory->host == NULL || (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
 	}

@@ -7,6 +7,7 @@
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
 #include "store/memory/memory_file.h"
+#include "store/memory/memory_journal.h"
 #include "store/memory/memory_lists.h"
 #include "store/memory/store_memory.h"
 
@@ -25,6 +26,8 @@ struct memory {
 	store_say *report;
 	void *report_arg;
 	struct listed_name *read; /* only for the background thread */
+	struct memory_journal *journal;
+	char *host; /* terms.host */
 
 	pthread_mutex_t mutex; /* guards what follows */
 	struct memory_book *book;

@@ -104,6 +104,23 @@ enum store_result store_redis_read_list(
 enum store_result store_redis_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
 
+enum store_result store_redis_hash(
+    struct store *store, const char *text, char hash_r[STORE_NAME_SIZE]);
+enum store_result
+store_redis_add_entries(struct store *store, const struct journal_terms *terms,
+    const struct journal_item *items, size_t count);
+enum store_result
+store_redis_read_entries(struct store *store, const struct journal_range *range,
+    bool (*each)(void *arg, const char *text, size_t length), void *arg);
+enum store_result
+store_redis_last_entries(struct store *store, const struct journal_terms *terms,
+    const uint64_t *threads, size_t count, uint64_t *places_r);
+enum store_result store_redis_put_host(
+    struct store *store, const char *text, size_t length, int64_t now);
+enum store_result store_redis_read_hosts(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *host, const char *text, size_t length),
+    void *arg);
+
 /* Add bad points to a network and a host in it, without waiting. */
 void store_redis_charge(
     struct redis_store *store, const char *network, unsigned host, double bad);

@@ -1,0 +1,290 @@
+/* From sessions to the store. */
+#include "store/journal_parts.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mail/mailaddr.h"
+
+#define QUEUE_MAX   8192		 /* entries that wait */
+#define QUEUE_BYTES ((size_t)(16 << 20)) /* and their octets */
+#define BATCHES_MAX 32			 /* at one flush */
+
+/* An entry that lacks its hashes, and what they will be of: the identity, the
+ * sender and the recipients, each with its NUL. */
+struct pending {
+	struct journal_entry entry;
+	size_t size; /* of all this */
+	char addresses[];
+};
+
+struct journal {
+	atomic_llong dropped;
+	pthread_mutex_t mutex;		  /* guards the rest */
+	struct pending *queue[QUEUE_MAX]; /* a ring */
+	size_t first, count, bytes;
+};
+
+struct journal *
+journal_open(void)
+{
+	struct journal *journal = calloc(1, sizeof *journal);
+
+	if (journal != NULL && pthread_mutex_init(&journal->mutex, NULL) != 0) {
+		free(journal);
+		return NULL;
+	}
+	return journal;
+}
+
+void
+journal_close(struct journal **journal)
+{
+	struct journal *mine = *journal;
+
+	if (mine == NULL)
+		return;
+	for (size_t i = 0; i < mine->count; i++)
+		free(mine->queue[(mine->first + i) % QUEUE_MAX]);
+	pthread_mutex_destroy(&mine->mutex);
+	free(mine);
+	*journal = NULL;
+}
+
+int64_t
+journal_dropped(const struct journal *journal)
+{
+	return (int64_t)atomic_load_explicit(
+	    &journal->dropped, memory_order_relaxed);
+}
+
+/* ---- What a session tells */
+
+static void
+copy(char *text_r, size_t size, const char *text)
+{
+	size_t length = 0;
+
+	for (; text != NULL && text[length] != '\0' && length < size - 1;
+	     length++)
+		text_r[length] = journal_clean(text[length]);
+	text_r[length] = '\0';
+}
+
+static size_t
+hashed_recipients(const struct journal_note *note)
+{
+	return note->pair_count < JOURNAL_RECIPIENTS ? note->pair_count
+						     : JOURNAL_RECIPIENTS;
+}
+
+static const char *
+sender_of(const struct journal_note *note)
+{
+	return note->pair_count > 0 ? note->pairs[0].sender : "";
+}
+
+static size_t
+octets_of(const struct journal_note *note)
+{
+	size_t octets = strlen(note->identity) + strlen(sender_of(note)) + 2;
+
+	for (size_t i = 0; i < hashed_recipients(note); i++)
+		octets += strlen(note->pairs[i].recipient) + 1;
+	return octets;
+}
+
+static void
+copy_addresses(const struct journal_note *note, char *end)
+{
+	end = stpcpy(end, note->identity) + 1;
+	end = stpcpy(end, sender_of(note)) + 1;
+	for (size_t i = 0; i < hashed_recipients(note); i++)
+		end = stpcpy(end, note->pairs[i].recipient) + 1;
+}
+
+static void
+fill_entry(const struct journal_note *note, struct journal_entry *entry)
+{
+	entry->kind = note->kind;
+	entry->at = note->at;
+	copy(entry->reference, sizeof entry->reference, note->reference);
+	copy(entry->session, sizeof entry->session, note->session);
+	copy(entry->host, sizeof entry->host, note->host);
+	copy(entry->rule, sizeof entry->rule, note->rule);
+	copy(entry->response, sizeof entry->response, note->response);
+	copy(entry->text, sizeof entry->text, note->text);
+	entry->wait = note->wait;
+	entry->waited = note->waited;
+	entry->stage = note->stage;
+	copy(entry->client, sizeof entry->client, note->client);
+	copy(entry->network, sizeof entry->network, note->network);
+	copy(entry->name, sizeof entry->name, note->name);
+	entry->null_sender = note->null_sender;
+	entry->recipient_hashes = hashed_recipients(note);
+	entry->recipient_count = note->recipient_count;
+	entry->has_score = note->has_score;
+	entry->score = note->score;
+	entry->known = note->known;
+	entry->load = note->load;
+}
+
+/* True if there was room. */
+static bool
+enqueue(struct journal *journal, struct pending *pending)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&journal->mutex);
+	has_room = journal->count < QUEUE_MAX &&
+	    journal->bytes + pending->size <= QUEUE_BYTES;
+	if (has_room) {
+		size_t last = (journal->first + journal->count) % QUEUE_MAX;
+
+		journal->queue[last] = pending;
+		journal->count++;
+		journal->bytes += pending->size;
+	}
+	pthread_mutex_unlock(&journal->mutex);
+	return has_room;
+}
+
+void
+journal_put(struct journal *journal, const struct journal_note *note)
+{
+	size_t size = sizeof(struct pending) + octets_of(note);
+	struct pending *pending = malloc(size);
+
+	if (pending != NULL) {
+		memset(&pending->entry, 0, sizeof pending->entry);
+		pending->size = size;
+		fill_entry(note, &pending->entry);
+		copy_addresses(note, pending->addresses);
+		if (enqueue(journal, pending))
+			return;
+	}
+	free(pending);
+	atomic_fetch_add_explicit(&journal->dropped, 1, memory_order_relaxed);
+}
+
+/* ---- To the store */
+
+enum store_result
+journal_hash(struct store *store, char letter, const char *text,
+    char hash_r[STORE_NAME_SIZE])
+{
+	char lettered[MAILADDR_SIZE + 2];
+
+	(void)snprintf(lettered, sizeof lettered, "%c:%s", letter, text);
+	return store_hash(store, lettered, hash_r);
+}
+
+static enum store_result
+hash_all(struct store *store, struct pending *pending)
+{
+	struct journal_entry *entry = &pending->entry;
+	const char *text = pending->addresses;
+	enum store_result result;
+
+	result = journal_hash(store, JOURNAL_IDENTITY, text, entry->identity);
+	text += strlen(text) + 1;
+	if (result == STORE_OK && !entry->null_sender)
+		result =
+		    journal_hash(store, JOURNAL_SENDER, text, entry->sender);
+	for (size_t i = 0; i < entry->recipient_hashes && result == STORE_OK;
+	     i++) {
+		text += strlen(text) + 1;
+		result = journal_hash(
+		    store, JOURNAL_RECIPIENT, text, entry->recipients[i]);
+	}
+	return result;
+}
+
+/* What a rule on trial says of a message is no step on its way. */
+static void
+fill_item(const struct journal_entry *entry, char text[JOURNAL_ITEM_MAX],
+    struct journal_item *item_r)
+{
+	(void)journal_encode(entry, text);
+	item_r->text = text;
+	item_r->place = journal_place(entry->reference, entry->at);
+	item_r->thread_count =
+	    entry->kind == JOURNAL_OBSERVE ? 0 : entry->recipient_hashes;
+	for (size_t i = 0; i < item_r->thread_count; i++)
+		item_r->threads[i] = journal_thread(entry, i);
+}
+
+static void
+drop(struct journal *journal, size_t count)
+{
+	struct pending *dropped[JOURNAL_BATCH];
+
+	pthread_mutex_lock(&journal->mutex);
+	for (size_t i = 0; i < count; i++) {
+		dropped[i] = journal->queue[journal->first];
+		journal->first = (journal->first + 1) % QUEUE_MAX;
+		journal->bytes -= dropped[i]->size;
+	}
+	journal->count -= count;
+	pthread_mutex_unlock(&journal->mutex);
+	for (size_t i = 0; i < count; i++)
+		free(dropped[i]);
+}
+
+/* The oldest ones, which stay in the queue: nobody else takes them out. */
+static size_t
+peek(struct journal *journal, struct pending *pending_r[JOURNAL_BATCH])
+{
+	size_t count;
+
+	pthread_mutex_lock(&journal->mutex);
+	count = journal->count < JOURNAL_BATCH ? journal->count : JOURNAL_BATCH;
+	for (size_t i = 0; i < count; i++)
+		pending_r[i] = journal->queue[(journal->first + i) % QUEUE_MAX];
+	pthread_mutex_unlock(&journal->mutex);
+	return count;
+}
+
+struct batch {
+	struct journal_item items[JOURNAL_BATCH];
+	char texts[JOURNAL_BATCH][JOURNAL_ITEM_MAX];
+};
+
+static enum store_result
+hand_over(struct store *store, const struct journal_terms *terms,
+    struct pending *const *pending, size_t count)
+{
+	struct batch *batch = malloc(sizeof *batch);
+	enum store_result result = batch == NULL ? STORE_DOWN : STORE_OK;
+
+	for (size_t i = 0; i < count && result == STORE_OK; i++) {
+		result = hash_all(store, pending[i]);
+		fill_item(
+		    &pending[i]->entry, batch->texts[i], &batch->items[i]);
+	}
+	if (result == STORE_OK)
+		result =
+		    store->ops->add_entries(store, terms, batch->items, count);
+	free(batch);
+	return result;
+}
+
+void
+journal_flush(struct journal *journal, struct store *store,
+    const struct journal_terms *terms)
+{
+	struct pending *pending[JOURNAL_BATCH];
+	size_t count;
+
+	for (int i = 0; i < BATCHES_MAX; i++) {
+		count = peek(journal, pending);
+		if (count == 0 ||
+		    (terms->entries > 0 &&
+			hand_over(store, terms, pending, count) != STORE_OK))
+			return;
+		drop(journal, count);
+	}
+}

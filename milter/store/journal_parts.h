@@ -1,0 +1,25 @@
+/* journal_parts -- the inside of the journal, for journal*.c alone. */
+#ifndef JOURNAL_PARTS_H
+#define JOURNAL_PARTS_H
+
+#include "store/journal.h"
+
+#define JOURNAL_PLACE_BITS 20 /* below the second */
+
+/* The place of a checked reference that was made at about `near`. */
+uint64_t journal_place(const char *reference, int64_t near);
+
+/* What stands for one client, sender and recipient. */
+uint64_t journal_thread(const struct journal_entry *entry, size_t recipient);
+
+/* What may stand in an entry; all else is '?'. */
+char journal_clean(char octet);
+
+/* What is hashed: a letter for what it is, and a text. */
+#define JOURNAL_IDENTITY  'i'
+#define JOURNAL_SENDER	  's'
+#define JOURNAL_RECIPIENT 'r'
+enum store_result journal_hash(struct store *store, char letter,
+    const char *text, char hash_r[STORE_NAME_SIZE]);
+
+#endif

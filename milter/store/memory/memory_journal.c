@@ -1,0 +1,280 @@
+#include "store/memory/store_memory_parts.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_BITS 20 /* of a place, below the second */
+
+struct kept {
+	uint64_t place;
+	char *text;
+	size_t length;
+};
+
+struct last {
+	uint64_t thread, place;
+};
+
+struct memory_journal {
+	pthread_mutex_t mutex; /* guards all */
+	size_t octets, octets_max;
+	struct kept *kept; /* by place, from `first` on */
+	size_t first, count, size;
+	struct last *lasts;
+	uint64_t last_places; /* a power of two, 0: none yet */
+	char *host;	      /* what it tells of itself */
+	size_t host_length;
+};
+
+struct memory_journal *
+memory_journal_open(size_t octets_max)
+{
+	struct memory_journal *journal = calloc(1, sizeof *journal);
+
+	if (journal != NULL && pthread_mutex_init(&journal->mutex, NULL) != 0) {
+		free(journal);
+		return NULL;
+	}
+	if (journal != NULL)
+		journal->octets_max = octets_max;
+	return journal;
+}
+
+void
+memory_journal_close(struct memory_journal **journal)
+{
+	struct memory_journal *mine = *journal;
+
+	if (mine == NULL)
+		return;
+	for (size_t i = 0; i < mine->count; i++)
+		free(mine->kept[mine->first + i].text);
+	free(mine->kept);
+	free(mine->lasts);
+	free(mine->host);
+	pthread_mutex_destroy(&mine->mutex);
+	free(mine);
+	*journal = NULL;
+}
+
+/* ---- Adding */
+
+static void
+drop_first(struct memory_journal *journal)
+{
+	struct kept *first = &journal->kept[journal->first];
+
+	journal->octets -= first->length;
+	free(first->text);
+	journal->first++;
+	journal->count--;
+}
+
+static void
+drop_surplus(struct memory_journal *journal, const struct journal_terms *terms,
+    uint64_t newest)
+{
+	int64_t oldest = (int64_t)(newest >> SECOND_BITS) - terms->age;
+
+	while (journal->count > 0 &&
+	    (journal->count > (size_t)terms->entries ||
+		journal->octets > journal->octets_max ||
+		(int64_t)(journal->kept[journal->first].place >> SECOND_BITS) <
+		    oldest))
+		drop_first(journal);
+}
+
+/* Room for one more behind the last. */
+static bool
+make_room(struct memory_journal *journal)
+{
+	size_t size = journal->size == 0 ? 256 : 2 * journal->size;
+	struct kept *kept;
+
+	if (journal->first + journal->count < journal->size)
+		return true;
+	if (journal->first > journal->count) {
+		memmove(journal->kept, journal->kept + journal->first,
+		    journal->count * sizeof *journal->kept);
+		journal->first = 0;
+		return true;
+	}
+	kept = realloc(journal->kept, size * sizeof *kept);
+	if (kept == NULL)
+		return false;
+	journal->kept = kept;
+	journal->size = size;
+	return true;
+}
+
+/* Most come in their order, but for the random part of their places. */
+static bool
+insert(struct memory_journal *journal, const struct journal_item *item)
+{
+	struct kept kept = {item->place, strdup(item->text), 0};
+	size_t at;
+
+	if (kept.text == NULL || !make_room(journal)) {
+		free(kept.text);
+		return false;
+	}
+	kept.length = strlen(kept.text);
+	at = journal->first + journal->count;
+	for (; at > journal->first && journal->kept[at - 1].place > item->place;
+	     at--)
+		journal->kept[at] = journal->kept[at - 1];
+	journal->kept[at] = kept;
+	journal->count++;
+	journal->octets += kept.length;
+	return true;
+}
+
+static bool
+make_lasts(struct memory_journal *journal, const struct journal_terms *terms)
+{
+	uint64_t places = journal_thread_places(terms);
+
+	if (journal->last_places == places)
+		return true;
+	free(journal->lasts);
+	journal->lasts = calloc(places, sizeof *journal->lasts);
+	journal->last_places = journal->lasts == NULL ? 0 : places;
+	return journal->lasts != NULL;
+}
+
+static void
+note_threads(struct memory_journal *journal, const struct journal_item *item)
+{
+	for (size_t i = 0; i < item->thread_count; i++)
+		journal->lasts[item->threads[i] & (journal->last_places - 1)] =
+		    (struct last){item->threads[i], item->place};
+}
+
+enum store_result
+memory_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
+{
+	const struct memory *memory = (const struct memory *)store;
+
+	return triplet_holder(&memory->key.namer, text, hash_r) ? STORE_OK
+								: STORE_DOWN;
+}
+
+enum store_result
+memory_add_entries(struct store *store, const struct journal_terms *terms,
+    const struct journal_item *items, size_t count)
+{
+	struct memory_journal *journal = ((struct memory *)store)->journal;
+	bool added;
+
+	pthread_mutex_lock(&journal->mutex);
+	added = make_lasts(journal, terms);
+	for (size_t i = 0; i < count && added; i++) {
+		added = insert(journal, &items[i]);
+		if (!added)
+			break;
+		note_threads(journal, &items[i]);
+		drop_surplus(journal, terms, items[i].place);
+	}
+	pthread_mutex_unlock(&journal->mutex);
+	return added ? STORE_OK : STORE_DOWN;
+}
+
+/* ---- Reading */
+
+/* The first that lies behind `place`. */
+static size_t
+find_behind(const struct memory_journal *journal, uint64_t place)
+{
+	size_t low = journal->first, high = journal->first + journal->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (journal->kept[middle].place <= place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+enum store_result
+memory_read_entries(struct store *store, const struct journal_range *range,
+    bool (*each)(void *arg, const char *text, size_t length), void *arg)
+{
+	struct memory_journal *journal = ((struct memory *)store)->journal;
+	size_t at, left = range->most;
+
+	pthread_mutex_lock(&journal->mutex);
+	for (at = find_behind(journal, range->to);
+	     at > journal->first && left > 0; left--) {
+		const struct kept *kept = &journal->kept[--at];
+
+		if (kept->place < range->from ||
+		    !each(arg, kept->text, kept->length))
+			break;
+	}
+	pthread_mutex_unlock(&journal->mutex);
+	return STORE_OK;
+}
+
+enum store_result
+memory_last_entries(struct store *store, const struct journal_terms *terms,
+    const uint64_t *threads, size_t count, uint64_t *places_r)
+{
+	struct memory_journal *journal = ((struct memory *)store)->journal;
+	uint64_t mask;
+
+	(void)terms;
+	memset(places_r, 0, count * sizeof *places_r);
+	pthread_mutex_lock(&journal->mutex);
+	mask = journal->last_places - 1;
+	for (size_t i = 0; i < count && journal->last_places > 0; i++) {
+		const struct last *last = &journal->lasts[threads[i] & mask];
+
+		if (last->thread == threads[i])
+			places_r[i] = last->place;
+	}
+	pthread_mutex_unlock(&journal->mutex);
+	return STORE_OK;
+}
+
+/* ---- The host */
+
+enum store_result
+memory_put_host(
+    struct store *store, const char *text, size_t length, int64_t now)
+{
+	struct memory_journal *journal = ((struct memory *)store)->journal;
+	char *copy = malloc(length + 1), *old;
+
+	(void)now;
+	if (copy == NULL)
+		return STORE_DOWN;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	pthread_mutex_lock(&journal->mutex);
+	old = journal->host;
+	journal->host = copy;
+	journal->host_length = length;
+	pthread_mutex_unlock(&journal->mutex);
+	free(old);
+	return STORE_OK;
+}
+
+enum store_result
+memory_read_hosts(struct store *store, int64_t now,
+    void (*each)(void *arg, const char *host, const char *text, size_t length),
+    void *arg)
+{
+	const struct memory *memory = (const struct memory *)store;
+	struct memory_journal *journal = memory->journal;
+
+	(void)now;
+	pthread_mutex_lock(&journal->mutex);
+	if (journal->host != NULL)
+		each(arg, memory->host, journal->host, journal->host_length);
+	pthread_mutex_unlock(&journal->mutex);
+	return STORE_OK;
+}
