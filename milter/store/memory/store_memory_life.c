@@ -336,7 +336,6 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
 	memory->host =
 	    strdup(config->terms.host == NULL ? "" : config->terms.host);
->>>>>>> 170e740 (journal, counters: Keep them in both stores)
 	if (make_key(memory, config->key))
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);
