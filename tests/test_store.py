@@ -9,7 +9,7 @@ from lib import cases
 from lib.redis_servers import (start_cluster, start_sentinel_set, start_single,
                                wait_until)
 
-PROGRAMS = ("check_store", "check_store_levers", "check_store_limits",
+PROGRAMS = ("check_store", "check_record", "check_store_levers", "check_store_limits",
             "check_store_redis", "check_journal")
 # An administrator's, or made by other programs.
 NOT_OURS = ("list:", "lists", "until:", "notes:", "reports")

@@ -1,5 +1,7 @@
 #include "store/store.h"
 
+#include "store/record.h"
+
 enum store_result
 store_look_up(struct store *store, const struct store_query *query,
     struct store_answer *answer_r)
@@ -156,4 +158,38 @@ store_has_marks(const struct store_effects *effects)
 				return true;
 	}
 	return false;
+}
+
+enum store_result
+store_walk(struct store *store, struct store_walk *walk, int64_t now,
+    store_record_each *each, void *arg)
+{
+	return store->ops->walk == NULL
+	    ? STORE_DOWN
+	    : store->ops->walk(store, walk, now, each, arg);
+}
+
+enum store_result
+store_read_record(struct store *store, const char *name, int64_t now,
+    store_record_each *each, void *arg)
+{
+	return store->ops->read_record == NULL
+	    ? STORE_DOWN
+	    : store->ops->read_record(store, name, now, each, arg);
+}
+
+enum store_result
+store_restore(struct store *store, const struct store_record *records,
+    size_t count, int64_t now)
+{
+	return store->ops->restore == NULL
+	    ? STORE_DOWN
+	    : store->ops->restore(store, records, count, now);
+}
+
+enum store_result
+store_namer(struct store *store, struct triplet_namer *namer_r)
+{
+	return store->ops->namer == NULL ? STORE_DOWN
+					 : store->ops->namer(store, namer_r);
 }

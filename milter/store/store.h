@@ -192,6 +192,10 @@ typedef void store_say(void *arg, bool bad, const char *text);
 struct journal_item;
 struct journal_terms;
 struct journal_range;
+struct store_record; /* record.h */
+struct store_walk;
+struct triplet_namer;
+typedef void store_record_each(void *arg, const struct store_record *record);
 
 /* The interface of a keeper; users call the functions below. */
 struct store_ops {
@@ -245,6 +249,15 @@ struct store_ops {
 	    const char *text, enum store_change *change_r);
 	enum store_result (*list_each)(struct store *store, const char *name,
 	    store_entry_each *each, void *arg);
+	/* all of these or none: see record.h */
+	enum store_result (*walk)(struct store *store, struct store_walk *walk,
+	    int64_t now, store_record_each *each, void *arg);
+	enum store_result (*read_record)(struct store *store, const char *name,
+	    int64_t now, store_record_each *each, void *arg);
+	enum store_result (*restore)(struct store *store,
+	    const struct store_record *records, size_t count, int64_t now);
+	enum store_result (*namer)(
+	    struct store *store, struct triplet_namer *namer_r);
 	/* NULL: it cannot */
 	enum store_result (*forget)(struct store *store,
 	    const struct store_forget *forget, size_t *count_r);

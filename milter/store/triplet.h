@@ -52,6 +52,11 @@ bool triplet_address(const struct triplet_namer *namer,
 #define TRIPLET_SENDERS 128
 unsigned triplet_sender(const struct triplet_namer *namer, const char *sender);
 
+/* What shows whether two programs make the same names: the name of a fixed text.
+ * False: out of memory. */
+bool triplet_fingerprint(
+    const struct triplet_namer *namer, char name_r[TRIPLET_SIZE]);
+
 /* A new random key.  False: the system has no random numbers. */
 bool triplet_key_new(unsigned char key_r[TRIPLET_KEY]);
 

@@ -406,3 +406,20 @@ memory_book_adopt(
 	make_room_for_kin(book, record);
 	make_room(book, now);
 }
+
+void
+memory_book_replace(
+    struct memory_book *book, struct memory_record *record, int64_t now)
+{
+	struct memory_record *found;
+	struct memory_name name;
+
+	if (!memory_book_name(book, record->name, &name)) {
+		memory_record_free(&record);
+		return;
+	}
+	found = memory_book_find(book, &name, now);
+	if (found != NULL)
+		memory_book_remove(book, found);
+	memory_book_adopt(book, record, now);
+}

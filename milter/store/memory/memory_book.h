@@ -77,4 +77,10 @@ void memory_book_turn_back(struct memory_book *book, size_t place, int64_t now);
 void memory_book_adopt(
     struct memory_book *book, struct memory_record *record, int64_t now);
 
+/* The same in the place of the record of that name, if there is one, and at any
+ * time: until the one expires that was renewed before it, it may outlive its own
+ * end, of no use. */
+void memory_book_replace(
+    struct memory_book *book, struct memory_record *record, int64_t now);
+
 #endif

@@ -142,21 +142,27 @@ read_network(struct memory *memory, const struct memory_record *record,
 	    memory_record_crowded(record, &opener, query->now);
 }
 
-/* What both know of a clock; NULL: that record is not there. */
+/* What both know of a clock, the network also of all of its addresses; NULL: that
+ * record is not there. */
 static struct greylist_clock
 read_clock(const struct memory *memory, const struct memory_record *records[2],
     const struct names *names, const struct memory_clock_name *asked,
     int64_t now)
 {
 	struct memory_clock_name name = *asked;
-	int64_t clocks[2] = {0, 0};
+	struct greylist_clock clock = {0, 0};
 
-	if (records[1] != NULL)
-		clocks[1] = memory_record_clock(records[1], &name);
+	for (int i = 0; i < 2; i++)
+		if (records[i] != NULL)
+			clock = clock_either(greylist_clock_encode(&clock),
+			    memory_record_clock(records[i], &name),
+			    &memory->terms, now);
 	memcpy(name.address, names->address, sizeof name.address);
 	if (records[0] != NULL)
-		clocks[0] = memory_record_clock(records[0], &name);
-	return clock_either(clocks[0], clocks[1], &memory->terms, now);
+		clock = clock_either(greylist_clock_encode(&clock),
+		    memory_record_clock(records[0], &name), &memory->terms,
+		    now);
+	return clock;
 }
 
 static void
@@ -205,14 +211,18 @@ read_trust(const struct memory *memory, const struct memory_record *records[2],
 {
 	struct memory_trust own =
 	    trust_of(memory, records[0], names->address, query->now);
+	struct memory_trust wide =
+	    trust_of(memory, records[0], all_addresses, query->now);
 	struct memory_trust pool =
 	    trust_of(memory, records[1], all_addresses, query->now);
 
 	answer->passes = own.passes;
 	answer->last_used = own.last_used;
+	if (wide.passes > answer->passes)
+		answer->passes = wide.passes;
 	if (!has_pool(&query->client))
 		return;
-	if (pool.passes > own.passes)
+	if (pool.passes > answer->passes)
 		answer->passes = pool.passes;
 	if (pool.last_used < own.last_used)
 		answer->last_used = pool.last_used;
@@ -334,8 +344,8 @@ mark_all(struct memory *memory, struct told *told,
 	return changed;
 }
 
-/* `passes` is what the other record has, or 0: an address that is seen using what
- * its organisation has earned keeps it when the DNS fails. */
+/* `passes` is what its organisation or all of the network have, or 0: an address
+ * that is seen using that keeps it when the DNS fails, or for good. */
 static void
 add_trust(
     struct told *told, const struct store_effects *effects, int64_t passes)
@@ -364,7 +374,7 @@ remember_trust(struct memory *memory, const struct store_effects *effects,
 		.host = effects->client.host & 0xff,
 		.spared = !of_pool && has_pool(&effects->client)},
 	    .address = of_pool ? all_addresses : names->address};
-	struct memory_trust pool = {0};
+	struct memory_trust pool = {0}, wide = {0};
 	bool changed;
 
 	if (!store_has_marks(effects) && effects->passes <= 0 &&
@@ -373,13 +383,17 @@ remember_trust(struct memory *memory, const struct store_effects *effects,
 	told.record = memory_book_make(memory->book, name, effects->now);
 	if (told.record == NULL)
 		return;
+	if (effects->worthy && !of_pool)
+		wide =
+		    trust_of(memory, told.record, all_addresses, effects->now);
 	if (effects->worthy && told.opener.spared)
 		pool = trust_of(memory,
 		    memory_book_find(memory->book, &names->pool, effects->now),
 		    all_addresses, effects->now);
 	changed = mark_all(memory, &told, effects, names);
 	if (effects->passes > 0 || effects->worthy)
-		add_trust(&told, effects, pool.passes);
+		add_trust(&told, effects,
+		    pool.passes > wide.passes ? pool.passes : wide.passes);
 	if (changed || effects->passes > 0 || effects->worthy)
 		memory_book_renew(
 		    memory->book, told.record, effects->worthy, effects->now);

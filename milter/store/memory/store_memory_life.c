@@ -308,6 +308,10 @@ static const struct store_ops operations = {
     .list_remove = memory_list_remove,
     .list_each = memory_list_each,
     .forget = memory_forget,
+    .walk = memory_walk,
+    .read_record = memory_read_record,
+    .restore = memory_restore,
+    .namer = memory_namer,
 };
 
 struct store *

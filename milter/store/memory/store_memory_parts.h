@@ -54,5 +54,14 @@ void memory_free_read(struct memory *memory);
 
 enum store_result memory_forget(
     struct store *store, const struct store_forget *forget, size_t *count_r);
+/* What record.h asks of a store. */
+enum store_result memory_walk(struct store *store, struct store_walk *walk,
+    int64_t now, store_record_each *each, void *arg);
+enum store_result memory_read_record(struct store *store, const char *name,
+    int64_t now, store_record_each *each, void *arg);
+enum store_result memory_restore(struct store *store,
+    const struct store_record *records, size_t count, int64_t now);
+enum store_result
+memory_namer(struct store *store, struct triplet_namer *namer_r);
 
 #endif

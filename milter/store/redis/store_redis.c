@@ -275,6 +275,10 @@ static const struct store_ops operations = {
     .list_remove = store_redis_list_remove,
     .list_each = store_redis_list_each,
     .forget = store_redis_forget,
+    .walk = store_redis_walk,
+    .read_record = store_redis_read_record,
+    .restore = store_redis_restore,
+    .namer = store_redis_namer,
 };
 
 /* ---- Opening */
@@ -324,6 +328,7 @@ open_link(struct redis_store *store, const struct settings *settings,
 	struct redis_config config = link_config(store, settings);
 
 	(void)snprintf(error_r, error_size, "out of memory");
+	store->is_cluster = config.mode == REDIS_CLUSTER;
 	if (login_init(&store->login, settings))
 		store->redis =
 		    login_open(&store->login, &config, error_r, error_size);

@@ -19,7 +19,6 @@
 #define LIFE	  "3600"
 #define FORGOTTEN INT64_C(3600)
 #define FRESH	  INT64_C(10) /* seconds */
-#define FIXED	  "do we agree?"
 #define TIMES	  3 /* in a row: one who has just changed his is no news */
 #define MARK_SIZE (24 + HOST_NAME_SIZE)
 
@@ -124,7 +123,7 @@ store_redis_compare_secrets(struct redis_store *store)
 		return;
 	store->compared_at = now;
 	if (redis_secret_read(&store->secret, &namer) &&
-	    triplet_holder(&namer, FIXED, ours))
+	    triplet_fingerprint(&namer, ours))
 		exchange(store, ours);
 	secret_wipe(&namer.key, sizeof namer.key);
 }

@@ -36,6 +36,13 @@ struct clocks_read {
 	int64_t clocks[CLOCK_SPACES][1 + RECIPIENTS_MAX];
 };
 
+/* What a network's record tells of all its addresses, as another program knew it
+ * (record.h). */
+struct wide_read {
+	int64_t passes;
+	int64_t pairs[RECIPIENTS_MAX]; /* in CLOCK_REAL */
+};
+
 struct look_up {
 	struct redis_store *store;
 	const struct store_query *query;
@@ -51,6 +58,7 @@ struct look_up {
 	size_t pool;	 /* the network's if there is none */
 	struct clocks_read network_clocks;
 	struct clocks_read pool_clocks;
+	struct wide_read wide;
 	struct counting countings[STORE_TAKES_MAX];
 };
 
@@ -105,6 +113,29 @@ ask_clocks(struct look_up *look_up, struct resp_commands *commands,
 	}
 }
 
+static size_t
+wide_fields(const struct store_query *query)
+{
+	return 2 + (query->spaces[CLOCK_REAL] ? query->pair_count : 0);
+}
+
+static void
+ask_wide(struct look_up *look_up, struct resp_commands *commands)
+{
+	const struct store_query *query = look_up->query;
+	char field[KEYS_FIELD_SIZE];
+
+	keys_trust(KEYS_PASSES, NULL, field);
+	resp_add_string(commands, field);
+	keys_trust(KEYS_USED, NULL, field);
+	resp_add_string(commands, field);
+	for (size_t i = 0; query->spaces[CLOCK_REAL] && i < query->pair_count;
+	     i++) {
+		keys_clock(CLOCK_REAL, NULL, look_up->pairs[i], field);
+		resp_add_string(commands, field);
+	}
+}
+
 /* KEYS_PACED of the network and of the host, and KEYS_CROWD of the host. */
 #define HOST_FIELDS 3
 
@@ -133,7 +164,8 @@ ask_record(struct look_up *look_up, size_t stop)
 	    count_spaces(look_up->query) * (1 + look_up->query->pair_count);
 
 	if (of_network)
-		words += (size_t)4 * (size_t)look_up->generations + HOST_FIELDS;
+		words += (size_t)4 * (size_t)look_up->generations +
+		    HOST_FIELDS + wide_fields(look_up->query);
 	resp_begin(commands, words);
 	resp_add_string(commands, "HMGET");
 	resp_add_string(commands, key);
@@ -145,6 +177,8 @@ ask_record(struct look_up *look_up, size_t stop)
 		ask_host(look_up, commands);
 	}
 	ask_clocks(look_up, commands, of_network ? look_up->address : NULL);
+	if (of_network)
+		ask_wide(look_up, commands);
 	resp_add(commands, "HLEN", key);
 }
 
@@ -315,6 +349,24 @@ read_clocks(const struct look_up *look_up, const struct resp_reply *fields,
 		read_r->passes = read_r->last_used = 0;
 }
 
+static void
+read_wide(struct look_up *look_up, const struct resp_reply *fields, size_t *at)
+{
+	const struct store_query *query = look_up->query;
+	struct wide_read *wide = &look_up->wide;
+	int64_t last_used;
+
+	wide->passes = next_number(fields, at);
+	last_used = greylist_clock_decode(next_number(fields, at)).first_seen;
+	if (last_used != 0 &&
+	    seconds_between(look_up->now, last_used) >
+		look_up->store->terms.worthy_life)
+		wide->passes = 0;
+	for (size_t i = 0; query->spaces[CLOCK_REAL] && i < query->pair_count;
+	     i++)
+		wide->pairs[i] = next_clock(fields, at);
+}
+
 /* The oldest pending clock of those that were read, or 0. */
 static int64_t
 oldest_of(const struct look_up *look_up, const struct clocks_read *read)
@@ -386,12 +438,38 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	if (of_network)
 		read_network(look_up, fields, &at, answer);
 	read_clocks(look_up, fields, &at, clocks);
+	if (of_network)
+		read_wide(look_up, fields, &at);
 	reading.oldest = oldest_of(look_up, clocks);
 	reading.fields =
 	    number_of(trip_reply(&look_up->trip, stop, position + 1));
 	*(of_network ? &answer->is_new : &answer->pool_is_new) =
 	    reading.fields == 0;
 	notice_sweep(look_up, stop, &reading);
+}
+
+static void
+combine_trust(const struct look_up *look_up, struct store_answer *answer)
+{
+	const struct store_query *query = look_up->query;
+	const struct clocks_read *own = &look_up->network_clocks;
+	const struct clocks_read *pool = &look_up->pool_clocks;
+	bool has_pool = look_up->pool != look_up->network;
+	struct seen_place seen = {0};
+
+	answer->passes = own->passes;
+	answer->last_used = own->last_used;
+	if (look_up->wide.passes > answer->passes)
+		answer->passes = look_up->wide.passes;
+	if (has_pool && pool->passes > answer->passes)
+		answer->passes = pool->passes;
+	if (has_pool && pool->last_used < own->last_used)
+		answer->last_used = pool->last_used;
+	seen.lacking = answer->passes - own->passes;
+	if (!has_pool && seen.lacking == 0)
+		return;
+	seen.who = seen_who(query->client.network, look_up->address);
+	seen_note(&look_up->store->seen, &seen);
 }
 
 /* What either record knows. */
@@ -402,20 +480,7 @@ combine(const struct look_up *look_up, struct store_answer *answer)
 	const struct clocks_read *own = &look_up->network_clocks;
 	const struct clocks_read *pool = &look_up->pool_clocks;
 
-	answer->passes = own->passes;
-	answer->last_used = own->last_used;
-	if (look_up->pool != look_up->network) {
-		struct seen_place seen = {
-		    .who = seen_who(query->client.network, look_up->address)};
-
-		if (pool->passes > own->passes) {
-			answer->passes = pool->passes;
-			seen.lacking = pool->passes - own->passes;
-		}
-		if (pool->last_used < own->last_used)
-			answer->last_used = pool->last_used;
-		seen_note(&look_up->store->seen, &seen);
-	}
+	combine_trust(look_up, answer);
 	for (int space = 0; space < CLOCK_SPACES; space++)
 		for (size_t i = 0; i <= query->pair_count; i++)
 			*(i == 0 ? &answer->client[space]
@@ -423,6 +488,14 @@ combine(const struct look_up *look_up, struct store_answer *answer)
 			    clock_either(own->clocks[space][i],
 				pool->clocks[space][i], &look_up->store->terms,
 				look_up->now);
+	for (size_t i = 0; i < query->pair_count; i++) {
+		struct greylist_clock *pair = &answer->pairs[i][CLOCK_REAL];
+
+		if (look_up->wide.pairs[i] != 0)
+			*pair = clock_either(greylist_clock_encode(pair),
+			    look_up->wide.pairs[i], &look_up->store->terms,
+			    look_up->now);
+	}
 }
 
 /* 0 where there is none; one that has outgrown whole numbers is as full as can

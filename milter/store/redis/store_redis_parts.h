@@ -29,6 +29,7 @@ struct redis_store {
 	char host[HOST_NAME_SIZE]; /* terms.host */
 	struct store_redis_keys keys;
 	struct redis *redis;
+	bool is_cluster;
 	bool reads_only;
 	atomic_bool renews_login; /* soon */
 	struct redis_clock clock;
@@ -168,6 +169,14 @@ enum store_result store_redis_list_each(
     struct store *store, const char *name, store_entry_each *each, void *arg);
 enum store_result store_redis_forget(
     struct store *store, const struct store_forget *forget, size_t *count_r);
+enum store_result store_redis_walk(struct store *store, struct store_walk *walk,
+    int64_t now, store_record_each *each, void *arg);
+enum store_result store_redis_read_record(struct store *store, const char *name,
+    int64_t now, store_record_each *each, void *arg);
+enum store_result store_redis_restore(struct store *store,
+    const struct store_record *records, size_t count, int64_t now);
+enum store_result
+store_redis_namer(struct store *store, struct triplet_namer *namer_r);
 
 void store_redis_free_lists(struct redis_store *store);
 

@@ -17,7 +17,7 @@ struct seen_place {
 	uint64_t who;
 	int64_t paced_at; /* when it last earned points for accepted mail */
 	double bad;	  /* its bad points */
-	int64_t lacking;  /* passes that its pool has more than it */
+	int64_t lacking;  /* passes that its pool or network has more */
 };
 
 struct seen_table {

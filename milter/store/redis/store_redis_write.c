@@ -223,15 +223,15 @@ has_mark(const struct store_effects *effects, size_t pair)
 	return false;
 }
 
-/* An address that is seen using what its organisation has earned keeps that when
- * the DNS fails. */
+/* An address that is seen using what its organisation has earned, or all of its
+ * network had, keeps that when the DNS fails, or for good. */
 static int64_t
 new_passes(const struct writing *writing)
 {
 	const struct store_effects *effects = writing->effects;
 	int64_t passes = effects->passes > 0 ? effects->passes : 0;
 
-	if (effects->worthy && writing->opener.spared)
+	if (effects->worthy && writing->share.of_network)
 		passes += seen_lacking(&writing->store->seen,
 		    seen_who(effects->client.network, writing->address));
 	return passes;
