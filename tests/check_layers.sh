@@ -84,6 +84,8 @@ only ares.h resolver
 only openssl/ tls triplet secret token
 only microhttpd.h http
 only crypt.h users
+only zlib.h maillog_file
+only zstd.h maillog_file
 # Whoever emits or reads JSON: a folder, not a module.
 strays=$(grep -rl '#include <jansson' "$source/milter" | grep -v '/ctl/\|/web/')
 [ -z "$strays" ] || complain "<jansson.h> is for ctl/ and web/, not for $strays"

@@ -18,7 +18,7 @@ packages_of() {
 		libmilter-dev libhiredis-dev libconfuse-dev libpsl-dev \
 		publicsuffix libssl-dev libc-ares-dev libmaxminddb-dev \
 		libjansson-dev \
-		libmicrohttpd-dev libcrypt-dev ;;
+		libmicrohttpd-dev libcrypt-dev zlib1g-dev libzstd-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
 		iproute2 util-linux stress-ng ;;
 	lint) echo clang-format-14 clang-tidy-14 cppcheck mandoc shellcheck ;;
