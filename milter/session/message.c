@@ -266,6 +266,17 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	limits_learn(message, &query, which, &answer);
 }
 
+void
+message_recall(struct shared *shared, struct message *message)
+{
+	struct store_query query = {
+	    .now = message->clock, .client = client_of(message)};
+	struct store_answer answer;
+
+	if (store_look_up(shared->store, &query, &answer) == STORE_OK)
+		learn_record(shared, message, &answer);
+}
+
 /* A rule on trial takes what is there, and nobody waits for it. */
 static bool
 waits_for_evidence(const struct outcome *outcome, enum stage stage)

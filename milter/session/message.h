@@ -56,6 +56,10 @@ void message_begin(struct shared *shared, struct message *message, int64_t now);
 struct outcome message_judge(struct shared *shared, struct message *message,
     size_t recipient, enum stage stage);
 
+/* Learn what is known of the client, though no rule may have asked: for who rehearses
+ * a policy.  No units of limits are taken. */
+void message_recall(struct shared *shared, struct message *message);
+
 /* Remember a deferral: of one recipient at RCPT (its index), or of the whole
  * message, which is over then. */
 void message_deferred(

@@ -50,6 +50,7 @@ struct session {
 	enum standing standing;
 	enum stage accepted_at;
 	struct outcome accepted;
+	struct outcome judged; /* the last one, see session_judged() */
 	struct reply reply;
 };
 

@@ -16,7 +16,6 @@ struct branch {
 
 struct server {
 	struct shared *shared;
-	int64_t load; /* as last told, in thousandths */
 };
 
 struct farm {
@@ -24,7 +23,6 @@ struct farm {
 	struct server *servers;
 	size_t server_count;
 	struct load_report *reports; /* one for each server */
-	struct response *reply;	     /* names the rule */
 	/* of the attempt in hand */
 	struct farm_result *result;
 	double prior;
