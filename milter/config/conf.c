@@ -1,5 +1,6 @@
 #include "config/conf.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -381,13 +382,17 @@ make_policy(const char *text, struct conf_report *report)
 struct policy *
 conf_load(const char *path, conf_say *say, void *arg)
 {
+	/* For the parser's state. */
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct conf_report report = {.path = path, .say = say, .arg = arg};
 	char *text = conf_text_read(&report);
 	struct policy *policy;
 
 	if (text == NULL)
 		return NULL;
+	pthread_mutex_lock(&one_at_a_time);
 	policy = make_policy(text, &report);
+	pthread_mutex_unlock(&one_at_a_time);
 	free(text);
 	return policy;
 }

@@ -9,7 +9,7 @@
 
 /* Read `path`.  On success a new policy with one reference; else NULL.  Each
  * error and warning is given to `say` as a whole sentence that begins with
- * "file:line: ".  One call at a time in a process (conf_file.h). */
+ * "file:line: ".  From any thread: they take turns. */
 struct policy *conf_load(const char *path, conf_say *say, void *arg);
 
 /* Take and give back a reference; safe from any thread.  The last one frees the

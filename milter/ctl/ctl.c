@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "config/conf_value.h"
@@ -49,6 +50,54 @@ ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
 	if (text == NULL || conf_value_number(text, value_r))
 		return true;
 	(void)ctl_fail(ctl, "--%s %s: " CONF_VALUE_WANTS_NUMBER, name, text);
+	return false;
+}
+
+static bool
+read_date(const char *text, int64_t now, int64_t *at_r)
+{
+	time_t base = (time_t)now;
+	int year, month, day, length = 0;
+	struct tm when;
+
+	if (localtime_r(&base, &when) == NULL)
+		return false;
+	when.tm_sec = 0;
+	if (sscanf(text, "%4d-%2d-%2d%*1[T ]%n", &year, &month, &day,
+		&length) == 3 &&
+	    length > 0) {
+		when.tm_year = year - 1900;
+		when.tm_mon = month - 1;
+		when.tm_mday = day;
+		text += length;
+	}
+	length = 0;
+	if (sscanf(text, "%2d:%2d%n:%2d%n", &when.tm_hour, &when.tm_min, &length,
+		&when.tm_sec, &length) < 2 ||
+	    text[length] != '\0')
+		return false;
+	when.tm_isdst = -1;
+	*at_r = (int64_t)mktime(&when);
+	return *at_r != -1;
+}
+
+bool
+ctl_time(struct ctl *ctl, const char *text, int64_t *at_r)
+{
+	int64_t now = *at_r, number;
+
+	if (text[0] == '@' && conf_value_number(text + 1, at_r))
+		return true;
+	if ((text[0] == '+' || text[0] == '-') &&
+	    conf_value_duration(text + 1, &number)) {
+		*at_r = now + (text[0] == '+' ? number : -number);
+		return true;
+	}
+	if (read_date(text, now, at_r))
+		return true;
+	(void)ctl_fail(ctl,
+	    "%s: a time is needed, such as \"2026-11-28 15:00\", 15:00 or +2h",
+	    text);
 	return false;
 }
 

@@ -178,6 +178,11 @@ bool ctl_duration(struct ctl *ctl, const struct ctl_args *args,
 bool ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
     int64_t *value_r);
 
+/* A moment as people write it: 2026-11-28 15:00, 2026-11-28T15:00:30, 15:00 (of
+ * today), +2h, -1d or @1795488284.  `*at_r` is now before, Unix seconds.  False:
+ * it is none, and that was told. */
+bool ctl_time(struct ctl *ctl, const char *text, int64_t *at_r);
+
 /* A string of any octets: what is no UTF-8 in it becomes question marks. */
 json_t *ctl_text(const char *text);
 

@@ -383,6 +383,8 @@ put_lines(struct render *render, const struct ctl_layout *layout,
 				continue;
 			say_value(value, layout->columns[i].format, text,
 			    sizeof text);
+			if (text[0] == '\0')
+				continue;
 			put_line(render, layout->columns[i].title, text,
 			    layout->columns[i].format);
 		}

@@ -141,8 +141,13 @@ redis_secret_refresh(
 		return SECRET_SAME;
 	answer = fetch(place, NULL, text);
 	if (answer == REDIS_ANSWERED && text[0] == '\0' &&
-	    !place->store->reads_only && choose_offer(secret, offered))
-		answer = fetch(place, offered, text);
+	    choose_offer(secret, offered)) {
+		/* By another key nothing is found, as nothing is there. */
+		if (place->store->reads_only)
+			memcpy(text, offered, sizeof text);
+		else
+			answer = fetch(place, offered, text);
+	}
 	if (answer == REDIS_ANSWERED && (text[0] != '\0' || offered[0] != '\0'))
 		news = adopt(secret, text,
 		    offered[0] != '\0' && strcmp(text, offered) == 0);
