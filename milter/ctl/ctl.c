@@ -72,8 +72,8 @@ read_date(const char *text, int64_t now, int64_t *at_r)
 		text += length;
 	}
 	length = 0;
-	if (sscanf(text, "%2d:%2d%n:%2d%n", &when.tm_hour, &when.tm_min, &length,
-		&when.tm_sec, &length) < 2 ||
+	if (sscanf(text, "%2d:%2d%n:%2d%n", &when.tm_hour, &when.tm_min,
+		&length, &when.tm_sec, &length) < 2 ||
 	    text[length] != '\0')
 		return false;
 	when.tm_isdst = -1;

@@ -98,8 +98,8 @@ peek_read_list(struct store *store, const char *name, struct list **list_r)
 
 	*list_r = list_new();
 	if (*list_r != NULL)
-		result = store_list_each(((struct peek *)store)->inner, name,
-		    add_entry, *list_r);
+		result = store_list_each(
+		    ((struct peek *)store)->inner, name, add_entry, *list_r);
 	if (result != STORE_OK || !list_seal(*list_r))
 		list_free(list_r);
 	return result;
@@ -248,7 +248,8 @@ see_judgement(void *arg, const struct session *session, size_t recipient,
 	explain->outcome = *outcome;
 	explain->stage = stage_names[stage];
 	if (outcome->verdict != VERDICT_DEFER &&
-	    (!is_whole || (outcome->verdict == VERDICT_WAIT && stage != STAGE_EOM) ||
+	    (!is_whole ||
+		(outcome->verdict == VERDICT_WAIT && stage != STAGE_EOM) ||
 		(outcome->trial_waits && stage == STAGE_MAIL)))
 		return;
 	emit_client(explain, message);
@@ -290,8 +291,9 @@ emit_verdict(struct explain *explain, bool defers, const char *recipient,
 
 	if (recipient != NULL)
 		add_text(object, "recipient", recipient);
-	if (!defers && (outcome->triplet_passed[CLOCK_REAL] ||
-			   outcome->client_passed[CLOCK_REAL]))
+	if (!defers &&
+	    (outcome->triplet_passed[CLOCK_REAL] ||
+		outcome->client_passed[CLOCK_REAL]))
 		(void)json_object_set_new(object, "waited", json_true());
 	if (outcome->capped)
 		(void)json_object_set_new(object, "capped", json_true());
@@ -312,7 +314,8 @@ emit_verdict(struct explain *explain, bool defers, const char *recipient,
 /* ---- The dialogue */
 
 static bool
-take_step(struct explain *explain, enum action action, const struct reply *reply)
+take_step(
+    struct explain *explain, enum action action, const struct reply *reply)
 {
 	if (action == ACTION_CONTINUE)
 		return true;
@@ -359,8 +362,8 @@ say_recipients(struct explain *explain)
 	const char *to;
 	size_t left = 0;
 
-	for (size_t i = 0;
-	     (to = ctl_value_at(explain->args, "to", i)) != NULL; i++) {
+	for (size_t i = 0; (to = ctl_value_at(explain->args, "to", i)) != NULL;
+	     i++) {
 		if (session_rcpt(explain->session, to, explain->now, &reply) ==
 		    ACTION_DEFER)
 			emit_verdict(explain, true, to, &reply);
@@ -445,8 +448,8 @@ suppose_load(struct explain *explain, struct load_watch *own)
 		return true;
 	}
 	if (text == NULL) {
-		load_watch_step(own, shared->policy, shared->store, 0,
-		    explain->now);
+		load_watch_step(
+		    own, shared->policy, shared->store, 0, explain->now);
 		return true;
 	}
 	if (!conf_value_real(text, &load) || load < 0 || load > LOAD_MAX) {
@@ -472,8 +475,8 @@ explain_with(struct explain *explain, const struct netaddr *client)
 	    ctl_duration(
 		explain->ctl, explain->args, "connected", &connected) &&
 	    suppose_load(explain, own)) {
-		explain->session = session_open(
-		    explain->shared, explain->now - connected);
+		explain->session =
+		    session_open(explain->shared, explain->now - connected);
 		if (explain->session != NULL) {
 			connect_session(explain, client);
 			lead(explain, size);
@@ -518,7 +521,8 @@ read_policy(struct explain *explain)
 		(void)snprintf(path, sizeof path, "/dev/fd/%d", fileno(copy));
 		policy = conf_load(path, say_finding, explain);
 	} else {
-		(void)ctl_fail(explain->ctl, "--config: there is nothing in it");
+		(void)ctl_fail(
+		    explain->ctl, "--config: there is nothing in it");
 	}
 	if (copy != NULL)
 		(void)fclose(copy);

@@ -41,8 +41,7 @@ saw_condition(const struct policy *policy, const struct condition *condition,
 static void
 say(char *text_r, const char *text)
 {
-	(void)snprintf(
-	    text_r, SAW_SIZE, "%s", text[0] == '\0' ? "none" : text);
+	(void)snprintf(text_r, SAW_SIZE, "%s", text[0] == '\0' ? "none" : text);
 }
 
 static void
@@ -70,8 +69,8 @@ saw_clock(
 
 /* The fields of that name, the first of them in full. */
 static void
-say_headers(const struct condition *condition, const struct facts *facts,
-    char *text_r)
+say_headers(
+    const struct condition *condition, const struct facts *facts, char *text_r)
 {
 	bool of_number = condition->type->kind == VALUE_HEADER_NUMBER;
 	size_t names = of_number ? 1 : condition->count;
@@ -93,21 +92,21 @@ say_headers(const struct condition *condition, const struct facts *facts,
 
 /* Units of the slots that count, our own included. */
 static void
-say_limit(const struct condition *condition, const struct facts *facts,
-    char *text_r)
+say_limit(
+    const struct condition *condition, const struct facts *facts, char *text_r)
 {
 	const struct limit_count *count = &facts->limits[condition->number];
 	int64_t units = 0;
 
 	for (int i = 0; i < WINDOW_COUNTED; i++)
 		units += count->counts.slots[i];
-	(void)snprintf(text_r, SAW_SIZE, "%" PRId64 " with this message",
-	    units);
+	(void)snprintf(
+	    text_r, SAW_SIZE, "%" PRId64 " with this message", units);
 }
 
 static void
-say_dnsbl(const struct condition *condition, const struct facts *facts,
-    char *text_r)
+say_dnsbl(
+    const struct condition *condition, const struct facts *facts, char *text_r)
 {
 	const struct dnsbl_sum *sum = &facts->dnsbls[condition->number];
 
@@ -145,8 +144,8 @@ is_about(const struct condition *condition, const char *part)
 
 /* Yes or no, and what tells so. */
 static void
-say_truth(const struct condition *condition, const struct facts *facts,
-    char *text_r)
+say_truth(
+    const struct condition *condition, const struct facts *facts, char *text_r)
 {
 	static const char *const classes[] = {[HOSTNAME_NONE] = "no name",
 	    [HOSTNAME_OWN] = "of a mail server",
@@ -282,8 +281,8 @@ void
 saw_fact(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient, char text_r[SAW_SIZE])
 {
-	const enum certainty *certainty = (const void *)((const char *)facts +
-	    condition->type->certainty);
+	const enum certainty *certainty =
+	    (const void *)((const char *)facts + condition->type->certainty);
 	bool is_known =
 	    condition->type->certainty == 0 || *certainty == FACT_KNOWN;
 

@@ -11,9 +11,8 @@ void saw_condition(const struct policy *policy,
     const struct condition *condition, char text_r[SAW_SIZE]);
 
 /* What it was judged by; "unknown" for what could not be told. */
-void saw_fact(const struct condition *condition,
-    const struct facts *facts, const struct recipient *recipient,
-    char text_r[SAW_SIZE]);
+void saw_fact(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient, char text_r[SAW_SIZE]);
 
 /* A clock at that time, as in "first seen 40s ago". */
 void saw_clock(

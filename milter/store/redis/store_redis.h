@@ -17,8 +17,8 @@ struct store_redis_config {
 	const unsigned char *key; /* of TRIPLET_KEY octets; NULL: one that the
 				   * servers share through Redis; until it is
 				   * known look-ups answer STORE_DOWN */
-	bool reads_only;   /* change nothing */
-	store_say *report; /* NULL: nobody is told */
+	bool reads_only;	  /* change nothing */
+	store_say *report;	  /* NULL: nobody is told */
 	void *report_arg;
 };
 
