@@ -237,6 +237,56 @@ static const struct row client_rows[] = {
 	NULL, ANSWER_UNKNOWN},
     {"a shared list that is not there answers nothing", "listed", UNLOADED,
 	{.lists = lists, .client = IPV4(192, 0, 2, 7)}, NULL, ANSWER_UNKNOWN},
+    {"a name below a listed domain", "client_name_list", LOADED,
+	{.lists = lists,
+	    .name_certainty = FACT_KNOWN,
+	    .name = "mx.bad.example"},
+	NULL, ANSWER_YES},
+    {"another name", "client_name_list", LOADED,
+	{.lists = lists, .name_certainty = FACT_KNOWN, .name = "mx.b.example"},
+	NULL, ANSWER_NO},
+    {"no name is on no list", "client_name_list", LOADED,
+	{.lists = lists, .name_certainty = FACT_KNOWN, .name = ""}, NULL,
+	ANSWER_NO},
+    {"a name that is not known may be", "client_name_list", LOADED,
+	{.lists = lists, .name_certainty = FACT_UNKNOWN, .name = ""}, NULL,
+	ANSWER_UNKNOWN},
+    {"a client that is listed by its address", "client_listed", LOADED,
+	{.lists = lists, .client = IPV4(192, 0, 2, 7)}, NULL, ANSWER_YES},
+    {"or by its name", "client_listed", LOADED,
+	{.lists = lists,
+	    .client = IPV4(10, 0, 0, 1),
+	    .name_certainty = FACT_KNOWN,
+	    .name = "mx.bad.example"},
+	NULL, ANSWER_YES},
+    {"is nothing that a sender can forge", "client_listed", LOADED,
+	{.lists = lists,
+	    .client = IPV4(10, 0, 0, 1),
+	    .sender = "spam@bad.example",
+	    .name_certainty = FACT_KNOWN,
+	    .name = "mx.b.example"},
+	NULL, ANSWER_NO},
+    /* the contrary */
+    {"a client elsewhere", "not_client", NETWORKS(PRIVATE),
+	{.client = IPV4(11, 0, 0, 0)}, NULL, ANSWER_YES},
+    {"a client within", "not_client", NETWORKS(PRIVATE),
+	{.client = IPV4(10, 0, 0, 0)}, NULL, ANSWER_NO},
+    {"a name that does not match", "not_client_name", GLOBS("*.a.org"),
+	NAMED("mx.b.org"), NULL, ANSWER_YES},
+    {"no name at all", "not_client_name", GLOBS("*.a.org"), NAMED(""), NULL,
+	ANSWER_YES},
+    {"what is unknown is not the contrary either", "not_client_name",
+	GLOBS("*.a.org"), NAME_UNKNOWN, NULL, ANSWER_UNKNOWN},
+    {"nor is a list that is not there", "not_client_list", UNLOADED,
+	{.lists = lists, .client = IPV4(10, 0, 0, 1)}, NULL, ANSWER_UNKNOWN},
+    {"not to have logged in", "not_authenticated", NONE,
+	{.authenticated = false}, NULL, ANSWER_YES},
+    {"to have", "not_authenticated", NONE, {.authenticated = true}, NULL,
+	ANSWER_NO},
+    {"not to be one of some users", "not_user", GLOBS("bob"),
+	{.authenticated = true, .user = "eve"}, NULL, ANSWER_YES},
+    {"the null sender is not any sender", "not_sender", GLOBS("*"), NULL_SENDER,
+	NULL, ANSWER_YES},
     {"a verified name matches", "client_name", GLOBS("*.a.org", "mx?.b.org"),
 	NAMED("mx1.b.org"), NULL, ANSWER_YES},
     {"or not", "client_name", GLOBS("*.a.org"), NAMED("a.org"), NULL,
@@ -362,6 +412,19 @@ static const struct row message_rows[] = {
 	{.lists = lists, .sender = "", .null_sender = true}, NULL, ANSWER_NO},
     {"without the list nobody knows", "sender_list", UNLOADED,
 	{.lists = lists, .sender = "x@bad.example"}, NULL, ANSWER_UNKNOWN},
+    {"a sender on a shared list", "sender_listed", LOADED,
+	{.lists = lists, .sender = "x@bad.example"}, NULL, ANSWER_YES},
+    {"or not", "sender_listed", LOADED,
+	{.lists = lists, .sender = "x@good.example"}, NULL, ANSWER_NO},
+    {"a recipient on a shared list", "recipient_listed", LOADED,
+	{.lists = lists}, &bob, ANSWER_YES},
+    {"another recipient", "recipient_listed", LOADED, {.lists = lists},
+	&(struct recipient){.address = "ann@example.org"}, ANSWER_NO},
+    {"a recipient who is on no list", "not_recipient_list", LOADED,
+	{.lists = lists}, &(struct recipient){.address = "ann@example.org"},
+	ANSWER_YES},
+    {"before RCPT the contrary waits as well", "not_recipient_list", LOADED,
+	{.lists = lists}, NULL, ANSWER_LATER},
     {"a null sender", "null_sender", NONE, NULL_SENDER, NULL, ANSWER_YES},
     {"any other sender", "null_sender", NONE, SENT_BY("x"), NULL, ANSWER_NO},
     {"a recipient matches in any case", "recipient", GLOBS("bob@*"), {.now = 0},
@@ -647,7 +710,7 @@ judge(const struct row *row)
 	struct condition asks = row->asks;
 	enum answer answer;
 
-	asks.type = condition_type_find(row->name);
+	asks.type = condition_type_find(row->name, &asks.negated);
 	ck_assert_msg(asks.type != NULL, "no condition %s", row->name);
 	answer = condition_judge(&asks, &row->facts, row->recipient);
 	ck_assert_msg(answer == row->answer, "%s: %s: got %d", row->name,
@@ -716,12 +779,20 @@ END_TEST
 
 START_TEST(names_are_unique)
 {
+	bool negated;
+
+	for (size_t i = 0; i < condition_type_count; i++) {
+		const struct condition_type *type = &condition_types[i];
+
+		ck_assert(type->contrary == NULL ||
+		    strcmp(type->contrary + strlen("not_"), type->name) == 0);
+	}
 	for (size_t i = 0; i < condition_type_count; i++)
-		ck_assert_msg(condition_type_find(condition_types[i].name) ==
-			&condition_types[i],
+		ck_assert_msg(condition_type_find(condition_types[i].name,
+				  &negated) == &condition_types[i],
 		    "%s stands twice", condition_types[i].name);
-	ck_assert(condition_type_find("clients") == NULL);
-	ck_assert(condition_type_find("") == NULL);
+	ck_assert(condition_type_find("clients", &negated) == NULL);
+	ck_assert(condition_type_find("", &negated) == NULL);
 }
 END_TEST
 
@@ -745,7 +816,7 @@ START_TEST(waits)
 {
 	struct condition asks = wait_rows[_i].asks;
 
-	asks.type = condition_type_find(wait_rows[_i].name);
+	asks.type = condition_type_find(wait_rows[_i].name, &asks.negated);
 	ck_assert_msg(
 	    condition_wait(&asks, &wait_rows[_i].facts) == wait_rows[_i].wait,
 	    "%s", wait_rows[_i].when);
@@ -772,6 +843,23 @@ free_list(void)
 	list_free(&own_list);
 }
 
+START_TEST(a_contrary_names_nobody)
+{
+	struct condition condition = {.count = 0};
+
+	condition.type =
+	    condition_type_find("not_client_list", &condition.negated);
+	ck_assert(condition.negated);
+	ck_assert_str_eq(condition_name(&condition), "not_client_list");
+	ck_assert_uint_eq(
+	    condition_flags(&condition) & (ASKS_CLIENT | ASKS_BY_NAME), 0);
+	condition.type =
+	    condition_type_find("not_recipient", &condition.negated);
+	ck_assert_uint_eq(condition_flags(&condition),
+	    condition.type->flags); /* for that recipient alone */
+}
+END_TEST
+
 CHECK_MAIN("condition", tcase)
 {
 	tcase_add_unchecked_fixture(tcase, make_list, free_list);
@@ -782,5 +870,6 @@ CHECK_MAIN("condition", tcase)
 	tcase_add_loop_test(tcase, of_the_state, 0, COUNT(state_rows));
 	tcase_add_test(tcase, every_condition_is_tested_both_ways);
 	tcase_add_test(tcase, names_are_unique);
+	tcase_add_test(tcase, a_contrary_names_nobody);
 	tcase_add_loop_test(tcase, waits, 0, COUNT(wait_rows));
 }

@@ -13,6 +13,7 @@ struct said {
 	const char *path;
 	char text[4000];
 	bool endless;
+	bool empty;
 };
 
 static void
@@ -26,6 +27,11 @@ note(void *arg, bool error, const char *text)
 	    strncmp(text, said->path, length) == 0 && text[length] == ':',
 	    "no file in front: %s", text);
 	text += length + 1;
+	/* That of most files here is of no interest. */
+	if (strstr(text, "there are no rules") != NULL) {
+		said->empty = true;
+		return;
+	}
 	/* See endless_rows. */
 	if (strstr(text, "without end, until it is lost") != NULL) {
 		said->endless = true;
@@ -50,6 +56,7 @@ load_octets(const char *text, size_t length, struct said *said)
 	said->path = path;
 	said->text[0] = '\0';
 	said->endless = false;
+	said->empty = false;
 	policy = conf_load(path, note, said);
 	unlink(path);
 	return policy;
@@ -316,7 +323,8 @@ static const struct {
 	"rule \"x\" { verdict = greylist window = 2h }\n",
 	"E 1: there is no window in a section rule"},
     {"and a keep", "rule \"x\" { verdict = greylist keep = 3d }\n",
-	"E 1: there is no keep in a section rule"},
+	"E 1: there is no keep in a section rule; it belongs at the top, "
+	"outside of all sections"},
     {"a delay beyond its range",
 	"rule \"x\" { verdict = greylist delay = 30d }\n",
 	"E 1: delay \"30d\": it has to be from 0s to 7d"},
@@ -340,8 +348,10 @@ static const struct {
 	"is 10.0.0.0/8"},
     {"every bad value is named",
 	"rule \"x\" { client = {a, \"::1\", b} verdict = accept }\n",
-	"E 1: client \"a\": not an IP address\n"
-	"E 1: client \"b\": not an IP address"},
+	"E 1: client \"a\": not an IP address; for host names there is "
+	"client_name\n"
+	"E 1: client \"b\": not an IP address; for host names there is "
+	"client_name"},
     {"an empty list of networks would be no condition",
 	"\nrule \"x\" { client = {} verdict = accept }\n",
 	"E 2: client: an empty list would never match"},
@@ -377,14 +387,94 @@ static const struct {
 	"E 1: client_list \"list\": a path that begins with / is needed"},
     {"a shared list with a blank in its name",
 	"rule \"x\" { listed = \"a b\" verdict = accept }\n",
-	"E 1: listed \"a b\": printable ASCII without blanks and braces is "
-	"needed"},
+	"E 1: listed \"a b\": the store can have no list of this name: 1 to 80 "
+	"letters of printable ASCII without blanks, braces, quotes and "
+	"backslashes are needed"},
     {"two values where there is one",
 	"rule \"x\" { daemon_port = {25,\n26} verdict = accept }\n",
 	"E 2: daemon_port \"26\": one value is needed, not a list"},
     {"a port beyond all",
 	"rule \"x\" { daemon_port = 65536 verdict = accept }\n",
 	"E 1: daemon_port \"65536\": it has to be from 1 to 65535"},
+
+    {"a host name where addresses are asked for",
+	"rule \"x\" { client = \"mx.partner.example\" verdict = accept }\n",
+	"E 1: client \"mx.partner.example\": not an IP address; for host "
+	"names there is client_name"},
+    {"a domain as a sender",
+	"rule \"x\" { sender = \"partner.example\" verdict = accept }\n",
+	"E 1: sender \"partner.example\": no address is without @; of a "
+	"domain, all addresses are \"*@example.org\""},
+    {"and as what no recipient is",
+	"rule \"x\" { not_recipient = \"@partner.example\" verdict = accept }",
+	"E 1: not_recipient \"@partner.example\": no address begins with @; of "
+	"a domain, all addresses are \"*@example.org\""},
+    {"the null sender as a pattern",
+	"rule \"x\" { sender = \"<>\" verdict = accept }\n",
+	"E 1: sender \"<>\": the null sender matches no pattern; ask "
+	"null_sender"},
+    {"an address with its brackets",
+	"rule \"x\" { sender = \"<*@a.example>\" verdict = accept }\n",
+	"E 1: sender \"<*@a.example>\": addresses are compared without < and "
+	">"},
+    {"all below a domain, in the words of others",
+	"rule \"x\" { client_name = \".a.example\" verdict = accept }\n",
+	"E 1: client_name \".a.example\": no host name begins with a dot; all "
+	"below a domain are \"*.example.org\""},
+    {"an address where names are asked for",
+	"rule \"x\" { client_name = \"192.0.2.7\" verdict = accept }\n",
+	"E 1: client_name \"192.0.2.7\": that is an address, and no host name; "
+	"for addresses and networks there is client"},
+    {"a network where names are asked for",
+	"rule \"x\" { client_name = \"192.0.2.0/24\" verdict = accept }\n",
+	"E 1: client_name \"192.0.2.0/24\": no host name has one of @ / : [ or "
+	"a blank; for addresses and networks there is client"},
+    {"a file as a shared list",
+	"rule \"x\" { listed = \"/etc/list\" verdict = accept }\n",
+	"E 1: listed \"/etc/list\": that is a path, and a shared list has a "
+	"name; for a file there are client_list, client_name_list, "
+	"sender_list and recipient_list"},
+    {"an empty contrary", "rule \"x\" { not_client = {} verdict = accept }\n",
+	"E 1: not_client: an empty list would always match"},
+    {"letters that changed places",
+	"rule \"x\" { verdict = greylist dealy = 5m }\n",
+	"E 1: there is no dealy in a section rule; did you mean delay?"},
+    {"half of the name", "rule \"x\" { messages = 5 verdict = defer }\n",
+	"E 1: there is no messages in a section rule; did you mean "
+	"messages_above?"},
+    {"a setting where it does not belong",
+	"rule \"x\" { retry_window = 5h verdict = accept }\n",
+	"E 1: there is no retry_window in a section rule; it belongs at the "
+	"top, outside of all sections"},
+    {"or the other way round", "\nmessages_above = 5\n",
+	"E 2: there is no messages_above; it belongs in a section rule"},
+    {"a verdict that is nearly one", "rule \"x\" { verdict = differ }\n",
+	"E 1: verdict \"differ\": it has to be one of: accept defer greylist; "
+	"did you mean defer?"},
+    {"a response that is nearly one",
+	"rule \"x\" { verdict = defer response = \"greylist\" }\n",
+	"E 1: rule \"x\": there is no response \"greylist\"; did you mean "
+	"greylisted?"},
+    {"a unit that people say", "delay = \"5 minutes\"\n",
+	"E 1: delay \"5 minutes\": there is no minutes; m is: a duration is "
+	"needed, such as 30s, 5m, 2h, 36d or 1h30m"},
+    {"and in a condition",
+	"rule \"x\" { connected_longer = 2hrs verdict = defer }\n",
+	"E 1: connected_longer \"2hrs\": there is no hrs; h is: a duration is "
+	"needed, such as 30s, 5m, 2h, 36d or 1h30m"},
+    {"and of sizes", "store { memory = 64MiB }\n",
+	"E 1: memory \"64MiB\": there is no MiB; M is: a size is needed, such "
+	"as 10k or 64M"},
+    {"a blank within a value", "delay = \"1h 30m\"\n",
+	"E 1: delay \"1h 30m\": no blank may stand in it; a duration is "
+	"needed, such as 30s, 5m, 2h, 36d or 1h30m"},
+    {"a truth that is nearly one", "log_accepted = ture\n",
+	"E 1: log_accepted \"ture\": it has to be true or false; did you mean "
+	"true?"},
+    {"a placeholder without its brace",
+	"response \"no\" { reply = \"451 wait %{wait\" }\n",
+	"E 1: response \"no\": a placeholder without its brace; it is written "
+	"%{wait}"},
 
     /* limits */
     {"a limit without a time",
@@ -409,7 +499,8 @@ static const struct {
 	"E 1: rule \"x\": connections are counted per network, host or all"},
     {"a limit of nothing",
 	"rule \"x\" { messages_above = 0 within = 1h verdict = defer }\n",
-	"E 1: messages_above \"0\": it has to be from 1 to 1000000000"},
+	"E 1: messages_above \"0\": a limit below one lets nothing through, "
+	"ever: it has to be from 1 to 1000000000"},
 };
 
 START_TEST(bad_files)
@@ -480,12 +571,12 @@ static const struct {
 } warning_rows[] = {
     {"DNS lists in use",
 	"dns { servers = \"127.0.0.1\" }\n" DNSBL
-	"rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	"rule \"x\" { dnsbl_below = 1 verdict = accept }\n",
 	""},
     {"DNS lists that nobody asks", DNSBL,
 	"W 1: dnsbl \"x\" is not used by any rule"},
     {"DNS lists without a server",
-	DNSBL "rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	DNSBL "rule \"x\" { dnsbl_below = 1 verdict = accept }\n",
 	"W 1: dnsbl \"x\" is never asked: section dns names no servers"},
     {"SPF in use",
 	"dns { servers = \"127.0.0.1\" }\n"
@@ -496,10 +587,9 @@ static const struct {
     {"one zone that needs a second",
 	"dns { servers = \"127.0.0.1\" }\n"
 	"dnsbl \"x\" { zones = \"a.example=127.0.0.2\" }\n"
-	"rule \"x\" { dnsbl_below = -1 verdict = accept }\n",
+	"rule \"x\" { dnsbl_below = 1 verdict = accept }\n",
 	"W 2: dnsbl \"x\" has one zone, and one alone decides nothing unless "
 	"alone = true"},
-    {"an empty file accepts everything, in silence", "", ""},
     {"carriage returns are blanks", "delay = 5m\r\n" ACCEPT, ""},
     {"a comment without text", "#\n" ACCEPT, ""},
     {"a comment as long as the parser's buffer",
@@ -537,8 +627,97 @@ static const struct {
 	"by rule \"a\" on line 1"},
     {"other networks are another thing",
 	"rule \"a\" { client = {\"::1\", \"::2\"} verdict = accept }\n"
-	"rule \"b\" { client = {\"::1\"} verdict = defer }\n",
+	"rule \"b\" { client = {\"::3\"} verdict = defer }\n",
 	""},
+    {"a network within another",
+	"rule \"a\" { client = \"10.0.0.0/8\" verdict = accept }\n"
+	"rule \"b\" { client = {\"10.1.0.0/16\", \"10.2.0.1\"} verdict = defer "
+	"}\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled by "
+	"rule \"a\" on line 1"},
+    {"a pattern within another",
+	"rule \"a\" { sender = \"*@a.example\" verdict = accept }\n"
+	"rule \"b\" { sender = \"b*@A.example\" tls = true verdict = accept "
+	"}\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled by "
+	"rule \"a\" on line 1"},
+    {"but not the other way round",
+	"rule \"a\" { sender = \"b*@a.example\" verdict = accept }\n"
+	"rule \"b\" { sender = \"*@a.example\" verdict = accept }\n",
+	""},
+    {"nor by one letter more or less",
+	"rule \"a\" { sender = \"?@a.example\" verdict = accept }\n"
+	"rule \"b\" { sender = \"*@a.example\" verdict = accept }\n",
+	""},
+    {"a score that is lower still",
+	"rule \"a\" { reputation_below = -10 verdict = accept }\n"
+	"rule \"b\" { reputation_below = -20 verdict = accept }\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled by "
+	"rule \"a\" on line 1"},
+    {"who is in neither of two networks",
+	"rule \"a\" { not_client = {\"::1\"} verdict = accept }\n"
+	"rule \"b\" { not_client = {\"::1\", \"::2\"} verdict = accept }\n",
+	"W 2: rule \"b\" can never be reached: whatever meets it is settled by "
+	"rule \"a\" on line 1"},
+    {"who is not in one of two",
+	"rule \"a\" { not_client = {\"::1\", \"::2\"} verdict = accept }\n"
+	"rule \"b\" { not_client = {\"::1\"} verdict = accept }\n",
+	""},
+    {"each limit counts for itself",
+	"rule \"a\" { messages_above = 5 within = 1h at = data verdict = defer "
+	"}\n"
+	"rule \"b\" { messages_above = 9 within = 1h at = data verdict = defer "
+	"}\n",
+	""},
+    {"a load between two that are the wrong way round",
+	"rule \"a\" { load_above = 0.9 load_below = 0.5 verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: its load_above and its load_below "
+	"exclude each other"},
+    {"a load between two",
+	"rule \"a\" { load_above = 0.5 load_below = 0.9 "
+	"verdict = accept }\n",
+	""},
+    {"a score between two that are the same",
+	"rule \"a\" { reputation_below = 5 reputation_above = 5 verdict = "
+	"accept "
+	"}\n",
+	"W 1: rule \"a\" can never hold: its reputation_below and its "
+	"reputation_above exclude each other"},
+    {"a thing and its contrary",
+	"rule \"a\" { client = \"10.0.0.0/16\" not_client = \"10.0.0.0/8\" "
+	"verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: its client and its not_client exclude "
+	"each other"},
+    {"all but some",
+	"rule \"a\" { client = \"10.0.0.0/8\" not_client = \"10.0.0.0/16\" "
+	"verdict = accept }\n",
+	""},
+    {"the null sender as somebody",
+	"rule \"a\" { null_sender = true sender = \"*\" verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: its null_sender and its sender "
+	"exclude each other"},
+    {"good clients of poor reputation",
+	"rule \"a\" { known = true reputation_below = -30 verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: its known and its reputation_below "
+	"exclude each other"},
+    {"known clients, where nobody becomes known",
+	"known_after = 0\nrule \"a\" { known = true verdict = accept }\n",
+	"W 2: rule \"a\" can never hold: nothing meets its known"},
+    {"a score that there is not",
+	"rule \"a\" { reputation_below = -100 verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: nothing meets its reputation_below"},
+    {"a share of nobody", "rule \"a\" { share = 0% verdict = accept }\n",
+	"W 1: rule \"a\" can never hold: nothing meets its share"},
+    {"more than all lists together",
+	"dns { servers = 127.0.0.1 }\n" DNSBL
+	"rule \"a\" { dnsbl_above = 2 at = data verdict = accept }\n",
+	"W 3: rule \"a\" can never hold: nothing meets its dnsbl_above"},
+    {"a limit while nothing can be counted",
+	"rule \"a\" { store_down = true messages_above = 5 within = 1h at = "
+	"data "
+	"verdict = defer }\n",
+	"W 1: rule \"a\" can never hold: its store_down and its messages_above "
+	"exclude each other"},
     {"a greylist rule lets go",
 	"rule \"a\" { verdict = greylist }\n"
 	"rule \"b\" { null_sender = true verdict = defer }\n",
@@ -635,6 +814,19 @@ START_TEST(rules_without_an_end)
 	    policy != NULL, "%s:\n%s", endless_rows[_i].when, said.text);
 	ck_assert_msg(said.endless == endless_rows[_i].endless, "%s",
 	    endless_rows[_i].when);
+	policy_release(&policy);
+}
+END_TEST
+
+START_TEST(a_file_without_rules_is_told)
+{
+	struct said said;
+	struct policy *policy = load("delay = 5m\n", &said);
+
+	ck_assert(said.empty);
+	policy_release(&policy);
+	policy = load(ACCEPT, &said);
+	ck_assert(!said.empty);
 	policy_release(&policy);
 }
 END_TEST
@@ -820,6 +1012,170 @@ START_TEST(a_policy_lives_as_long_as_anybody_holds_it)
 }
 END_TEST
 
+/* --- files in files --- */
+
+static char folder[] = "/tmp/check_conf.XXXXXX";
+
+static void
+make_folder(void)
+{
+	memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void
+remove_folder(void)
+{
+	char command[100];
+
+	snprintf(command, sizeof command, "rm -r '%s'", folder);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+put(const char *name, const char *text)
+{
+	char path[100];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void
+note_all(void *arg, bool error, const char *text)
+{
+	struct said *said = arg;
+	size_t at = strlen(said->text);
+
+	(void)error;
+	ck_assert(strncmp(text, folder, strlen(folder)) == 0);
+	snprintf(said->text + at, sizeof said->text - at, "%s\n",
+	    text + strlen(folder) + 1);
+}
+
+static struct policy *
+load_main(struct said *said)
+{
+	char path[100];
+
+	snprintf(path, sizeof path, "%s/main", folder);
+	said->text[0] = '\0';
+	return conf_load(path, note_all, said);
+}
+
+START_TEST(a_file_is_read_in_place_of_its_name)
+{
+	char wanted[1000];
+	struct said said;
+	struct policy *policy;
+
+	make_folder();
+	put("main",
+	    "delay = 6m\ninclude \"sub\" # with a comment\n"
+	    "rule \"c\" { verdict = defer at = data }\n"
+	    "include 'sub2'\n"
+	    "rule \"e\" { tls = true at = data verdict = accept }");
+	put("sub",
+	    "# one\nrule \"a\" { tls = true at = data\n verdict = accept }\n"
+	    "rule \"b\" { helo_ours = true at = data verdict = defer }");
+	put("sub2", "\n\nrule \"d\" { verdict = greylist }\n");
+	policy = load_main(&said);
+	ck_assert_ptr_nonnull(policy);
+	snprintf(wanted, sizeof wanted,
+	    "sub2:3: rule \"d\" can never be reached: whatever meets it is "
+	    "settled by rule \"c\" on line 3 of %s/main\n"
+	    "main:5: rule \"e\" can never be reached: whatever meets it is "
+	    "settled by rule \"a\" on line 2 of %s/sub\n",
+	    folder, folder);
+	ck_assert_str_eq(said.text, wanted);
+	ck_assert_uint_eq(policy->rule_count, 5);
+	ck_assert_int_eq(policy->settings.delay, 360);
+	ck_assert_str_eq(policy->rules[3].name, "d");
+	ck_assert_int_eq(policy->rules[3].line, 3);
+	ck_assert_str_eq(policy->rules[3].file, policy->files[2]);
+	ck_assert_int_eq(policy->rules[4].line, 5);
+	ck_assert_str_eq(policy->rules[4].file, policy->files[0]);
+	ck_assert_ptr_null(policy->files[3]);
+	policy_release(&policy);
+	remove_folder();
+}
+END_TEST
+
+static const struct {
+	const char *when;
+	const char *main, *a, *b;
+	const char *said; /* begins so */
+} include_rows[] = {
+    {"an error in the file", "\ninclude \"a\"\n", "delay = 5m\n\ndelya = 6m\n",
+	"", "a:3: there is no delya; did you mean delay?\n"},
+    {"an error behind the file", "include \"a\"\n\ndelya = 6m\n", "keep = 36d",
+	"", "main:3: there is no delya; did you mean delay?\n"},
+    {"on its line", "include \"a\" delya = 6m\n", "keep = 36d\n\n\n", "",
+	"main:1: there is no delya; did you mean delay?\n"},
+    {"an error in a file within a file", "include \"a\"\n", "\ninclude \"b\"\n",
+	"keep = x", "b:1: keep \"x\": a duration is needed"},
+    {"a setting in two files", "keep = 36d\ninclude \"a\"\n", "\nkeep = 36d\n",
+	"", "a:2: keep stands here twice; it is already on line 1 of /tmp/"},
+    {"a brace that another file closes", "include \"a\"\n}\n", "redis {\n", "",
+	"a:1: the brace that opens here is never closed\n"},
+    {"a file that is not there", "\ninclude \"c\"\n", "", "",
+	"main:2: include \"/tmp/"},
+    {"a directory", "\ninclude \"../\"\n", "", "", "main:2: include \"/tmp/"},
+    {"a file in itself", "\n\ninclude \"main\"\n", "", "",
+	"main:3: a file that includes itself: /tmp/"},
+    {"a circle", "include \"a\"", "\ninclude \"b\"", "include \"a\"",
+	"b:1: a file that includes itself: /tmp/"},
+    {"a file in a section", "redis {\ninclude \"a\"\n}\n", "", "",
+	"main:2: include belongs at the top, outside of all sections\n"},
+    {"as if it were a setting", "include = \"a\"\n", "", "",
+	"main:1: include needs a path in quotes, and no =, as in include "
+	"\"rules.conf\"\n"},
+    {"without quotes", "include a\n", "", "",
+	"main:1: include needs a path in quotes"},
+    {"without an end", "include \"a\n", "", "",
+	"main:1: a path that does not end on its line\n"},
+};
+
+START_TEST(errors_of_included_files)
+{
+	struct said said;
+
+	make_folder();
+	put("main", include_rows[_i].main);
+	put("a", include_rows[_i].a);
+	put("b", include_rows[_i].b);
+	ck_assert_ptr_null(load_main(&said));
+	ck_assert_msg(strncmp(said.text, include_rows[_i].said,
+			  strlen(include_rows[_i].said)) == 0,
+	    "%s: %s", include_rows[_i].when, said.text);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(files_within_each_other_are_bounded)
+{
+	struct said said;
+	char name[10], text[30];
+
+	make_folder();
+	put("main", "include \"1\"");
+	for (int i = 1; i < 9; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		snprintf(text, sizeof text, "include \"%d\"\n", i + 1);
+		put(name, text);
+	}
+	ck_assert_ptr_null(load_main(&said));
+	ck_assert_str_eq(said.text,
+	    "7:1: too many files are included: at most 100, and 8 within each "
+	    "other\n");
+	remove_folder();
+}
+END_TEST
+
 /* --- files of ours --- */
 
 static const struct {
@@ -861,6 +1217,7 @@ CHECK_MAIN("conf", tcase)
 	tcase_add_test(tcase, a_bad_file_leaves_nothing_behind);
 	tcase_add_loop_test(tcase, rules_without_an_end, 0,
 	    sizeof endless_rows / sizeof endless_rows[0]);
+	tcase_add_test(tcase, a_file_without_rules_is_told);
 	tcase_add_loop_test(tcase, warnings, 0, COUNT(warning_rows));
 	tcase_add_test(tcase, a_rule_has_what_was_written);
 	tcase_add_test(tcase, a_greylist_rule_needs_no_options);
@@ -871,6 +1228,10 @@ CHECK_MAIN("conf", tcase)
 	tcase_add_test(tcase, headers_that_earn_nothing_are_not_read);
 	tcase_add_test(tcase, a_limit_counts_for_its_condition);
 	tcase_add_test(tcase, a_policy_lives_as_long_as_anybody_holds_it);
+	tcase_add_test(tcase, a_file_is_read_in_place_of_its_name);
+	tcase_add_loop_test(
+	    tcase, errors_of_included_files, 0, COUNT(include_rows));
+	tcase_add_test(tcase, files_within_each_other_are_bounded);
 	tcase_add_loop_test(
 	    tcase, shipped_files_are_read_without_a_word, 0, COUNT(shipped));
 }

@@ -538,8 +538,9 @@ END_TEST
 
 START_TEST(a_full_limit_says_how_long)
 {
+	bool negated;
 	struct condition conditions[] = {
-	    {.type = condition_type_find("messages_above"),
+	    {.type = condition_type_find("messages_above", &negated),
 		.above = 5,
 		.period = HOUR}};
 	const struct rule rules[] = {{DEFER, .wait = 600,

@@ -18,6 +18,8 @@ file_open(const char *path, struct stat *status_r)
 	}
 	if (fstat(fd, status_r) != 0)
 		error = errno;
+	else if (S_ISDIR(status_r->st_mode))
+		error = EISDIR;
 	else if (!S_ISREG(status_r->st_mode))
 		error = EINVAL;
 	if (error == 0)
@@ -30,5 +32,7 @@ file_open(const char *path, struct stat *status_r)
 const char *
 file_why(int error)
 {
+	if (error == EISDIR)
+		return "it is a directory";
 	return error == EINVAL ? "it is not a regular file" : strerror(error);
 }

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 /* Open for reading; `status_r` is what was opened.  -1: errno says why, for
- * file_why(); anything but a regular file is EINVAL. */
+ * file_why(); a directory is EISDIR, what else is no regular file EINVAL. */
 int file_open(const char *path, struct stat *status_r);
 
 /* What errno says of a file, as the end of "PATH: ". */

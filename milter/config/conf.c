@@ -74,14 +74,19 @@ policy_release(struct policy **policy)
 		clear_rule(&mine->rules[i]);
 	for (size_t i = 0; i < mine->response_count; i++)
 		response_free(&mine->responses[i]);
-	for (size_t i = 0; i < mine->list_count; i++)
+	for (size_t i = 0; i < mine->list_count; i++) {
 		free(mine->lists[i].name);
+		free(mine->lists[i].where);
+	}
 	for (size_t i = 0; i < mine->dnsbl_count; i++) {
 		free(mine->dnsbls[i].name);
 		free(mine->dnsbls[i].lists);
 	}
 	for (size_t i = 0; i < mine->header_count; i++)
 		free(mine->headers[i]);
+	for (char **file = mine->files; file != NULL && *file != NULL; file++)
+		free(*file);
+	free(mine->files);
 	free(mine->rules);
 	free(mine->responses);
 	settings_clear(&mine->settings);
@@ -100,8 +105,13 @@ rule_name(size_t index)
 	if (index < rule_option_count)
 		return rule_option_table[index].name;
 	index -= rule_option_count;
-	return index < condition_type_count ? condition_types[index].name
-					    : NULL;
+	if (index < condition_type_count)
+		return condition_types[index].name;
+	index -= condition_type_count;
+	for (size_t i = 0; i < condition_type_count; i++)
+		if (condition_types[i].contrary != NULL && index-- == 0)
+			return condition_types[i].contrary;
+	return NULL;
 }
 
 static const char *
@@ -379,6 +389,48 @@ make_policy(const char *text, struct conf_report *report)
 	return build.policy;
 }
 
+/* The files that made it, `report->path` the first; some are missing if memory
+ * runs out. */
+static void
+note_files(const struct conf_report *report, struct policy *policy)
+{
+	size_t count = 0;
+
+	policy->files = calloc(report->origin_count + 1, sizeof(char *));
+	for (size_t i = 0; policy->files != NULL && i < report->origin_count;
+	     i++) {
+		const struct conf_origin *origin = &report->origins[i];
+
+		if (origin->line == 1)
+			policy->files[count] = strdup(origin->path);
+		count += policy->files[count] != NULL;
+	}
+}
+
+/* From lines of the whole text to those of the files. */
+static void
+place_rules(const struct conf_report *report, struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		struct rule *rule = &policy->rules[i];
+		const char *path = conf_origin(report, &rule->line);
+		char **file = policy->files;
+
+		while (
+		    file != NULL && *file != NULL && strcmp(*file, path) != 0)
+			file++;
+		rule->file = file == NULL ? NULL : *file;
+	}
+}
+
+static void
+free_origins(struct conf_report *report)
+{
+	for (size_t i = 0; i < report->origin_count; i++)
+		free(report->origins[i].path);
+	free(report->origins);
+}
+
 struct policy *
 conf_load(const char *path, conf_say *say, void *arg)
 {
@@ -386,13 +438,18 @@ conf_load(const char *path, conf_say *say, void *arg)
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct conf_report report = {.path = path, .say = say, .arg = arg};
 	char *text = conf_text_read(&report);
-	struct policy *policy;
+	struct policy *policy = NULL;
 
-	if (text == NULL)
-		return NULL;
-	pthread_mutex_lock(&one_at_a_time);
-	policy = make_policy(text, &report);
-	pthread_mutex_unlock(&one_at_a_time);
+	if (text != NULL) {
+		pthread_mutex_lock(&one_at_a_time);
+		policy = make_policy(text, &report);
+		pthread_mutex_unlock(&one_at_a_time);
+	}
+	if (policy != NULL) {
+		note_files(&report, policy);
+		place_rules(&report, policy);
+	}
+	free_origins(&report);
 	free(text);
 	return policy;
 }

@@ -52,14 +52,17 @@ extern const struct setting rule_option_table[];
 extern const size_t rule_option_count;
 void conf_read_rules(struct conf_build *build, const struct conf_tree *tree);
 
-/* conf_condition.c: read the value of one condition; false if it was reported.
- * Limits are completed by conf_rule.c. */
-bool
-conf_read_condition(struct conf_build *build, const struct condition_type *type,
-    const struct conf_item *item, struct condition *condition_r);
+/* conf_condition.c: read the value of one condition, of which the type is there;
+ * false if it was reported.  Limits are completed by conf_rule.c. */
+bool conf_read_condition(struct conf_build *build, const struct conf_item *item,
+    struct condition *condition_r);
 /* Add a header field name to those that the policy reads. */
 bool conf_add_header(
     struct conf_build *build, int line, const char *name, size_t length);
+
+/* conf_pattern.c: why no text that this condition is about could match the
+ * pattern; NULL: one could. */
+const char *conf_pattern_doubt(const char *condition, const char *pattern);
 
 /* conf_check.c: warn of what is allowed and yet hardly meant. */
 void conf_check(struct conf_build *build, const struct conf_tree *tree);

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "config/conf.h"
 #include "config/conf_build.h"
-#include "config/conf_words.h"
+#include "config/conf_logic.h"
 #include "mail/list_file.h"
 
 static void
@@ -17,53 +17,26 @@ warn(const struct conf_build *build, const struct rule *rule, const char *text)
 /* ---- Rules that are never reached */
 
 static bool
-same_value(const struct policy *policy, const struct condition *a,
-    const struct condition *b, size_t index)
-{
-	char of_a[CONF_WORDS_SIZE], of_b[CONF_WORDS_SIZE];
-
-	conf_words_value(policy, a, index, of_a);
-	conf_words_value(policy, b, index, of_b);
-	return strcmp(of_a, of_b) == 0;
-}
-
-static bool
-same_condition(const struct policy *policy, const struct condition *a,
-    const struct condition *b)
-{
-	if (a->type != b->type || a->count != b->count)
-		return false;
-	for (size_t i = 0; i < conf_words_count(a); i++)
-		if (!same_value(policy, a, b, i))
-			return false;
-	return true;
-}
-
-static bool
-has_condition(const struct policy *policy, const struct rule *rule,
+demands(const struct policy *policy, const struct rule *rule,
     const struct condition *condition)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (same_condition(policy, &rule->conditions[i], condition))
+		if (conf_implies(policy, &rule->conditions[i], condition))
 			return true;
 	return false;
 }
 
-/* Whatever meets `rule` meets `earlier`, which ends the search.  Limits count
- * each for themselves, and a greylist rule lets go one day. */
+/* Whatever meets `rule` meets `earlier`, which ends the search; but a greylist
+ * rule lets go one day. */
 static bool
 shadows(const struct policy *policy, const struct rule *earlier,
     const struct rule *rule)
 {
 	if (earlier->observe || earlier->verdict == RULE_GREYLIST)
 		return false;
-	for (size_t i = 0; i < earlier->condition_count; i++) {
-		const struct condition *condition = &earlier->conditions[i];
-
-		if (condition->type->kind == VALUE_LIMIT ||
-		    !has_condition(policy, rule, condition))
+	for (size_t i = 0; i < earlier->condition_count; i++)
+		if (!demands(policy, rule, &earlier->conditions[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -71,17 +44,46 @@ static void
 check_reach(const struct conf_build *build, const struct rule *rule)
 {
 	const struct policy *policy = build->policy;
+	char place[CONF_PLACE_SIZE];
 
 	for (size_t i = 0; i < rule->index; i++) {
 		const struct rule *earlier = &policy->rules[i];
 
 		if (!shadows(policy, earlier, rule))
 			continue;
+		conf_line(build->report, earlier->line, rule->line, place);
 		conf_warning(build->report, rule->line,
 		    "rule \"%s\" can never be reached: whatever meets it is "
-		    "settled by rule \"%s\" on line %d",
-		    rule->name, earlier->name, earlier->line);
+		    "settled by rule \"%s\" on %s",
+		    rule->name, earlier->name, place);
 		return;
+	}
+}
+
+/* ---- Rules that never hold */
+
+static void
+check_possible(const struct conf_build *build, const struct rule *rule)
+{
+	const struct policy *policy = build->policy;
+
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const struct condition *condition = &rule->conditions[i];
+		const char *name = condition_name(condition);
+
+		if (conf_is_impossible(policy, condition))
+			conf_warning(build->report, rule->line,
+			    "rule \"%s\" can never hold: nothing meets its %s",
+			    rule->name, name);
+		for (size_t j = 0; j < i; j++)
+			if (conf_excludes(
+				policy, condition, &rule->conditions[j]))
+				conf_warning(build->report, rule->line,
+				    "rule \"%s\" can never hold: its %s and "
+				    "its "
+				    "%s exclude each other",
+				    rule->name,
+				    condition_name(&rule->conditions[j]), name);
 	}
 }
 
@@ -90,6 +92,8 @@ check_reach(const struct conf_build *build, const struct rule *rule)
 static void
 check_wait(const struct conf_build *build, const struct rule *rule)
 {
+	char place[CONF_PLACE_SIZE];
+
 	if (rule->observe || rule->own_stage != STAGE_MAIL)
 		return;
 	for (size_t i = 0; i < rule->index; i++) {
@@ -97,11 +101,12 @@ check_wait(const struct conf_build *build, const struct rule *rule)
 
 		if (earlier->observe || earlier->own_stage < STAGE_DATA)
 			continue;
+		conf_line(build->report, earlier->line, rule->line, place);
 		conf_warning(build->report, rule->line,
 		    "rule \"%s\" could speak at mail, but waits for rule "
-		    "\"%s\" on line %d, which speaks at %s; move it up, or "
+		    "\"%s\" on %s, which speaks at %s; move it up, or "
 		    "set its at to data",
-		    rule->name, earlier->name, earlier->line,
+		    rule->name, earlier->name, place,
 		    stage_names[earlier->own_stage]);
 		return;
 	}
@@ -130,8 +135,8 @@ lasts(const struct condition *condition)
 	const struct facts rested = {.load_crossed = no_load};
 	const struct asked asked = {condition, &rested, NULL};
 
-	return (condition->type->flags & ASKS_FOR_GOOD) != 0 ||
-	    ((condition->type->flags & ASKS_WHAT_FADES) != 0 &&
+	return (condition_flags(condition) & ASKS_FOR_GOOD) != 0 ||
+	    ((condition_flags(condition) & ASKS_WHAT_FADES) != 0 &&
 		condition->type->judge(&asked) == ANSWER_YES);
 }
 
@@ -155,7 +160,7 @@ static bool
 names_somebody(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((rule->conditions[i].type->flags & ASKS_BY_NAME) != 0)
+		if ((condition_flags(&rule->conditions[i]) & ASKS_BY_NAME) != 0)
 			return true;
 	return false;
 }
@@ -285,6 +290,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 
 		if (strcmp(section->kind, "rule") != 0)
 			continue;
+		check_possible(build, rule);
 		check_reach(build, rule);
 		check_wait(build, rule);
 		check_at(build, rule, section);
@@ -304,6 +310,9 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 	if (build->policy->settings.observe && observe != NULL)
 		conf_warning(build->report, observe->line,
 		    "observe is set: nothing is deferred, only logged");
+	if (build->policy->rule_count == 0)
+		conf_warning(build->report, 0,
+		    "there are no rules: all mail is accepted");
 	check_rules(build, tree);
 	for (size_t i = 0; i < build->policy->dnsbl_count; i++)
 		check_dnsbl(build, tree, i);
@@ -321,22 +330,34 @@ report_line(void *context, const char *path, unsigned line, const char *why)
 	conf_error(context, (int)line, "%s", why);
 }
 
+static bool
+check_list(const struct list_source *source, conf_say *say, void *arg)
+{
+	struct conf_report lines = {
+	    .path = source->name, .say = say, .arg = arg};
+	struct conf_report file = {
+	    .path = source->where, .say = say, .arg = arg};
+	const struct list_file_terms terms = {
+	    source->kinds, report_line, &lines};
+	struct list_file_identity identity;
+	struct list *list = NULL;
+
+	if (list_file_load(source->name, &terms, &list, &identity) !=
+	    LIST_FILE_LOADED)
+		conf_error(&file, 0, "%s \"%s\": %s", source->setting,
+		    source->name, file_why(errno));
+	list_free(&list);
+	return file.errors + lines.errors == 0;
+}
+
 bool
 conf_check_lists(const struct policy *policy, conf_say *say, void *arg)
 {
-	struct conf_report report = {.say = say, .arg = arg};
-	struct list_file_identity identity;
+	bool good = true;
 
-	for (size_t i = 0; i < policy->list_count; i++) {
-		struct list *list = NULL;
-
-		report.path = policy->lists[i].name;
-		if (policy->lists[i].shared)
-			continue;
-		if (list_file_load(report.path, report_line, &report, &list,
-			&identity) != LIST_FILE_LOADED)
-			conf_error(&report, 0, "%s", file_why(errno));
-		list_free(&list);
-	}
-	return report.errors == 0;
+	for (size_t i = 0; i < policy->list_count; i++)
+		if (!policy->lists[i].shared &&
+		    !check_list(&policy->lists[i], say, arg))
+			good = false;
+	return good;
 }

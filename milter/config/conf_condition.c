@@ -5,8 +5,10 @@
 #include <strings.h>
 
 #include "base/ascii.h"
+#include "base/near.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
+#include "mail/hostname.h"
 
 #define COUNT_MAX INT64_C(1000000000)
 #define PORT_MAX  65535
@@ -29,6 +31,28 @@ refuse(const struct reading *reading, const char *why)
 	return false;
 }
 
+/* What is wanted, and what is wrong with the unit. */
+static bool
+refuse_unit(const struct reading *reading, const char *wants)
+{
+	char why[CONF_VALUE_WHY_SIZE];
+
+	conf_value_why(reading->text, wants, why);
+	return refuse(reading, why);
+}
+
+/* The text is none of the words that are considered. */
+static bool
+refuse_word(
+    const struct reading *reading, const char *why, const struct near *near)
+{
+	char like[NEAR_SIZE], text[CONF_VALUE_WHY_SIZE];
+
+	near_say(near, like);
+	(void)snprintf(text, sizeof text, "%s%s", why, like);
+	return refuse(reading, text);
+}
+
 static bool
 no_memory(const struct reading *reading)
 {
@@ -43,18 +67,26 @@ read_network(const struct reading *reading)
 {
 	char why[NETWORK_WHY_SIZE];
 
-	return network_parse(reading->text,
-		   &reading->condition->networks[reading->index], why) ||
-	    refuse(reading, why);
+	if (network_parse(reading->text,
+		&reading->condition->networks[reading->index], why))
+		return true;
+	if (strpbrk(reading->text, "/:") == NULL &&
+	    hostname_is_valid(reading->text) &&
+	    reading->text[strspn(reading->text, "0123456789.")] != '\0')
+		return refuse(reading,
+		    "not an IP address; for host names there is client_name");
+	return refuse(reading, why);
 }
 
 static bool
 read_glob(const struct reading *reading)
 {
 	char **glob = &reading->condition->globs[reading->index];
+	const char *doubt =
+	    conf_pattern_doubt(reading->condition->type->name, reading->text);
 
-	if (reading->text[0] == '\0')
-		return refuse(reading, "an empty pattern matches nothing");
+	if (doubt != NULL)
+		return refuse(reading, doubt);
 	*glob = strdup(reading->text);
 	return *glob != NULL || no_memory(reading);
 }
@@ -124,10 +156,14 @@ read_header(const struct reading *reading)
 static bool
 read_true(const struct reading *reading)
 {
+	struct near near;
 	bool truth;
 
-	if (!conf_value_bool(reading->text, &truth))
-		return refuse(reading, CONF_VALUE_WANTS_BOOL);
+	if (!conf_value_bool(reading->text, &truth)) {
+		near_begin(&near, reading->text);
+		near_try_words(&near, "true");
+		return refuse_word(reading, CONF_VALUE_WANTS_BOOL, &near);
+	}
 	return truth ||
 	    refuse(
 		reading, "only true can be asked for; leave the condition out");
@@ -171,21 +207,21 @@ read_duration(const struct reading *reading)
 {
 	return conf_value_duration(
 		   reading->text, &reading->condition->number) ||
-	    refuse(reading, CONF_VALUE_WANTS_DURATION);
+	    refuse_unit(reading, CONF_VALUE_WANTS_DURATION);
 }
 
 static bool
 read_size(const struct reading *reading)
 {
 	return conf_value_size(reading->text, &reading->condition->number) ||
-	    refuse(reading, CONF_VALUE_WANTS_SIZE);
+	    refuse_unit(reading, CONF_VALUE_WANTS_SIZE);
 }
 
 static bool
 read_share(const struct reading *reading)
 {
 	return conf_value_percent(reading->text, &reading->condition->number) ||
-	    refuse(reading, CONF_VALUE_WANTS_PERCENT);
+	    refuse_unit(reading, CONF_VALUE_WANTS_PERCENT);
 }
 
 static bool
@@ -225,26 +261,60 @@ read_load(const struct reading *reading)
 	return true;
 }
 
+/* Where this value stands, to be told when its file is looked at. */
+static char *
+where(const struct reading *reading)
+{
+	char text[CONF_PLACE_SIZE];
+
+	conf_place(
+	    reading->build->report, reading->item->lines[reading->index], text);
+	return strdup(text);
+}
+
 static bool
-use_list(const struct reading *reading, bool shared)
+add_list(const struct reading *reading, const char *name, bool shared,
+    unsigned kinds)
+{
+	struct policy *policy = reading->build->policy;
+	struct list_source *list = &policy->lists[policy->list_count];
+
+	*list = (struct list_source){.name = strdup(name),
+	    .shared = shared,
+	    .kinds = kinds,
+	    .setting = condition_name(reading->condition),
+	    .where = where(reading)};
+	if (list->name != NULL && list->where != NULL) {
+		policy->list_count++;
+		return true;
+	}
+	free(list->name);
+	free(list->where);
+	return no_memory(reading);
+}
+
+/* One list may serve several conditions: an entry need match one of them. */
+static bool
+use_list(const struct reading *reading, const char *name, bool shared,
+    unsigned kinds, int64_t *place_r)
 {
 	struct policy *policy = reading->build->policy;
 	size_t at = 0;
 
 	while (at < policy->list_count &&
 	    (policy->lists[at].shared != shared ||
-		strcmp(policy->lists[at].name, reading->text) != 0))
+		strcmp(policy->lists[at].name, name) != 0))
 		at++;
 	if (at == LISTS_MAX)
 		return refuse(reading, "there are too many different lists");
-	if (at == policy->list_count) {
-		policy->lists[at].name = strdup(reading->text);
-		if (policy->lists[at].name == NULL)
-			return no_memory(reading);
-		policy->lists[at].shared = shared;
-		policy->list_count++;
-	}
-	reading->condition->number = (int64_t)at;
+	if (at == policy->list_count && !add_list(reading, name, shared, kinds))
+		return false;
+	if (((policy->lists[at].kinds ^ kinds) & LIST_NUMBERS) != 0)
+		return refuse(reading,
+		    "a file has either entries or keys with numbers, and "
+		    "another condition takes this one for the other");
+	policy->lists[at].kinds |= kinds;
+	*place_r = (int64_t)at;
 	return true;
 }
 
@@ -253,17 +323,25 @@ read_file(const struct reading *reading)
 {
 	if (reading->text[0] != '/')
 		return refuse(reading, "a path that begins with / is needed");
-	return use_list(reading, false);
+	return use_list(reading, reading->text, false,
+	    reading->condition->type->entries, &reading->condition->number);
 }
 
 static bool
 read_shared(const struct reading *reading)
 {
-	if (reading->text[0] == '\0' ||
-	    !ascii_is_printable(reading->text, " {}"))
+	if (reading->text[0] == '/')
 		return refuse(reading,
-		    "printable ASCII without blanks and braces is needed");
-	return use_list(reading, true);
+		    "that is a path, and a shared list has a name; for a file "
+		    "there are client_list, client_name_list, sender_list and "
+		    "recipient_list");
+	if (!conf_value_name(reading->text, " {}\"\\"))
+		return refuse(reading,
+		    "the store can have no list of this name: 1 to 80 letters "
+		    "of printable ASCII without blanks, braces, quotes and "
+		    "backslashes are needed");
+	return use_list(reading, reading->text, true,
+	    reading->condition->type->entries, &reading->condition->number);
 }
 
 static bool
@@ -282,6 +360,22 @@ find_dnsbl(const struct policy *policy, const char *name, size_t length,
 	return false;
 }
 
+static bool
+refuse_dnsbl(const struct reading *reading, size_t length)
+{
+	const struct policy *policy = reading->build->policy;
+	char name[CONF_VALUE_NAME_MAX + 1];
+	struct near near;
+
+	(void)snprintf(name, sizeof name, "%.*s", (int)length, reading->text);
+	near_begin(&near, name);
+	for (size_t i = 0; i < policy->dnsbl_count; i++)
+		near_try(&near, policy->dnsbls[i].name,
+		    strlen(policy->dnsbls[i].name));
+	return refuse_word(
+	    reading, "there is no section dnsbl of this name", &near);
+}
+
 /* "name: number", or the number alone where there is but one section. */
 static bool
 read_dnsbl(const struct reading *reading)
@@ -297,8 +391,7 @@ read_dnsbl(const struct reading *reading)
 	if (number != NULL &&
 	    !find_dnsbl(policy, reading->text, (size_t)(number - reading->text),
 		&condition->number))
-		return refuse(
-		    reading, "there is no section dnsbl of this name");
+		return refuse_dnsbl(reading, (size_t)(number - reading->text));
 	number = number == NULL ? reading->text : number + 1;
 	number += strspn(number, " ");
 	if (!conf_value_real(number, &bound) || bound != rint(bound) ||
@@ -315,12 +408,16 @@ static bool
 read_result(const struct reading *reading)
 {
 	enum spf_result result = SPF_NONE;
+	struct near near;
 
+	near_begin(&near, reading->text);
+	near_try_words(&near, "none neutral pass fail softfail permerror");
 	while (strcasecmp(spf_result_names[result], reading->text) != 0)
 		if (++result == SPF_RESULTS)
-			return refuse(reading,
+			return refuse_word(reading,
 			    "none, neutral, pass, fail, softfail or permerror "
-			    "is needed");
+			    "is needed",
+			    &near);
 	reading->condition->results[reading->index] = result;
 	return result != SPF_TEMPERROR ||
 	    refuse(reading,
@@ -335,7 +432,12 @@ read_limit(const struct reading *reading)
 
 	if (!conf_value_number(reading->text, above))
 		return refuse(reading, CONF_VALUE_WANTS_NUMBER);
-	return (*above >= 1 && *above <= COUNT_MAX) ||
+	if (*above == 0)
+		return refuse(reading,
+		    "a limit below one lets nothing through, ever: it has to "
+		    "be "
+		    "from 1 to 1000000000");
+	return *above <= COUNT_MAX ||
 	    refuse(reading, "it has to be from 1 to 1000000000");
 }
 
@@ -388,18 +490,18 @@ make_array(struct reading *reading, size_t element)
 }
 
 bool
-conf_read_condition(struct conf_build *build, const struct condition_type *type,
-    const struct conf_item *item, struct condition *condition_r)
+conf_read_condition(struct conf_build *build, const struct conf_item *item,
+    struct condition *condition_r)
 {
-	const struct reader *reader = &readers[type->kind];
+	const struct reader *reader = &readers[condition_r->type->kind];
 	struct reading reading = {
 	    .build = build, .item = item, .condition = condition_r};
 	bool good = true;
 
-	condition_r->type = type;
 	if (item->count == 0) {
 		conf_error(build->report, item->line,
-		    "%s: an empty list would never match", item->name);
+		    "%s: an empty list would %s match", item->name,
+		    condition_r->negated ? "always" : "never");
 		return false;
 	}
 	if (!make_array(&reading, reader->element))

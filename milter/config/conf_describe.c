@@ -127,7 +127,7 @@ describe_condition(const struct policy *policy,
 	char value[CONF_WORDS_SIZE + 2];
 
 	(void)fprintf(out, "%*s%-4s", INDENT - 1, "", conjunction);
-	put_text(out, condition->type->name, &column);
+	put_text(out, condition_name(condition), &column);
 	put_text(out, "=", &column);
 	for (size_t i = 0; i < count; i++) {
 		conf_words_value(policy, condition, i, value);
@@ -146,7 +146,7 @@ static bool
 needs_store(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((rule->conditions[i].type->flags & ASKS_STORE) != 0)
+		if ((condition_flags(&rule->conditions[i]) & ASKS_STORE) != 0)
 			return true;
 	return rule->verdict == RULE_GREYLIST;
 }

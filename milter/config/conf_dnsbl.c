@@ -71,10 +71,8 @@ check_name(const struct conf_build *build, const struct conf_section *section)
 		    CONF_VALUE_NAME_MAX);
 	for (size_t i = 0; i < policy->dnsbl_count; i++)
 		if (strcmp(policy->dnsbls[i].name, section->title) == 0)
-			conf_error(build->report, section->line,
-			    "dnsbl \"%s\" stands here twice; it is already on "
-			    "line %d",
-			    section->title, policy->dnsbls[i].line);
+			conf_twice(build->report, section->line,
+			    policy->dnsbls[i].line, "dnsbl", section->title);
 }
 
 /* The zones have been checked. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/near.h"
 
 /* A list option with a default is set when its section begins, so this one
  * tells where that is.  Its name cannot be a bare word. */
@@ -149,9 +150,7 @@ note_value(struct reader *reader, const cfg_t *cfg, const char *name,
 	struct conf_item *item = (struct conf_item *)conf_find(section, name);
 
 	if (item != NULL && first) {
-		conf_error(reader->report, cfg->line,
-		    "%s stands here twice; it is already on line %d", name,
-		    item->line);
+		conf_twice(reader->report, cfg->line, item->line, name, NULL);
 		return false;
 	}
 	if (item == NULL)
@@ -179,80 +178,62 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 
 /* ---- The name that somebody meant who wrote another */
 
-#define NAME_MAX_LENGTH 40
-#define NEAR		2 /* letters that may be wrong */
-
-static size_t
-smaller(size_t a, size_t b)
+static bool
+has_option(
+    const struct conf_grammar *grammar, const char *kind, const char *name)
 {
-	return a < b ? a : b;
-}
-
-/* How many letters have to be added, dropped or replaced (Levenshtein). */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_LENGTH + 1];
-	size_t length = strlen(b);
-
-	if (strlen(a) > NAME_MAX_LENGTH || length > NAME_MAX_LENGTH)
-		return NAME_MAX_LENGTH;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < length; j++) {
-			size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-
-			diagonal = row[j + 1];
-			row[j + 1] =
-			    smaller(replaced, smaller(row[j], row[j + 1]) + 1);
-		}
-	}
-	return row[length];
-}
-
-/* A short name is not like everything else that is short. */
-static void
-consider(
-    const char *name, const char *candidate, const char **best, size_t *nearest)
-{
-	size_t letters = distance(name, candidate);
-
-	if (letters < *nearest && letters < strlen(candidate) / 2) {
-		*nearest = letters;
-		*best = candidate;
-	}
-}
-
-/* The option of this kind of section, or the section, that is most like `name`;
- * NULL if none is. */
-static const char *
-suggest(const struct conf_grammar *grammar, const char *kind, const char *name)
-{
-	size_t nearest = NEAR + 1;
-	const char *best = NULL;
 	const char *option;
 
 	for (size_t i = 0; (option = grammar->option(kind, i)) != NULL; i++)
-		consider(name, option, &best, &nearest);
+		if (strcmp(option, name) == 0)
+			return true;
+	return false;
+}
+
+/* The kind of section that holds this name, or NULL; "" is the top. */
+static const char *
+home_of(const struct conf_grammar *grammar, const char *name)
+{
+	if (has_option(grammar, "", name))
+		return "";
+	for (size_t i = 0; i < grammar->kind_count; i++)
+		if (has_option(grammar, grammar->kinds[i].name, name))
+			return grammar->kinds[i].name;
+	return NULL;
+}
+
+static void
+suggest(const struct conf_grammar *grammar, const char *kind, const char *name,
+    char text_r[NEAR_SIZE])
+{
+	struct near near;
+	const char *option;
+
+	near_begin(&near, name);
+	for (size_t i = 0; (option = grammar->option(kind, i)) != NULL; i++)
+		near_try(&near, option, strlen(option));
 	for (size_t i = 0; kind[0] == '\0' && i < grammar->kind_count; i++)
-		consider(name, grammar->kinds[i].name, &best, &nearest);
-	return best;
+		near_try(&near, grammar->kinds[i].name,
+		    strlen(grammar->kinds[i].name));
+	near_say(&near, text_r);
 }
 
 static void
 say_unknown(struct reader *reader, const cfg_t *cfg, const char *name)
 {
 	const char *kind = kind_name(reader, cfg->name);
-	const char *like = suggest(reader->grammar, kind, name);
+	const char *home = home_of(reader->grammar, name);
+	char like[NEAR_SIZE];
 
-	conf_error(reader->report, cfg->line, "there is no %s%s%s%s%s%s", name,
-	    kind[0] == '\0' ? "" : " in a section ", kind,
-	    like == NULL ? "" : "; did you mean ", like == NULL ? "" : like,
-	    like == NULL ? "" : "?");
+	suggest(reader->grammar, kind, name, like);
+	if (home != NULL && home[0] != '\0')
+		(void)snprintf(
+		    like, sizeof like, "; it belongs in a section %s", home);
+	else if (home != NULL)
+		(void)snprintf(like, sizeof like,
+		    "; it belongs at the top, outside of all sections");
+	conf_error(reader->report, cfg->line, "there is no %s%s%s%s", name,
+	    kind[0] == '\0' ? "" : " in a section ", kind, like);
 }
 
 static void on_error(cfg_t *cfg, const char *format, va_list arguments)

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/near.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
 
@@ -87,15 +88,15 @@ complain(const struct reading *reading, const char *option, const char *why)
 /* ---- Conditions */
 
 static void
-read_condition(struct reading *reading, const struct condition_type *type,
-    const struct conf_item *item)
+read_condition(struct reading *reading, const struct conf_item *item)
 {
 	struct rule *rule = reading->rule;
 	struct condition *condition =
 	    &rule->conditions[rule->condition_count++];
 
-	(void)conf_read_condition(reading->build, type, item, condition);
-	if (type->kind != VALUE_LIMIT)
+	condition->type = condition_type_find(item->name, &condition->negated);
+	(void)conf_read_condition(reading->build, item, condition);
+	if (condition->type->kind != VALUE_LIMIT)
 		return;
 	if (reading->limit != NULL)
 		conf_error(reading->build->report, item->line,
@@ -149,8 +150,7 @@ read_items(struct reading *reading)
 			conf_read_option(
 			    reading->build, option, item, &reading->options);
 		else
-			read_condition(
-			    reading, condition_type_find(item->name), item);
+			read_condition(reading, item);
 	}
 }
 
@@ -241,6 +241,25 @@ check_greylist(const struct reading *reading)
 
 /* ---- The reply */
 
+static void
+complain_of_reply(const struct reading *reading, const char *name)
+{
+	const struct policy *policy = reading->build->policy;
+	struct near near;
+	char like[NEAR_SIZE];
+
+	near_begin(&near, name);
+	for (size_t i = 0; i < policy->response_count; i++) {
+		const char *other = response_name(policy->responses[i]);
+
+		near_try(&near, other, strlen(other));
+	}
+	near_say(&near, like);
+	conf_error(reading->build->report, line_of(reading, "response"),
+	    "rule \"%s\": there is no response \"%s\"%s",
+	    reading->section->title, name, like);
+}
+
 static const struct response *
 find_reply(const struct reading *reading)
 {
@@ -254,9 +273,7 @@ find_reply(const struct reading *reading)
 								 : "try-again";
 	reply = conf_response(reading->build->policy, name);
 	if (reply == NULL && !reading->build->out_of_memory)
-		conf_error(reading->build->report, line_of(reading, "response"),
-		    "rule \"%s\": there is no response \"%s\"",
-		    reading->section->title, name);
+		complain_of_reply(reading, name);
 	return reply;
 }
 
@@ -332,10 +349,8 @@ check_name(const struct conf_build *build, const struct conf_tree *tree,
 	     other != section; other++)
 		if (strcmp(other->kind, "rule") == 0 &&
 		    strcmp(other->title, section->title) == 0) {
-			conf_error(build->report, section->line,
-			    "rule \"%s\" stands here twice; it is already on "
-			    "line %d",
-			    section->title, other->line);
+			conf_twice(build->report, section->line, other->line,
+			    "rule", section->title);
 			return;
 		}
 }

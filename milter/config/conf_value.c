@@ -255,6 +255,108 @@ conf_value_percent(const char *text, int64_t *hundredths_r)
 	return true;
 }
 
+/* ---- Units that are written otherwise */
+
+/* The plural of each is meant as well. */
+static const struct {
+	const char *word;
+	const char *unit;
+} other_units[] = {{"sec", "s"}, {"second", "s"}, {"min", "m"}, {"minute", "m"},
+    {"hr", "h"}, {"hour", "h"}, {"day", "d"}, {"week", "w"}, {"wk", "w"},
+    {"month", "30d"}, {"mon", "30d"}, {"mo", "30d"}, {"year", "365d"},
+    {"yr", "365d"}, {"y", "365d"}, {"millisecond", "ms"}, {"msec", "ms"},
+    {"kb", "k"}, {"kib", "k"}, {"kilobyte", "k"}, {"mb", "M"}, {"mib", "M"},
+    {"megabyte", "M"}, {"gb", "G"}, {"gib", "G"}, {"gigabyte", "G"},
+    {"t", "1024G"}, {"tb", "1024G"}, {"tib", "1024G"}, {"percent", "%"},
+    {"pct", "%"}};
+
+static const char *
+unit_for(const char *word, size_t length)
+{
+	for (size_t i = 0; i < sizeof other_units / sizeof other_units[0];
+	     i++) {
+		size_t own = strlen(other_units[i].word);
+		bool plural =
+		    length == own + 1 && ascii_lower(word[own]) == 's';
+
+		if ((length == own || plural) &&
+		    ascii_has_prefix(word, other_units[i].word))
+			return other_units[i].unit;
+	}
+	return NULL;
+}
+
+static bool
+is_unit(const struct unit *units, const char *word, size_t length)
+{
+	for (; units->name != NULL; units++)
+		if (strlen(units->name) == length &&
+		    ascii_has_prefix(word, units->name))
+			return true;
+	return false;
+}
+
+/* The first word of the text that is no unit of these; NULL: all are. */
+static const char *
+find_wrong_unit(const char *text, const struct unit *units, size_t *length_r)
+{
+	while (*text != '\0') {
+		size_t length = 0;
+
+		while (ascii_is_letter(text[length]))
+			length++;
+		if (length > 0 && !is_unit(units, text, length)) {
+			*length_r = length;
+			return text;
+		}
+		text += length > 0 ? length : 1;
+	}
+	return NULL;
+}
+
+static const struct unit *
+units_of(const char *wants)
+{
+	static const struct unit percent[] = {{"%", 1}, {NULL, 0}};
+	const struct {
+		const char *wants;
+		const struct unit *units;
+	} kinds[] = {{CONF_VALUE_WANTS_DURATION, time_units},
+	    {CONF_VALUE_WANTS_MILLISECONDS, millisecond_units},
+	    {CONF_VALUE_WANTS_SIZE, size_units},
+	    {CONF_VALUE_WANTS_PERCENT, percent}};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (strcmp(kinds[i].wants, wants) == 0)
+			return kinds[i].units;
+	return NULL;
+}
+
+void
+conf_value_why(
+    const char *text, const char *wants, char why_r[CONF_VALUE_WHY_SIZE])
+{
+	const struct unit *units = units_of(wants);
+	const char *word = NULL, *right;
+	char before[64] = "";
+	size_t length = 0;
+
+	if (units != NULL && ascii_is_digit(text[0])) {
+		word = find_wrong_unit(text, units, &length);
+		if (word == NULL && strchr(text, ' ') != NULL)
+			strcpy(before, "no blank may stand in it; ");
+	}
+	right = word == NULL ? NULL : unit_for(word, length);
+	length = length < 16 ? length : 16;
+	if (right != NULL)
+		(void)snprintf(before, sizeof before,
+		    "there is no %.*s; %s is: ", (int)length, word, right);
+	else if (word != NULL)
+		(void)snprintf(before, sizeof before,
+		    "there is no unit %.*s: ", (int)length, word);
+	(void)snprintf(why_r, CONF_VALUE_WHY_SIZE, "%s%s", before, wants);
+}
+
 /* ---- Hours */
 
 static bool

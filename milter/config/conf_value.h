@@ -31,6 +31,12 @@
 #define CONF_VALUE_WANTS_HEADER                                                \
 	"a header is needed, such as \"X-Spam-Flag: YES*\""
 
+/* What to tell somebody whose value was refused: what is wanted, one of the above,
+ * and before it what seems to be wrong with the unit in `text`. */
+#define CONF_VALUE_WHY_SIZE 200
+void conf_value_why(
+    const char *text, const char *wants, char why_r[CONF_VALUE_WHY_SIZE]);
+
 /* true yes on, false no off; in either case. */
 bool conf_value_bool(const char *text, bool *value_r);
 

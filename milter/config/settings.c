@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "config/conf_value.h"
 
 #define LIST_MAX  1000 /* values of one setting */
 #define NAME_SIZE 128
+
+_Static_assert(SETTING_WHY_SIZE >= CONF_VALUE_WHY_SIZE, "why_r is too short");
 
 static bool
 refuse(char why_r[SETTING_WHY_SIZE], const char *why)
@@ -45,8 +48,10 @@ assign_whole(int64_t *member, const struct setting *setting, const char *text,
 	char min[CONF_VALUE_SIZE], max[CONF_VALUE_SIZE];
 	int64_t value;
 
-	if (!whole->read(text, &value))
-		return refuse(why_r, whole->wants);
+	if (!whole->read(text, &value)) {
+		conf_value_why(text, whole->wants, why_r);
+		return false;
+	}
 	if ((double)value < setting->min || (double)value > setting->max) {
 		whole->say((int64_t)setting->min, min);
 		whole->say((int64_t)setting->max, max);
@@ -78,8 +83,17 @@ assign_real(double *member, const struct setting *setting, const char *text,
 static bool
 assign_bool(bool *member, const char *text, char why_r[SETTING_WHY_SIZE])
 {
-	return conf_value_bool(text, member) ||
-	    refuse(why_r, CONF_VALUE_WANTS_BOOL);
+	struct near near;
+	char like[NEAR_SIZE];
+
+	if (conf_value_bool(text, member))
+		return true;
+	near_begin(&near, text);
+	near_try_words(&near, "true false");
+	near_say(&near, like);
+	(void)snprintf(
+	    why_r, SETTING_WHY_SIZE, "%s%s", CONF_VALUE_WANTS_BOOL, like);
+	return false;
 }
 
 /* ---- Words */
@@ -105,11 +119,17 @@ static bool
 find_choice(const struct setting *setting, const char *text, int64_t *place_r,
     char why_r[SETTING_WHY_SIZE])
 {
+	struct near near;
+	char like[NEAR_SIZE];
+
 	*place_r = place_of(text, setting->choices);
 	if (*place_r >= 0)
 		return true;
-	(void)snprintf(why_r, SETTING_WHY_SIZE, "it has to be one of: %s",
-	    setting->choices);
+	near_begin(&near, text);
+	near_try_words(&near, setting->choices);
+	near_say(&near, like);
+	(void)snprintf(why_r, SETTING_WHY_SIZE, "it has to be one of: %s%s",
+	    setting->choices, like);
 	return false;
 }
 

@@ -42,7 +42,7 @@ struct setting {
 	const char *restart;
 };
 
-#define SETTING_WHY_SIZE 200
+#define SETTING_WHY_SIZE 300
 
 /* The default of `control`, which a start can do without. */
 #define SETTING_CONTROL "/run/milter-defer/control.sock"

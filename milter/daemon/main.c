@@ -127,6 +127,24 @@ apply_option(struct options *options, int letter, const char *argument)
 	}
 }
 
+/* `-t FILE` can mean but one thing; else nothing stands without a letter. */
+static void
+take_operand(struct options *options, const char *operand, int count)
+{
+	if (options->mode == MODE_TEST && count == 1 &&
+	    strcmp(options->file, DEFAULT_FILE) == 0) {
+		if (!set_file(options, operand))
+			options->mode = MODE_USAGE;
+		return;
+	}
+	if (options->mode != MODE_USAGE)
+		(void)fprintf(stderr,
+		    "milter-defer: what is \"%s\"?  A configuration is named "
+		    "by -c FILE\n",
+		    operand);
+	options->mode = MODE_USAGE;
+}
+
 static struct options
 parse_options(int argc, char **argv)
 {
@@ -145,7 +163,7 @@ parse_options(int argc, char **argv)
 	    (letter = getopt(argc, argv, letters)) != -1)
 		apply_option(&options, letter, optarg);
 	if (optind < argc)
-		options.mode = MODE_USAGE;
+		take_operand(&options, argv[optind], argc - optind);
 	return options;
 }
 

@@ -24,6 +24,13 @@ struct word {
 	int64_t until;
 };
 
+struct numbered {
+	char *key; /* owned */
+	int64_t number;
+	int64_t until;
+	size_t place; /* among those that were added */
+};
+
 /* A growing array; `width` is the size of one item. */
 struct table {
 	void *items;
@@ -36,6 +43,8 @@ struct list {
 	struct table ipv6;	/* struct range */
 	struct table addresses; /* struct word */
 	struct table domains;	/* struct word */
+	struct table numbers;	/* struct numbered */
+	unsigned kinds;		/* that are expected */
 	size_t count;
 	bool sealed;
 	bool out_of_memory;
@@ -51,6 +60,8 @@ list_new(void)
 		return NULL;
 	list->ipv4.width = list->ipv6.width = sizeof(struct range);
 	list->addresses.width = list->domains.width = sizeof(struct word);
+	list->numbers.width = sizeof(struct numbered);
+	list->kinds = LIST_ALL;
 	return list;
 }
 
@@ -64,6 +75,16 @@ table_free_words(struct table *table)
 	free(table->items);
 }
 
+static void
+table_free_numbers(struct table *table)
+{
+	struct numbered *numbers = table->items;
+
+	for (size_t i = 0; i < table->count; i++)
+		free(numbers[i].key);
+	free(table->items);
+}
+
 void
 list_free(struct list **list)
 {
@@ -73,6 +94,7 @@ list_free(struct list **list)
 	free((*list)->ipv6.items);
 	table_free_words(&(*list)->addresses);
 	table_free_words(&(*list)->domains);
+	table_free_numbers(&(*list)->numbers);
 	free(*list);
 	*list = NULL;
 }
@@ -225,6 +247,30 @@ add_range(struct list *list, const struct network *net, int64_t until)
 	return true;
 }
 
+/* An entry of this kind can match nothing that is looked up: say so. */
+static bool
+refuse_kind(struct list *list, enum list_kind kind)
+{
+	static const struct {
+		unsigned kinds;
+		const char *text;
+	} wanted[] = {{LIST_NETWORK, "addresses and networks"},
+	    {LIST_DOMAIN, "host names and domains"},
+	    {LIST_NETWORK | LIST_DOMAIN, "networks, host names and domains"},
+	    {LIST_ADDRESS | LIST_DOMAIN, "mail addresses and domains"}};
+	const char *is = kind == LIST_NETWORK ? "a network"
+	    : kind == LIST_ADDRESS	      ? "a mail address"
+					      : "a host name or domain";
+	size_t i = 0;
+
+	while (i + 1 < sizeof(wanted) / sizeof(wanted[0]) &&
+	    wanted[i].kinds != list->kinds)
+		i++;
+	snprintf(list->why, sizeof(list->why),
+	    "%s can never match here, only %s can", is, wanted[i].text);
+	return false;
+}
+
 static bool
 add_entry(struct list *list, const char *text, int64_t until)
 {
@@ -234,6 +280,8 @@ add_entry(struct list *list, const char *text, int64_t until)
 		return refuse(list->why, "the list is sealed");
 	if (!list_entry_read(text, &entry, list->why))
 		return false;
+	if ((list->kinds & entry.kind) == 0)
+		return refuse_kind(list, entry.kind);
 	switch (entry.kind) {
 	case LIST_NETWORK:
 		return add_range(list, &entry.network, until);
@@ -263,7 +311,73 @@ list_add(struct list *list, const char *text, const char **why_r)
 	return list_add_until(list, text, LIST_FOR_EVER, why_r);
 }
 
+void
+list_expect(struct list *list, unsigned kinds)
+{
+	list->kinds = kinds;
+}
+
+bool
+list_add_number(struct list *list, const char *key, int64_t number,
+    int64_t until, const char **why_r)
+{
+	char *copy = strdup(key[0] == '@' ? key + 1 : key);
+	struct numbered *item =
+	    copy == NULL || list->sealed ? NULL : table_append(&list->numbers);
+
+	if (item == NULL) {
+		free(copy);
+		*why_r = list->why;
+		return list->sealed ? refuse(list->why, "the list is sealed")
+				    : refuse_for_memory(list);
+	}
+	ascii_lower_all(copy);
+	*item = (struct numbered){copy, number, until, list->numbers.count};
+	list->count++;
+	return true;
+}
+
 /* ---- Sealing */
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct numbered *left = a;
+	const struct numbered *right = b;
+
+	return strcmp(left->key, right->key);
+}
+
+/* Of the same key the last one first. */
+static int
+compare_numbers(const void *a, const void *b)
+{
+	const struct numbered *left = a;
+	const struct numbered *right = b;
+	int order = compare_keys(a, b);
+
+	if (order != 0)
+		return order;
+	return (left->place < right->place) - (left->place > right->place);
+}
+
+static void
+seal_numbers(struct table *table)
+{
+	struct numbered *numbers = table->items;
+	size_t kept = 0;
+
+	if (table->count == 0)
+		return;
+	qsort(numbers, table->count, sizeof(*numbers), compare_numbers);
+	for (size_t i = 1; i < table->count; i++) {
+		if (compare_keys(&numbers[i], &numbers[kept]) == 0)
+			free(numbers[i].key);
+		else
+			numbers[++kept] = numbers[i];
+	}
+	table->count = kept + 1;
+}
 
 /* By first address; of two that start alike the wider one first, and of two that
  * are alike the one that lasts longer. */
@@ -345,6 +459,7 @@ list_seal(struct list *list)
 	seal_ranges(&list->ipv6);
 	seal_words(&list->addresses);
 	seal_words(&list->domains);
+	seal_numbers(&list->numbers);
 	list->sealed = true;
 	return !list->out_of_memory;
 }
@@ -434,4 +549,42 @@ list_has_address(const struct list *list, const char *address, int64_t now)
 	canonical_address(address, &addr);
 	return has_word(&list->addresses, addr.text, now) ||
 	    list_has_domain(list, mailaddr_domain(&addr), now);
+}
+
+static bool
+find_number(
+    const struct list *list, const char *key, int64_t now, int64_t *number_r)
+{
+	const struct numbered wanted = {.key = (char *)key};
+	const struct numbered *found = NULL;
+
+	if (list->numbers.count > 0)
+		found = bsearch(&wanted, list->numbers.items,
+		    list->numbers.count, sizeof(wanted), compare_keys);
+	if (found == NULL || found->until <= now)
+		return false;
+	*number_r = found->number;
+	return true;
+}
+
+bool
+list_number(
+    const struct list *list, const char *key, int64_t now, int64_t *number_r)
+{
+	char clean[MAILADDR_SIZE];
+	const char *at;
+
+	if (list == NULL)
+		return false;
+	snprintf(clean, sizeof(clean), "%s", key);
+	ascii_lower_all(clean);
+	if (find_number(list, clean, now, number_r))
+		return true;
+	at = strrchr(clean, '@');
+	if (at == NULL)
+		at = strchr(clean, '.');
+	for (; at != NULL; at = strchr(at + 1, '.'))
+		if (find_number(list, at + 1, now, number_r))
+			return true;
+	return find_number(list, "*", now, number_r);
 }

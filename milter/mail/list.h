@@ -43,7 +43,9 @@ bool list_add_until(
 /* What an entry stands for, and its one form: "Bob@Example.ORG" is
  * "bob@example.org", "192.0.2.7/32" is "192.0.2.7", ".example.org" is
  * "example.org".  False as in list_add(). */
-enum list_kind { LIST_NETWORK, LIST_ADDRESS, LIST_DOMAIN };
+enum list_kind { LIST_NETWORK = 1, LIST_ADDRESS = 2, LIST_DOMAIN = 4 };
+#define LIST_ALL	(LIST_NETWORK | LIST_ADDRESS | LIST_DOMAIN)
+#define LIST_NUMBERS	8 /* of a list of keys with numbers, and nothing else */
 #define LIST_ENTRY_SIZE MAILADDR_SIZE
 struct list_entry {
 	enum list_kind kind;
@@ -52,6 +54,15 @@ struct list_entry {
 };
 bool list_entry_read(
     const char *text, struct list_entry *entry_r, char why_r[NETWORK_WHY_SIZE]);
+
+/* What will be looked up in the list, bits of enum list_kind: from now on an
+ * entry that none of it can match is refused.  At first LIST_ALL. */
+void list_expect(struct list *list, unsigned kinds);
+
+/* Add a key with its number: a user, a mail address, a domain, or "*" for whoever
+ * is not there.  Of a key that comes twice the last one holds. */
+bool list_add_number(struct list *list, const char *key, int64_t number,
+    int64_t until, const char **why_r);
 
 /* Make the list ready for questions.  False if memory ran out in any list_add
  * before, so that the list is incomplete; it can be asked all the same. */
@@ -74,5 +85,10 @@ list_has_address(const struct list *list, const char *address, int64_t now);
 
 /* Whether a domain or host name, or a domain above it, is listed. */
 bool list_has_domain(const struct list *list, const char *name, int64_t now);
+
+/* The number of this key: its own, else, of an address or a domain, that of its
+ * domain or the next one above, else that of "*".  False: there is none. */
+bool list_number(
+    const struct list *list, const char *key, int64_t now, int64_t *number_r);
 
 #endif

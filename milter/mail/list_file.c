@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/date.h"
+#include "base/decimal.h"
 #include "base/file.h"
 
 enum { LINE_SIZE = 1024 };
@@ -103,33 +105,103 @@ find_entry(char *text)
 	return text;
 }
 
+/* Cut the first word off; what follows it, or NULL. */
+static char *
+cut_word(char *text)
+{
+	char *end = text + strcspn(text, " \t");
+
+	if (*end == '\0')
+		return NULL;
+	*end++ = '\0';
+	return end + strspn(end, " \t");
+}
+
+static bool
+read_number(const char *text, int64_t *number_r)
+{
+	static const char units[] = "kMG";
+	size_t length = strlen(text);
+	const char *unit = length == 0 ? NULL : strchr(units, text[length - 1]);
+	int shift = unit == NULL ? 0 : 10 * (int)(unit - units + 1);
+	int64_t number;
+
+	if (!decimal_read_all(
+		text, length - (unit != NULL), INT64_MAX >> shift, &number))
+		return false;
+	*number_r = number << shift;
+	return true;
+}
+
+/* Take the end off what follows an entry; what is wrong with it, or NULL. */
+static const char *
+read_end(char *rest, int64_t *end_r)
+{
+	char *moment = cut_word(rest);
+
+	*end_r = LIST_FOR_EVER;
+	if (strcmp(rest, "until") != 0)
+		return "more than one word";
+	if (moment == NULL || !date_parse(moment, end_r))
+		return "until what?  Write it as 2026-12-31T23:59Z or "
+		       "2026-12-31";
+	return NULL;
+}
+
+/* Add an entry, and what follows it; what is wrong with it, or NULL. */
+static const char *
+add_entry(struct list *list, const struct list_file_terms *terms, char *entry)
+{
+	bool numbered = terms->kinds == LIST_NUMBERS;
+	char *rest = cut_word(entry);
+	int64_t number = 0, end = LIST_FOR_EVER;
+	const char *why = NULL;
+
+	if (numbered) {
+		char *text = rest;
+
+		rest = text == NULL ? NULL : cut_word(text);
+		if (text == NULL || !read_number(text, &number))
+			return "a key and a whole number are needed, as in "
+			       "\"bob 100\"";
+	}
+	if (rest != NULL)
+		why = read_end(rest, &end);
+	if (why != NULL)
+		return why;
+	if (numbered)
+		(void)list_add_number(list, entry, number, end, &why);
+	else
+		(void)list_add_until(list, entry, end, &why);
+	return why;
+}
+
 /* Add the entry of one line; returns what is wrong with it, or NULL. */
 static const char *
-add_line(struct list *list, struct line *line)
+add_line(
+    struct list *list, const struct list_file_terms *terms, struct line *line)
 {
-	const char *why = NULL;
 	char *entry = find_entry(line->text);
 
 	if (line->has_nul)
 		return "a NUL octet: this is not a text file";
 	if (line->too_long && *entry != '\0')
 		return "too long";
-	if (*entry != '\0')
-		list_add(list, entry, &why);
-	return why;
+	return *entry == '\0' ? NULL : add_entry(list, terms, entry);
 }
 
 static enum list_file_answer
-read_list(FILE *file, const char *path, list_file_complain *complain,
-    void *context, struct list *list)
+read_list(FILE *file, const char *path, const struct list_file_terms *terms,
+    struct list *list)
 {
 	struct line line = {.number = 0};
 	const char *why;
 
+	list_expect(list, terms->kinds);
 	while (read_line(file, &line)) {
-		why = add_line(list, &line);
-		if (why != NULL && complain != NULL)
-			complain(context, path, line.number, why);
+		why = add_line(list, terms, &line);
+		if (why != NULL && terms->complain != NULL)
+			terms->complain(terms->context, path, line.number, why);
 	}
 	if (line.bytes > LIST_FILE_BYTES_MAX)
 		errno = EFBIG;
@@ -162,7 +234,7 @@ open_regular(const char *path, struct list_file_identity *identity_r)
 }
 
 enum list_file_answer
-list_file_load(const char *path, list_file_complain *complain, void *context,
+list_file_load(const char *path, const struct list_file_terms *terms,
     struct list **list_r, struct list_file_identity *identity_r)
 {
 	struct list_file_identity identity;
@@ -177,7 +249,7 @@ list_file_load(const char *path, list_file_complain *complain, void *context,
 	list = list_new();
 	answer = LIST_FILE_NO_MEMORY;
 	if (list != NULL)
-		answer = read_list(file, path, complain, context, list);
+		answer = read_list(file, path, terms, list);
 	error = errno;
 	fclose(file);
 	if (answer == LIST_FILE_LOADED) {

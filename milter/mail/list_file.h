@@ -1,6 +1,8 @@
 /* list_file -- a list read from a text file.
  *
- * One entry on a line, as list_add takes it.  '#' at the start of a line or
+ * One entry on a line, as list_add takes it, or for LIST_NUMBERS a key and a whole
+ * number (10k, 10M and 10G are powers of 1024); then perhaps "until" and a moment
+ * of date.h, up to which it counts.  '#' at the start of a line or
  * after a blank starts a comment (a '#' inside an entry belongs to it); blank
  * lines, blanks around an entry and CR LF line ends are fine. */
 #ifndef LIST_FILE_H
@@ -38,12 +40,18 @@ enum list_file_answer {
 typedef void list_file_complain(
     void *context, const char *path, unsigned line, const char *why);
 
+/* How a file is to be read. */
+struct list_file_terms {
+	unsigned kinds;		      /* what it is for, of enum list_kind */
+	list_file_complain *complain; /* may be NULL */
+	void *context;
+};
+
 /* Read the file.  Only LIST_FILE_LOADED sets `*list_r`, to a sealed list that
  * the caller frees, and `*identity_r`, to what the file was when it was opened.
- * Anything but a regular file is unreadable (EINVAL).  `complain` may be NULL;
- * a file of nothing but bad lines calls it for every one of them. */
+ * Anything but a regular file is unreadable (EINVAL, or EISDIR).  A file of nothing but bad lines calls it for every one of them. */
 enum list_file_answer
-list_file_load(const char *path, list_file_complain *complain, void *context,
+list_file_load(const char *path, const struct list_file_terms *terms,
     struct list **list_r, struct list_file_identity *identity_r);
 
 /* What the file is now; false, with errno set, if it cannot be asked. */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define REPLY_LINES_MAX	  8
-#define RESPONSE_WHY_SIZE 160
+#define RESPONSE_WHY_SIZE 260
 /* Text of one line after code and enhanced code.  RFC 5321 allows 512 octets a
  * line in all; doubling every % for libmilter must stay below its 980. */
 #define REPLY_TEXT_MAX 450

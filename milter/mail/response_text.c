@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/near.h"
+
 static const char *const placeholders[FILL_COUNT] = {
     [FILL_CLIENT_ADDR] = "client_addr",
     [FILL_CLIENT_NAME] = "client_name",
@@ -107,19 +109,79 @@ response_text_is_plain(const char *text, char why_r[RESPONSE_WHY_SIZE])
 	return true;
 }
 
+/* The length of the placeholder's name that `text` begins with, 0: none. */
+static size_t
+name_length(const char *text)
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+
+	return find_placeholder(text, length) == FILL_COUNT ? 0 : length;
+}
+
+static void
+say_unknown(const struct part *part, char why_r[RESPONSE_WHY_SIZE])
+{
+	char name[25], like[NEAR_SIZE];
+	struct near near;
+
+	(void)snprintf(name, sizeof name, "%.*s",
+	    (int)(part->length < 24 ? part->length : 24), part->text);
+	near_begin(&near, name);
+	for (int i = 0; i < FILL_COUNT; i++)
+		near_try(&near, placeholders[i], strlen(placeholders[i]));
+	near_say(&near, like);
+	snprintf(why_r, RESPONSE_WHY_SIZE,
+	    "unknown placeholder %%{%s}%s; there are client_addr "
+	    "client_name helo sender recipient server rule reference "
+	    "link wait score",
+	    name, like);
+}
+
+static bool
+say_braceless(const char *name, size_t length, char why_r[RESPONSE_WHY_SIZE])
+{
+	snprintf(why_r, RESPONSE_WHY_SIZE,
+	    "a placeholder without its brace; it is written %%{%.*s}",
+	    (int)length, name);
+	return false;
+}
+
+/* Nobody means a sign before or braces around just this word as they are. */
+static bool
+check_literal(const struct part *part, char why_r[RESPONSE_WHY_SIZE])
+{
+	for (size_t i = 0; i + 1 < part->length; i++) {
+		const char *name = part->text + i + 1;
+		size_t length = name_length(name);
+
+		if (length > 0 &&
+		    (name[-1] == '%' || name[-1] == '$' ||
+			(name[-1] == '{' && name[length] == '}')))
+			return say_braceless(name, length, why_r);
+	}
+	return true;
+}
+
 static bool
 check_placeholders(const char *text, char why_r[RESPONSE_WHY_SIZE])
 {
 	struct part part;
 
 	while (next_part(&text, &part)) {
+		if (!part.is_placeholder && !check_literal(&part, why_r))
+			return false;
 		if (!part.is_placeholder || part.which != FILL_COUNT)
 			continue;
-		snprintf(why_r, RESPONSE_WHY_SIZE,
-		    "unknown placeholder %%{%.*s}; there are client_addr "
-		    "client_name helo sender recipient server rule reference "
-		    "link wait score",
-		    (int)(part.length < 24 ? part.length : 24), part.text);
+		if (part.text[part.length] == '\0' &&
+		    name_length(part.text) > 0)
+			return say_braceless(
+			    part.text, name_length(part.text), why_r);
+		if (part.text[part.length] == '\0') {
+			snprintf(why_r, RESPONSE_WHY_SIZE,
+			    "the brace of a placeholder is never closed");
+			return false;
+		}
+		say_unknown(&part, why_r);
 		return false;
 	}
 	return true;

@@ -112,20 +112,35 @@ client_list(const struct asked *asked)
 }
 
 static enum answer
+client_name_list(const struct asked *asked)
+{
+	const char *name = asked->facts->name;
+
+	return yes_if(name[0] != '\0' &&
+	    list_has_domain(list_of(asked), name, asked->facts->listed_now));
+}
+
+/* By its address or its verified name. */
+static enum answer
+client_listed(const struct asked *asked)
+{
+	if (client_list(asked) == ANSWER_YES)
+		return ANSWER_YES;
+	return asked->facts->name_certainty == FACT_KNOWN
+	    ? client_name_list(asked)
+	    : ANSWER_UNKNOWN;
+}
+
+static enum answer
 listed(const struct asked *asked)
 {
-	const struct list *list = list_of(asked);
 	const struct facts *facts = asked->facts;
 
-	if (list_has_client(list, &facts->client, asked->facts->listed_now) ||
-	    (!facts->null_sender &&
+	return !facts->null_sender &&
 		list_has_address(
-		    list, facts->sender, asked->facts->listed_now)))
-		return ANSWER_YES;
-	if (facts->name_certainty != FACT_KNOWN)
-		return ANSWER_UNKNOWN;
-	return yes_if(facts->name[0] != '\0' &&
-	    list_has_domain(list, facts->name, asked->facts->listed_now));
+		    list_of(asked), facts->sender, facts->listed_now)
+	    ? ANSWER_YES
+	    : client_listed(asked);
 }
 
 static enum answer
@@ -460,6 +475,7 @@ is_result(const struct asked *asked)
 #define REST	       (ASKS_ABOUT_REST | ASKS_FOR_GOOD)
 #define FADES	       ASKS_WHAT_FADES
 #define PASSING	       0U
+#define NOT(name)      .contrary = "not_" name
 #define FACT(name)     .fact = offsetof(struct facts, name)
 #define KNOWN_BY(name) .certainty = offsetof(struct facts, name)
 #define NAME	       FACT(name), KNOWN_BY(name_certainty)
@@ -468,46 +484,66 @@ is_result(const struct asked *asked)
 /* Sorted as milter-defer.conf(5) presents them. */
 /* clang-format off */
 const struct condition_type condition_types[] = {
-    {"client", VALUE_NETWORKS, STAGE_MAIL, CLIENT | NAMES, .judge = client},
+    {"client", VALUE_NETWORKS, STAGE_MAIL, CLIENT | NAMES, .judge = client,
+	NOT("client")},
     {"client_list", VALUE_FILE, STAGE_MAIL, CLIENT | NAMES,
-	.judge = client_list},
-    {"listed", VALUE_SHARED, STAGE_MAIL, GOOD | NAMES, .judge = listed},
+	.judge = client_list, .entries = LIST_NETWORK, NOT("client_list")},
+    {"client_name_list", VALUE_FILE, STAGE_MAIL, CLIENT | NAMES,
+	.judge = client_name_list, NAME, .entries = LIST_DOMAIN,
+	NOT("client_name_list")},
+    {"client_listed", VALUE_SHARED, STAGE_MAIL, CLIENT | NAMES,
+	.judge = client_listed, .entries = LIST_NETWORK | LIST_DOMAIN,
+	NOT("client_listed")},
+    {"listed", VALUE_SHARED, STAGE_MAIL, GOOD | NAMES, .judge = listed,
+	.entries = LIST_ALL, NOT("listed")},
     {"client_name", VALUE_GLOBS, STAGE_MAIL, CLIENT | NAMES,
-	.judge = is_there_and_matches, NAME},
+	.judge = is_there_and_matches, NAME, NOT("client_name")},
     {"no_client_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_empty, NAME},
-    {"generic_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = generic_name, NAME},
+    {"generic_name", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = generic_name, NAME,
+	NOT("generic_name")},
     {"mail_server_name", VALUE_TRUE, STAGE_MAIL, GOOD,
-	.judge = mail_server_name, NAME},
+	.judge = mail_server_name, NAME, NOT("mail_server_name")},
     {"country", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = is_there_and_matches,
-	FACT(country), KNOWN_BY(country_certainty)},
+	FACT(country), KNOWN_BY(country_certainty), NOT("country")},
     {"asn", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = asn, FACT(asn),
-	KNOWN_BY(asn_certainty)},
+	KNOWN_BY(asn_certainty), NOT("asn")},
     {"helo", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches, FACT(helo),
-	KNOWN_BY(helo_certainty)},
+	KNOWN_BY(helo_certainty), NOT("helo")},
     {"helo_malformed", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
-	FACT(helo_malformed), KNOWN_BY(helo_certainty)},
+	FACT(helo_malformed), KNOWN_BY(helo_certainty), NOT("helo_malformed")},
     {"helo_ours", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
-	FACT(helo_ours), KNOWN_BY(helo_certainty)},
+	FACT(helo_ours), KNOWN_BY(helo_certainty), NOT("helo_ours")},
     {"helo_fits", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = helo_fits,
-	KNOWN_BY(helo_certainty)},
+	KNOWN_BY(helo_certainty), NOT("helo_fits")},
     {"authenticated", VALUE_TRUE, STAGE_MAIL, CLIENT, .judge = is_true,
-	FACT(authenticated)},
+	FACT(authenticated), NOT("authenticated")},
     {"user", VALUE_GLOBS, STAGE_MAIL, CLIENT | NAMES, .judge = user,
-	FACT(user)},
-    {"tls", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true, FACT(tls)},
+	FACT(user), NOT("user")},
+    {"tls", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true, FACT(tls),
+	NOT("tls")},
     {"daemon_name", VALUE_GLOBS, STAGE_MAIL, GOOD, .judge = matches,
-	FACT(daemon_name)},
-    {"daemon_port", VALUE_PORT, STAGE_MAIL, GOOD, .judge = daemon_port},
+	FACT(daemon_name), NOT("daemon_name")},
+    {"daemon_port", VALUE_PORT, STAGE_MAIL, GOOD, .judge = daemon_port,
+	NOT("daemon_port")},
 
     {"sender", VALUE_GLOBS, STAGE_MAIL, GOOD | NAMES, .judge = sender,
-	FACT(sender)},
-    {"sender_list", VALUE_FILE, STAGE_MAIL, GOOD | NAMES, .judge = sender_list},
+	FACT(sender), NOT("sender")},
+    {"sender_list", VALUE_FILE, STAGE_MAIL, GOOD | NAMES,
+	.judge = sender_list, .entries = LIST_ADDRESS | LIST_DOMAIN,
+	NOT("sender_list")},
+    {"sender_listed", VALUE_SHARED, STAGE_MAIL, GOOD | NAMES,
+	.judge = sender_list, .entries = LIST_ADDRESS | LIST_DOMAIN,
+	NOT("sender_listed")},
     {"null_sender", VALUE_TRUE, STAGE_MAIL, GOOD, .judge = is_true,
-	FACT(null_sender)},
+	FACT(null_sender), NOT("null_sender")},
     {"recipient", VALUE_GLOBS, STAGE_RCPT, RECIPIENT | NAMES,
-	.judge = recipient_glob},
+	.judge = recipient_glob, NOT("recipient")},
     {"recipient_list", VALUE_FILE, STAGE_RCPT, RECIPIENT | NAMES,
-	.judge = recipient_list},
+	.judge = recipient_list, .entries = LIST_ADDRESS | LIST_DOMAIN,
+	NOT("recipient_list")},
+    {"recipient_listed", VALUE_SHARED, STAGE_RCPT, RECIPIENT | NAMES,
+	.judge = recipient_list, .entries = LIST_ADDRESS | LIST_DOMAIN,
+	NOT("recipient_listed")},
     {"recipients_in_message_above", VALUE_NUMBER, STAGE_RCPT, REST,
 	.judge = is_above, FACT(recipients_seen)},
     {"domains_in_message_above", VALUE_NUMBER, STAGE_RCPT, REST,
@@ -520,18 +556,19 @@ const struct condition_type condition_types[] = {
     {"refused_recipients_above", VALUE_NUMBER, STAGE_MAIL, READS_REFUSED,
 	.judge = is_above, FACT(refused_recipients)},
 
-    {"header", VALUE_HEADERS, STAGE_EOM, GOOD | READS_HEADERS, .judge = header},
+    {"header", VALUE_HEADERS, STAGE_EOM, GOOD | READS_HEADERS, .judge = header,
+	NOT("header")},
     {"header_above", VALUE_HEADER_NUMBER, STAGE_EOM, GOOD | READS_HEADERS,
 	.judge = header_above},
     /* Its headers are a part of a message's size. */
     {"size_above", VALUE_SIZE, STAGE_EOM, GOOD | READS_HEADERS | READS_BODY,
 	.judge = size_above},
 
-    {"hours", VALUE_HOURS, STAGE_MAIL, PASSING, .judge = hours},
+    {"hours", VALUE_HOURS, STAGE_MAIL, PASSING, .judge = hours, NOT("hours")},
     {"share", VALUE_SHARE, STAGE_MAIL, GOOD, .judge = share},
 
     {"known", VALUE_TRUE, STAGE_MAIL, STORE | GOOD, .judge = is_true,
-	RECORD(known)},
+	RECORD(known), NOT("known")},
     {"reputation_below", VALUE_REAL, STAGE_MAIL, STORE | FADES,
 	.judge = reputation_below, RECORD(score)},
     {"reputation_above", VALUE_REAL, STAGE_MAIL, STORE | FADES,
@@ -543,7 +580,7 @@ const struct condition_type condition_types[] = {
     {"dnsbl_below", VALUE_DNSBL, STAGE_DATA, ASKS_DNS | GOOD,
 	.judge = dnsbl_below},
     {"spf", VALUE_SPF, STAGE_DATA, ASKS_DNS | ASKS_SPF | GOOD,
-	.judge = is_result, FACT(spf), KNOWN_BY(spf_certainty)},
+	.judge = is_result, FACT(spf), KNOWN_BY(spf_certainty), NOT("spf")},
     {"load_above", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_above},
     {"load_below", VALUE_LOAD, STAGE_MAIL, FADES, .judge = load_below},
     {"connections_above", VALUE_LIMIT, STAGE_MAIL, STORE, .judge = is_exceeded,
@@ -565,12 +602,38 @@ const size_t condition_type_count =
     sizeof condition_types / sizeof condition_types[0];
 
 const struct condition_type *
-condition_type_find(const char *name)
+condition_type_find(const char *name, bool *negated_r)
 {
-	for (size_t i = 0; i < condition_type_count; i++)
-		if (strcmp(condition_types[i].name, name) == 0)
-			return &condition_types[i];
+	for (size_t i = 0; i < condition_type_count; i++) {
+		const struct condition_type *type = &condition_types[i];
+
+		*negated_r =
+		    type->contrary != NULL && strcmp(type->contrary, name) == 0;
+		if (*negated_r || strcmp(type->name, name) == 0)
+			return type;
+	}
 	return NULL;
+}
+
+const char *
+condition_name(const struct condition *condition)
+{
+	return condition->negated ? condition->type->contrary
+				  : condition->type->name;
+}
+
+/* A recipient has an answer of its own all the same, which is for him alone. */
+unsigned
+condition_flags(const struct condition *condition)
+{
+	unsigned flags = condition->type->flags;
+
+	if (!condition->negated)
+		return flags;
+	flags &= ~(unsigned)ASKS_CLIENT;
+	if ((flags & ASKS_RECIPIENT) == 0)
+		flags &= ~(unsigned)ASKS_BY_NAME;
+	return flags;
 }
 
 /* ---- Judging */
@@ -606,6 +669,18 @@ kept_of(const struct asked *asked)
 	return &asked->facts->settled[asked->condition->place];
 }
 
+static enum answer
+judge(const struct asked *asked)
+{
+	enum answer answer = asked->condition->type->judge(asked);
+
+	if (!asked->condition->negated)
+		return answer;
+	if (answer == ANSWER_YES)
+		return ANSWER_NO;
+	return answer == ANSWER_NO ? ANSWER_YES : answer;
+}
+
 enum answer
 condition_judge(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient)
@@ -618,7 +693,7 @@ condition_judge(const struct condition *condition, const struct facts *facts,
 		return (enum answer)(*kept - 1);
 	answer = is_answerable(&asked);
 	if (answer == ANSWER_YES)
-		answer = condition->type->judge(&asked);
+		answer = judge(&asked);
 	if (kept != NULL && answer != ANSWER_LATER)
 		*kept = (unsigned char)(answer + 1);
 	return answer;

@@ -1,4 +1,8 @@
-/* condition -- one positive question of a rule about one fact.
+/* condition -- one question of a rule about one fact.
+ *
+ * What asks whether something is one of several, or true, has a contrary, named
+ * with "not_" before it: that holds where the question itself is answered no, and
+ * what is unknown stays unknown.
  *
  * A condition is a row of one table: its name in the configuration, how its
  * value is read, when its fact is known, what sets it apart, and the predicate.
@@ -74,6 +78,7 @@ struct hours {
 
 struct condition {
 	const struct condition_type *type;
+	bool negated; /* it is the contrary that is asked */
 	size_t place; /* among all conditions of the policy */
 	size_t count; /* of whichever array is used */
 	union {
@@ -138,6 +143,8 @@ struct condition_type {
 	size_t fact;	  /* its offset in struct facts, if `judge` asks that */
 	size_t certainty; /* likewise, how sure that is; 0: always known */
 	enum limit_kind counts;
+	unsigned entries;     /* of a list: what can match, of enum list_kind */
+	const char *contrary; /* "not_" and the name; NULL: has none */
 };
 
 extern const struct condition_type condition_types[];
@@ -158,7 +165,14 @@ enum answer answer_while(enum certainty certainty);
 int64_t
 condition_wait(const struct condition *condition, const struct facts *facts);
 
-/* NULL when there is no condition of that name. */
-const struct condition_type *condition_type_find(const char *name);
+/* NULL when there is no condition of that name; whether it is the contrary. */
+const struct condition_type *
+condition_type_find(const char *name, bool *negated_r);
+
+/* As the configuration calls it. */
+const char *condition_name(const struct condition *condition);
+
+/* What sets it apart, enum condition_flags: a contrary names nobody. */
+unsigned condition_flags(const struct condition *condition);
 
 #endif

@@ -5,7 +5,7 @@ static bool
 asks(const struct rule *rule, unsigned flags)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((rule->conditions[i].type->flags & flags) == flags)
+		if ((condition_flags(&rule->conditions[i]) & flags) == flags)
 			return true;
 	return false;
 }
@@ -37,7 +37,8 @@ static bool
 asks_about_rest(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((rule->conditions[i].type->flags & ASKS_ABOUT_REST) != 0 &&
+		if ((condition_flags(&rule->conditions[i]) & ASKS_ABOUT_REST) !=
+			0 &&
 		    rule->conditions[i].number > 0)
 			return true;
 	return false;
@@ -51,7 +52,7 @@ stage_without_size(const struct rule *rule)
 
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if (rule->conditions[i].type->ready > stage &&
-		    (rule->conditions[i].type->flags & READS_BODY) == 0)
+		    (condition_flags(&rule->conditions[i]) & READS_BODY) == 0)
 			stage = rule->conditions[i].type->ready;
 	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
 	    stage < STAGE_RCPT)

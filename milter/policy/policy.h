@@ -27,7 +27,8 @@ enum greylist_by { BY_TRIPLET, BY_CLIENT };
 
 struct rule {
 	char *name;
-	int line; /* where it stands in the file */
+	int line;	  /* where it stands in its file */
+	const char *file; /* one of the policy's files, or NULL */
 	size_t index;
 	enum rule_verdict verdict;
 	enum greylist_by by;
@@ -60,6 +61,9 @@ struct limit {
 struct list_source {
 	char *name; /* path, or the name of the shared list */
 	bool shared;
+	unsigned kinds;	     /* what can match, of all conditions that ask it */
+	const char *setting; /* that names it first */
+	char *where;	     /* "file:line" of that */
 };
 
 /* Whose name or address a section dnsbl asks for. */
@@ -95,6 +99,8 @@ struct policy {
 	size_t list_count;
 	struct dnsbl dnsbls[DNSBLS_MAX];
 	size_t dnsbl_count;
+	char **files; /* that say all this, up to NULL; the first is the main
+		       * one.  NULL: not known */
 	char *headers[HEADERS_MAX]; /* the header fields that rules read */
 	size_t header_count;
 	/* Which clocks any rule goes by: of pairs, and of clients. */

@@ -72,7 +72,7 @@ excludes(const struct message *message, const struct rule *rule,
 {
 	for (size_t i = 0; i < rule->condition_count; i++) {
 		const struct condition *condition = &rule->conditions[i];
-		bool asks = (condition->type->flags & ASKS_RECIPIENT) != 0;
+		bool asks = (condition_flags(condition) & ASKS_RECIPIENT) != 0;
 
 		if (condition->type->kind != VALUE_LIMIT &&
 		    asks == of_recipient &&

@@ -71,7 +71,8 @@ say_rules(const struct session *session, const struct recipient *recipient,
 		log_debug("session=%s recipient=<%s> rule=\"%s\" answer=%s%s%s",
 		    session->id, to, policy->rules[i].name,
 		    answer_words[trace.steps[i].answer],
-		    by == NULL ? "" : " by=", by == NULL ? "" : by->type->name);
+		    by == NULL ? "" : " by=",
+		    by == NULL ? "" : condition_name(by));
 	}
 }
 

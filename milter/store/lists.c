@@ -26,6 +26,7 @@ enum { FAULT_NONE = 0, FAULT_HANGS = -1 }; /* besides what errno can be */
 struct entry {
 	char *name;
 	bool shared;
+	unsigned kinds;			/* what can match of it */
 	int fault;			/* that was said last */
 	struct list_snapshot *snapshot; /* NULL: never loaded */
 	struct aside *aside;		/* NULL: a shared one */
@@ -34,6 +35,7 @@ struct entry {
 /* Reading a file: its file system may hang. */
 struct reading {
 	char *path;
+	unsigned kinds;			    /* that it is read for */
 	struct list_file_identity identity; /* of what was read last */
 	struct list *list;		    /* NULL: it has not changed */
 	int fault;
@@ -107,6 +109,8 @@ read_file(void *data)
 	struct reading *reading = data;
 	struct list_file_identity identity;
 	int bad_lines_left = BAD_LINES_MAX;
+	const struct list_file_terms terms = {
+	    reading->kinds, report_bad_line, &bad_lines_left};
 
 	reading->fault = FAULT_NONE;
 	if (!list_file_identify(reading->path, &identity)) {
@@ -114,8 +118,8 @@ read_file(void *data)
 		return;
 	}
 	if (!list_file_is_same(&identity, &reading->identity) &&
-	    list_file_load(reading->path, report_bad_line, &bad_lines_left,
-		&reading->list, &reading->identity) != LIST_FILE_LOADED)
+	    list_file_load(reading->path, &terms, &reading->list,
+		&reading->identity) != LIST_FILE_LOADED)
 		reading->fault = errno;
 }
 
@@ -222,9 +226,13 @@ add_missing(struct lists *lists, const struct policy *policy)
 	for (size_t i = 0; i < policy->list_count; i++) {
 		const struct list_source *source = &policy->lists[i];
 
-		if (find(lists, source) == NULL && lists->count < ENTRIES_MAX &&
+		struct entry *entry = find(lists, source);
+
+		if (entry == NULL && lists->count < ENTRIES_MAX &&
 		    entry_open(&lists->entries[lists->count], source))
-			lists->count++;
+			entry = &lists->entries[lists->count++];
+		if (entry != NULL)
+			entry->kinds = source->kinds;
 	}
 }
 
@@ -299,6 +307,10 @@ refresh_files(
 		if (entry->shared || !is_used(entry, policy))
 			continue;
 		reading = aside_data(entry->aside);
+		if (reading != NULL && reading->kinds != entry->kinds) {
+			reading->kinds = entry->kinds;
+			memset(&reading->identity, 0, sizeof reading->identity);
+		}
 		if (reading != NULL && reading->list == NULL &&
 		    !aside_start(entry->aside))
 			report(entry, EAGAIN);
