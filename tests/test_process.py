@@ -146,13 +146,13 @@ class Preflight(unittest.TestCase):
         'secret_file = "@DIR@/none"': "secret_file.*none: No such file",
         'secret_file = "@DIR@/short"': "secret_file.*short: needs at least",
         'secret_file = "@DIR@/fifo"': "secret_file.*fifo: it is not a regular",
-        'secret_file = "@DIR@/folder"': "folder: it is not a regular",
+        'secret_file = "@DIR@/folder"': "folder: it is a directory",
         'secret_file = "/dev/zero"': "/dev/zero: it is not a regular",
         REDIS % 'password_file = "@DIR@/none"': "none: No such file",
         REDIS % 'password_file = "@DIR@/fifo"': "fifo: it is not a regular",
         REDIS % 'sentinel_password_file = "@DIR@/none"': "none: No such file",
         REDIS % 'tls = true  tls_ca_file = "@DIR@/none"': "none: ",
-        'store { file = "@DIR@/folder" }': "store.file.*folder: it is not",
+        'store { file = "@DIR@/folder" }': "store.file.*folder: it is",
         'store { file = "@DIR@/fifo" }': "store.file.*fifo: it is not",
         'store { file = "/dev/null" }': "store.file = /dev/null: it is not",
         'pid_file = "@DIR@/fifo"': "pid file .*fifo is not a regular file",
@@ -177,7 +177,7 @@ class Preflight(unittest.TestCase):
 
     NO_LOAD = {  # errors of -t, with which it serves all the same
         'load { figure_file = "@DIR@/fifo" }': "figure_file.*not a regular",
-        'load { figure_file = "@DIR@/folder" }': "figure_file.*not a regular",
+        'load { figure_file = "@DIR@/folder" }': "figure_file.*it is a directory",
         'reputation { reports_file = "@DIR@/fifo" }':
             "reports.*not a regular",
     }

@@ -117,7 +117,8 @@ check_regular(struct flight *flight, const char *name, const char *path)
 	if (path[0] == '\0')
 		return;
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-		tell(flight, true, "%s = %s: %s", name, path, file_why(EINVAL));
+		tell(flight, true, "%s = %s: %s", name, path,
+		    file_why(S_ISDIR(status.st_mode) ? EISDIR : EINVAL));
 }
 
 static void

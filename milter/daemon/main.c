@@ -323,7 +323,7 @@ detach_and_serve(const struct options *options)
 /* What a start would find, as the user that it becomes; so that it has to start
  * when this is content. */
 static bool
-test_policy(const struct policy *policy, const char *file)
+test_policy(const struct policy *policy)
 {
 	char why[WHY_SIZE];
 	bool good;
@@ -332,10 +332,11 @@ test_policy(const struct policy *policy, const char *file)
 		log_error("%s", why);
 		return false;
 	}
-	if (access(file, R_OK) != 0)
-		log_warning("%s: the user %s cannot read it, so that it cannot "
-			    "be reloaded",
-		    file, policy->settings.user);
+	for (char **file = policy->files; file != NULL && *file != NULL; file++)
+		if (access(*file, R_OK) != 0)
+			log_warning("%s: the user %s cannot read it, so that "
+				    "it cannot be reloaded",
+			    *file, policy->settings.user);
 	good = conf_check_lists(policy, service_log_finding, NULL);
 	return preflight(&policy->settings, service_log_finding, NULL) && good;
 }
@@ -348,7 +349,7 @@ test(const struct options *options)
 
 	if (policy == NULL)
 		return EXIT_FAILURE;
-	good = test_policy(policy, options->file);
+	good = test_policy(policy);
 	conf_describe(policy, stdout);
 	policy_release(&policy);
 	return fflush(stdout) == 0 && good ? EXIT_SUCCESS : EXIT_FAILURE;
