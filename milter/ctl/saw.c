@@ -23,7 +23,7 @@ saw_condition(const struct policy *policy, const struct condition *condition,
 	size_t count = conf_words_count(condition);
 	char value[CONF_WORDS_SIZE];
 
-	(void)snprintf(text_r, SAW_SIZE, "%s = ", condition->type->name);
+	(void)snprintf(text_r, SAW_SIZE, "%s = ", condition_name(condition));
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			add(text_r, ", ");
