@@ -2,13 +2,16 @@
 
 import os
 import re
+import shutil
 import subprocess
+import time
 import unittest
 
-from lib import cases, daemon
+from lib import cases, daemon, farm
 from lib.ctl import Ctl
 from lib.daemon import Daemon
 from lib.policies import greylisting
+from lib.redis_servers import start_single
 
 SOURCE = os.environ.get("srcdir", ".")
 
@@ -93,6 +96,78 @@ class Usage(unittest.TestCase):
 
     def test_version(self):
         self.assertIn("milter-deferctl", Ctl(None).say("--version"))
+
+
+class Show(unittest.TestCase):
+    """What was learned of a client, with both stores."""
+
+    CLIENT, NAME = "192.0.2.7", "mail.sender.example"
+    PAIR = "a@sender.example", "bob@local.test"
+
+    def mail(self, milter):
+        with milter.client() as client:
+            client.begin(name=self.NAME, address=self.CLIENT)
+            sender, recipient = self.PAIR
+            return client.message(f"<{sender}>", [f"<{recipient}>"])
+
+    def look(self, milter):
+        ctl = Ctl(milter)
+        self.assertEqual(ctl.run("show", self.CLIENT)[0], 1)
+        self.assertEqual(ctl.run("show", "sender.example")[0], 1)
+        self.mail(milter)
+        first = daemon.wait_for(
+            lambda: ctl.objects("clock", "show", self.CLIENT),
+            "the first attempt is remembered")
+        pair = [one for one in first if one["pair"] != "client"][0]
+        self.assertEqual(pair["state"], "waiting")
+        self.assertEqual(pair["may_pass"] - pair["at"], 1)
+        self.assertEqual(pair["until"] - pair["at"], 25 * 3600)
+        time.sleep(1.2)
+        self.assertTrue(self.mail(milter).accepted)
+        daemon.wait_for(
+            lambda: ctl.objects("trust", "show", self.CLIENT),
+            "the pass is remembered")
+        self.told_of_a_pass(ctl)
+        for network in ("192.0.2.0/23", "192.0.2.0/33", "a b", ""):
+            self.assertEqual(ctl.run("show", network)[0], 2, network)
+
+    def told_of_a_pass(self, ctl):
+        words = ("--from", self.PAIR[0], "--to", self.PAIR[1])
+        of_address = ctl.ask("show", self.CLIENT, "--name", self.NAME, *words)
+        of_network = ctl.ask("show", "192.0.2.0/24", *words)
+        of_name = ctl.ask("show", self.NAME, *words)
+        for status, objects in (of_address, of_network, of_name):
+            self.assertEqual(status, 0)
+            clock = [one for one in objects if one["kind"] == "clock"
+                     and one["pair"] != "client" and not one["of"]][0]
+            self.assertEqual(clock["state"], "passed")
+            self.assertEqual(clock["until"] - clock["at"], 36 * 86400)
+            trust = [one for one in objects if one["kind"] == "trust"]
+            self.assertEqual([one["passes"] for one in trust],
+                             [1] * len(trust))
+        client = [one for one in of_address[1] if one["kind"] == "client"][0]
+        self.assertEqual((client["known"], client["passes"], client["pool"],
+                          client["network"], client["host"]),
+                         (True, 1, "sender.example", "192.0.2.0/24", 7))
+        self.assertGreater(client["score"], 0)
+        other = ctl.objects("clock", "show", self.CLIENT, "--from", "x@y.test",
+                            "--to", self.PAIR[1])
+        self.assertEqual([one for one in other if one["pair"] != "client"], [])
+        self.assertIn("known client", ctl.say("show", self.CLIENT))
+
+    POLICY = "known_after = 1\n" + greylisting("1s")
+
+    def test_embedded(self):
+        with Daemon(self.POLICY) as milter:
+            self.look(milter)
+
+    def test_redis(self):
+        if not shutil.which("redis-server"):
+            self.skipTest("no redis-server here")
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
+            self.look(milter)
 
 
 class Socket(unittest.TestCase):

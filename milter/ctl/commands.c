@@ -7,6 +7,7 @@
 #include <strings.h>
 
 const struct ctl_command *const ctl_commands[] = {
+    &ctl_show,
     &ctl_explain,
     &ctl_completion,
     &ctl_help,

@@ -7,5 +7,6 @@
 extern const struct ctl_command ctl_completion;
 extern const struct ctl_command ctl_explain;
 extern const struct ctl_command ctl_help;
+extern const struct ctl_command ctl_show;
 
 #endif

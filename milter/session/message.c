@@ -10,6 +10,7 @@
 #include "base/seconds.h"
 #include "mail/mailaddr.h"
 #include "policy/effects.h"
+#include "policy/standing.h"
 #include "session/message_limits.h"
 #include "session/shared.h"
 
@@ -148,21 +149,6 @@ doubt_pass(
 		clock->last_passed = 1;
 }
 
-/* Neighbours cannot take from a client what it has earned itself, and lend it
- * nothing: what is good of them only makes up for what is bad. */
-static void
-mind_neighbours(const struct reputation_sums *host, bool is_trusted,
-    struct reputation_sums *network)
-{
-	double bad = network->bad - host->bad;
-
-	if (is_trusted || bad < 0)
-		bad = 0;
-	network->bad = host->bad + bad;
-	if (network->good > host->good + bad)
-		network->good = host->good + bad;
-}
-
 static void
 learn_record(struct shared *shared, struct message *message,
     const struct store_answer *answer)
@@ -170,23 +156,18 @@ learn_record(struct shared *shared, struct message *message,
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
 	const struct store_client client = client_of(message);
-	struct reputation_sums network = answer->network;
-	bool is_poor, is_trusted;
+	struct standing standing;
 
-	is_trusted = settings->known_after > 0 &&
-	    answer->passes >= settings->known_after;
-	if (settings->identity != IDENTITY_NETWORK)
-		mind_neighbours(&answer->host, is_trusted, &network);
+	standing_of(settings, &answer->host, &answer->network, answer->passes,
+	    &standing);
 	facts->store_down = facts->store_late = false;
 	facts->now = answer->now;
 	facts->record_certainty = FACT_KNOWN;
-	facts->score = reputation_score(
-	    &answer->host, &network, settings->reputation.prior);
-	is_poor = facts->score < settings->reputation.poor_below;
-	facts->known = is_trusted && !is_poor;
+	facts->score = standing.score;
+	facts->known = standing.known;
 	facts->clock_certainty = FACT_KNOWN;
 	memcpy(facts->client_clock, answer->client, sizeof answer->client);
-	for (int space = 0; is_poor && space < CLOCK_SPACES; space++)
+	for (int space = 0; standing.is_poor && space < CLOCK_SPACES; space++)
 		doubt_pass(settings, facts->now, &facts->client_clock[space]);
 	message->last_used = answer->last_used;
 	message->is_new = answer->is_new;
