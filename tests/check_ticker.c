@@ -48,7 +48,7 @@ await_ticks(struct probe *probe, int count)
 START_TEST(it_ticks_at_once_and_again)
 {
 	struct probe probe = probe_new(false);
-	struct ticker *ticker = ticker_start("test", true, tick, &probe);
+	struct ticker *ticker = ticker_start("test", 1000, tick, &probe);
 
 	ck_assert_ptr_nonnull(ticker);
 	await_ticks(&probe, 2);
@@ -61,7 +61,7 @@ END_TEST
 START_TEST(a_tick_that_hangs_is_not_waited_for_for_ever)
 {
 	struct probe probe = probe_new(true);
-	struct ticker *ticker = ticker_start("test", true, tick, &probe);
+	struct ticker *ticker = ticker_start("test", 1000, tick, &probe);
 
 	await_ticks(&probe, 1);
 	ck_assert(!ticker_stop(&ticker, 1));
@@ -86,7 +86,7 @@ END_TEST
 START_TEST(one_that_is_not_periodic_ticks_when_it_is_nudged)
 {
 	struct probe probe = probe_new(true);
-	struct ticker *ticker = ticker_start("test", false, tick, &probe);
+	struct ticker *ticker = ticker_start("test", 0, tick, &probe);
 
 	ck_assert_ptr_nonnull(ticker);
 	ticker_nudge(ticker);

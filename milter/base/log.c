@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-#define LINE_SIZE   2048
+#define LINE_SIZE   4096
 #define QUEUE_SIZE  1048576 /* octets: some 2,500 lines of decisions */
 #define STAMP_SIZE  32
 #define HEADER_SIZE 96	 /* "<22>" stamp "milter-defer[4711]: " */

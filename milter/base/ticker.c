@@ -8,13 +8,11 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-#define TICK_MS 1000
-
 struct ticker {
 	void (*tick)(void *arg, int64_t now);
 	void *arg;
 	pthread_t thread;
-	bool periodic;
+	int64_t every_ms; /* 0: when it is nudged */
 	pthread_mutex_t mutex; /* guards the rest */
 	pthread_cond_t changed;
 	bool nudged;
@@ -26,11 +24,11 @@ struct ticker {
 static void
 await_tick(struct ticker *ticker)
 {
-	struct timespec due = clock_due(TICK_MS);
+	struct timespec due = clock_due(ticker->every_ms);
 	int error = 0;
 
 	while (!ticker->stop && !ticker->nudged && error != ETIMEDOUT)
-		error = ticker->periodic
+		error = ticker->every_ms > 0
 		    ? pthread_cond_timedwait(
 			  &ticker->changed, &ticker->mutex, &due)
 		    : pthread_cond_wait(&ticker->changed, &ticker->mutex);
@@ -43,7 +41,7 @@ run(void *arg)
 	struct ticker *ticker = arg;
 
 	pthread_mutex_lock(&ticker->mutex);
-	if (!ticker->periodic)
+	if (ticker->every_ms == 0)
 		await_tick(ticker);
 	while (!ticker->stop) {
 		pthread_mutex_unlock(&ticker->mutex);
@@ -58,7 +56,7 @@ run(void *arg)
 }
 
 struct ticker *
-ticker_start(const char *name, bool periodic,
+ticker_start(const char *name, int64_t every_ms,
     void (*tick)(void *arg, int64_t now), void *arg)
 {
 	struct ticker *ticker = calloc(1, sizeof *ticker);
@@ -67,7 +65,7 @@ ticker_start(const char *name, bool periodic,
 		return NULL;
 	ticker->tick = tick;
 	ticker->arg = arg;
-	ticker->periodic = periodic;
+	ticker->every_ms = every_ms;
 	(void)pthread_mutex_init(&ticker->mutex, NULL);
 	if (!thread_condition(&ticker->changed)) {
 		(void)pthread_mutex_destroy(&ticker->mutex);

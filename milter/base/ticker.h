@@ -7,11 +7,11 @@
 
 struct ticker;
 
-/* Call `tick` at once and then every second, until ticker_stop(); or, if it is not
- * `periodic`, once after each ticker_nudge().  `now` is Unix seconds; how long a
- * second is does not depend on that clock.  `name` is that of the thread.  NULL: no
+/* Call `tick` at once and then every `every_ms` milliseconds, until ticker_stop();
+ * or, if that is 0, once after each ticker_nudge().  `now` is Unix seconds; how long
+ * a second is does not depend on that clock.  `name` is that of the thread.  NULL: no
  * thread or no memory could be had. */
-struct ticker *ticker_start(const char *name, bool periodic,
+struct ticker *ticker_start(const char *name, int64_t every_ms,
     void (*tick)(void *arg, int64_t now), void *arg);
 
 /* Let it tick once more, as soon as no tick is under way.  Waits for nothing;

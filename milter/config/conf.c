@@ -96,8 +96,9 @@ policy_release(struct policy **policy)
 /* ---- The grammar, out of the tables */
 
 static const struct conf_kind kinds[] = {{"redis", false}, {"store", false},
-    {"dns", false}, {"dnsbl", true}, {"geo", false}, {"load", false},
-    {"reputation", false}, {"web", false}, {"response", true}, {"rule", true}};
+    {"journal", false}, {"dns", false}, {"dnsbl", true}, {"geo", false},
+    {"load", false}, {"reputation", false}, {"web", false}, {"response", true},
+    {"rule", true}};
 
 static const char *
 rule_name(size_t index)

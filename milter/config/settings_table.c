@@ -13,6 +13,8 @@
 
 /* ---- What some strings have to be */
 
+#define FIELD_MAX 64
+
 static bool
 refuse(char *why_r, size_t why_size, const char *why)
 {
@@ -142,6 +144,15 @@ check_field_name(const char *text, char *why_r, size_t why_size)
 	    refuse(why_r, why_size, "the name of a header is needed");
 }
 
+/* RFC 5322 3.6.8. */
+static bool
+check_added_field(const char *text, char *why_r, size_t why_size)
+{
+	return (ascii_is_printable(text, " :") && strlen(text) <= FIELD_MAX) ||
+	    refuse(why_r, why_size,
+		"the name of a header field is needed, such as X-Greylist");
+}
+
 /* ---- The table */
 
 #define MINUTE	  60.0
@@ -185,9 +196,11 @@ const struct setting setting_table[] = {
     {"", "log", CHOICE(log), "syslog", .choices = "syslog stderr"},
     {"", "log_facility", TEXT(log_facility), "mail", .choices = FACILITIES},
     {"", "log_accepted", TRUTH(log_accepted), "true"},
+    {"", "log_summary", SECONDS(log_summary), "1h", 0, DAY},
     {"", "server_name", TEXT(server_name), "", .check = check_host,
 	.restart = "the name in the store"},
     {"", "link", TEXT(link), "", .check = check_link},
+    {"", "passed_header", TEXT(passed_header), "", .check = check_added_field},
     {"", "observe", TRUTH(observe), "false"},
     {"", "secret_file", TEXT(secret_file), "", .check = check_path, RESTART},
 
@@ -241,6 +254,9 @@ const struct setting setting_table[] = {
 	RESTART},
     {"store", "save_every", SECONDS(store.save_every), "5m", 1, DAY, RESTART},
     {"store", "remember_good", SECONDS(store.remember_good), "1d", 0, 36 * DAY},
+
+    {"journal", "entries", NUMBER(journal.entries), "100000", 0, 10e6},
+    {"journal", "age", SECONDS(journal.age), "7d", MINUTE, 90 * DAY},
 
     {"dns", "servers", TEXTS(dns.servers), "", .check = check_dns},
     {"dns", "timeout", MILLISECONDS(dns.timeout_ms), "2s", 100, 30000},

@@ -32,7 +32,7 @@
 
 /* What runs in the background, each in a thread of its own, so that what one may
  * hang at does not hold up another. */
-enum thread { TICK, FILE_REPORTS, SAVE, RELOAD, THREADS };
+enum thread { TICK, JOURNAL, FILE_REPORTS, SAVE, RELOAD, THREADS };
 
 struct service {
 	/* The policy of the start: its settings hold until a restart. */
@@ -213,6 +213,12 @@ tick(void *service, int64_t now)
 }
 
 static void
+tick_journal(void *service, int64_t now)
+{
+	shared_tick_journal(((struct service *)service)->shared, now);
+}
+
+static void
 tick_file_reports(void *service, int64_t now)
 {
 	shared_tick_file(((struct service *)service)->shared, now);
@@ -241,13 +247,14 @@ tick_reload(void *service, int64_t now)
 
 static const struct {
 	const char *name;
-	bool periodic;
+	int64_t every_ms; /* 0: when it is nudged */
 	void (*tick)(void *service, int64_t now);
 } thread_table[THREADS] = {
-    [TICK] = {"ticker", true, tick},
-    [FILE_REPORTS] = {"reports", true, tick_file_reports},
-    [SAVE] = {"save", true, tick_save},
-    [RELOAD] = {"reload", false, tick_reload},
+    [TICK] = {"ticker", 1000, tick},
+    [JOURNAL] = {"journal", 250, tick_journal},
+    [FILE_REPORTS] = {"reports", 1000, tick_file_reports},
+    [SAVE] = {"save", 1000, tick_save},
+    [RELOAD] = {"reload", 0, tick_reload},
 };
 
 static bool
@@ -255,7 +262,7 @@ start_threads(struct service *service)
 {
 	for (int i = 0; i < THREADS; i++) {
 		service->tickers[i] = ticker_start(thread_table[i].name,
-		    thread_table[i].periodic, thread_table[i].tick, service);
+		    thread_table[i].every_ms, thread_table[i].tick, service);
 		if (service->tickers[i] == NULL)
 			return false;
 	}
@@ -453,6 +460,8 @@ service_close(struct service **service)
 	let_answers_out();
 	quiet = stop_web(mine, due_us) && quiet;
 	quiet = stop_threads(mine, due_us) && quiet;
+	if (quiet && mine->shared != NULL) /* what was decided last */
+		shared_tick_journal(mine->shared, (int64_t)time(NULL));
 	if (mine->shared != NULL)
 		quiet = save_for_the_last_time(mine) && quiet;
 	pid_file_drop(mine->policy->settings.pid_file, &mine->pid_file);

@@ -27,6 +27,7 @@ struct load_watch {
 	struct named_latch latches[LATCHES_MAX];
 	size_t latch_count;
 	double load;
+	const char *source; /* of that; static */
 	/* the rest belongs to the background thread */
 	struct load_sample sample;
 	struct load_report reports[HOSTS_MAX];
@@ -38,6 +39,8 @@ load_watch_open(void)
 {
 	struct load_watch *busy = calloc(1, sizeof *busy);
 
+	if (busy != NULL)
+		busy->source = load_source_name(LOAD_SOURCE_NONE);
 	if (busy != NULL && pthread_mutex_init(&busy->mutex, NULL) != 0) {
 		free(busy);
 		return NULL;
@@ -224,6 +227,9 @@ load_watch_step(struct load_watch *busy, const struct policy *policy,
 
 	pthread_mutex_lock(&busy->mutex);
 	busy->load = load;
+	busy->source = load > busy->sample.load
+	    ? "farm"
+	    : load_source_name(busy->sample.source);
 	drop_unused(busy, policy);
 	add_missing(busy, policy);
 	for (size_t i = 0; i < busy->latch_count; i++)
@@ -242,7 +248,7 @@ load_watch_suppose(struct load_watch *busy, double load)
 
 void
 load_watch_read(struct load_watch *busy, const struct policy *policy,
-    bool *crossed_r, double *load_r)
+    bool *crossed_r, double *load_r, const char **source_r)
 {
 	pthread_mutex_lock(&busy->mutex);
 	for (size_t i = 0; i < policy->threshold_count; i++) {
@@ -255,5 +261,7 @@ load_watch_read(struct load_watch *busy, const struct policy *policy,
 		    : busy->load >= policy->thresholds[i];
 	}
 	*load_r = busy->load;
+	if (source_r != NULL)
+		*source_r = busy->source;
 	pthread_mutex_unlock(&busy->mutex);
 }

@@ -23,8 +23,10 @@ void load_watch_step(struct load_watch *busy, const struct policy *policy,
 /* As if the load were this, to whoever reads before the next step; for rehearsals. */
 void load_watch_suppose(struct load_watch *busy, double load);
 
-/* Fill one answer for each threshold of the policy, and the load itself. */
+/* Fill one answer for each threshold of the policy, the load itself, and the name
+ * of its highest source: load_source_name(), or "farm" where other hosts make it
+ * higher than this one's (unless `source_r` is NULL). */
 void load_watch_read(struct load_watch *busy, const struct policy *policy,
-    bool *crossed_r, double *load_r);
+    bool *crossed_r, double *load_r, const char **source_r);
 
 #endif

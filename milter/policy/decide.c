@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/seconds.h"
+
 /* The question in hand, so that the helpers need not pass five things on. */
 struct question {
 	const struct policy *policy;
@@ -50,6 +52,23 @@ too_early(const struct question *question, const struct rule *rule)
 	    question->stage < STAGE_DATA && !rule->of_rest;
 }
 
+/* Whose first attempt nobody has seen has waited for nobody knows how long. */
+static void
+note_pass(struct question *question, const struct rule *rule,
+    const struct greylist_clock *clock)
+{
+	struct outcome *outcome = question->outcome;
+	bool is_supposed =
+	    rule->by == BY_TRIPLET && question->recipient->is_supposed;
+
+	if (rule->observe || outcome->passed != NULL || is_supposed ||
+	    clock->first_seen == 0 || clock->last_passed != 0)
+		return;
+	outcome->passed = rule;
+	outcome->waited =
+	    seconds_between(question->facts->now, clock->first_seen);
+}
+
 /* YES: still to wait. */
 static enum answer
 judge_greylist(struct question *question, const struct rule *rule)
@@ -77,6 +96,7 @@ judge_greylist(struct question *question, const struct rule *rule)
 	if (greylist_judge(&rule->terms, clock, facts->now, &question->wait) !=
 	    GREYLIST_PASSED)
 		return ANSWER_YES;
+	note_pass(question, rule, clock);
 	if (by_client)
 		question->outcome->client_passed[space] = true;
 	else
@@ -298,6 +318,11 @@ add_passes(struct outcome *best, const struct outcome *outcome)
 	for (int space = 0; space < CLOCK_SPACES; space++) {
 		best->triplet_passed[space] |= outcome->triplet_passed[space];
 		best->client_passed[space] |= outcome->client_passed[space];
+	}
+	if (outcome->passed != NULL &&
+	    (best->passed == NULL || outcome->waited > best->waited)) {
+		best->passed = outcome->passed;
+		best->waited = outcome->waited;
 	}
 }
 

@@ -22,7 +22,11 @@ struct outcome {
 	/* Greylisting that this message has waited out, by clock space. */
 	bool triplet_passed[CLOCK_SPACES];
 	bool client_passed[CLOCK_SPACES];
-	bool capped; /* a rule let go because of the delay cap */
+	/* The real rule whose wait is over with this message: it came back and
+	 * passes now.  NULL: there is none. */
+	const struct rule *passed;
+	int64_t waited; /* seconds, since its first attempt */
+	bool capped;	/* a rule let go because of the delay cap */
 	/* An observing rule waits for a later step, and those below with it. */
 	bool trial_waits;
 	/* The first observing rule that would have spoken; NULL: none. */

@@ -152,6 +152,7 @@ struct facts {
 	/* what runs in the background */
 	const bool *load_crossed; /* one for each load threshold */
 	double load;		  /* 0..LOAD_MAX */
+	const char *load_source;  /* the highest, as the log names it */
 	/* one for each list of the policy; NULL: not loaded */
 	const struct list *const *lists;
 	/* one for each dnsbl of the policy */

@@ -28,8 +28,10 @@ struct settings {
 	int64_t log; /* enum log_target */
 	char *log_facility;
 	bool log_accepted;
+	int64_t log_summary; /* 0: none */
 	char *server_name;
 	char *link;
+	char *passed_header; /* its name; "": none */
 	bool observe;
 	char *secret_file;
 
@@ -70,6 +72,11 @@ struct settings {
 		int64_t save_every;
 		int64_t remember_good; /* while the store is away */
 	} store;
+
+	struct {
+		int64_t entries; /* 0: there is no journal */
+		int64_t age;
+	} journal;
 
 	struct {
 		char **servers;

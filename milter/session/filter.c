@@ -161,6 +161,12 @@ ask_for_macros(SMFICTX *ctx)
 	}
 }
 
+static bool
+names_header(const struct link *link)
+{
+	return session_policy(link->session)->settings.passed_header[0] != '\0';
+}
+
 /* `actions` and `offered` are what the mail server can do; the two numbers that
  * follow them are not used yet by the protocol. */
 static sfsistat /* NOLINTNEXTLINE(readability-function-size) */
@@ -182,9 +188,11 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 		*steps_r = offered & NO_STEPS;
 		return leave(SMFIS_CONTINUE);
 	}
+	if (names_header(link))
+		*actions_r |= actions & SMFIF_ADDHDRS;
 	link->steps = offered & steps_for(session_policy(link->session));
 	*steps_r = link->steps;
-	if (*actions_r != 0)
+	if ((*actions_r & SMFIF_SETSYMLIST) != 0)
 		ask_for_macros(ctx);
 	return leave(SMFIS_CONTINUE);
 }
@@ -385,10 +393,8 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 	return leave_decided(ctx, link, SMFIP_NR_RCPT, action, &reply);
 }
 
-/* A step at which the session judges the whole message. */
 static sfsistat
-judge_message(SMFICTX *ctx, unsigned long silent,
-    enum action (*judge)(struct session *, int64_t, struct reply *))
+on_data(SMFICTX *ctx)
 {
 	struct link *link = enter(ctx);
 	struct reply reply;
@@ -397,14 +403,8 @@ judge_message(SMFICTX *ctx, unsigned long silent,
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
 	tell_queue_id(ctx, link);
-	action = judge(link->session, seconds_now(), &reply);
-	return leave_decided(ctx, link, silent, action, &reply);
-}
-
-static sfsistat
-on_data(SMFICTX *ctx)
-{
-	return judge_message(ctx, SMFIP_NR_DATA, session_data);
+	action = session_data(link->session, seconds_now(), &reply);
+	return leave_decided(ctx, link, SMFIP_NR_DATA, action, &reply);
 }
 
 static sfsistat
@@ -434,10 +434,32 @@ on_body(SMFICTX *ctx, unsigned char *chunk, size_t octets)
 	return leave(SMFIS_CONTINUE);
 }
 
+/* Without it the message is as good. */
+static void
+add_passed_header(SMFICTX *ctx, const struct session *session)
+{
+	const char *text = session_passed_header(session);
+
+	if (text != NULL &&
+	    smfi_addheader(ctx, session_policy(session)->settings.passed_header,
+		(char *)text) != MI_SUCCESS)
+		log_warning("the mail server takes no header of ours");
+}
+
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
-	return judge_message(ctx, 0, session_eom);
+	struct link *link = enter(ctx);
+	struct reply reply;
+	enum action action;
+
+	if (link == NULL)
+		return leave(SMFIS_CONTINUE);
+	tell_queue_id(ctx, link);
+	action = session_eom(link->session, seconds_now(), &reply);
+	if (action == ACTION_CONTINUE)
+		add_passed_header(ctx, link->session);
+	return leave_decided(ctx, link, 0, action, &reply);
 }
 
 static sfsistat
@@ -458,7 +480,7 @@ filter_open(const char *socket)
 	struct smfiDesc callbacks = {
 	    .xxfi_name = "milter-defer",
 	    .xxfi_version = SMFI_VERSION,
-	    .xxfi_flags = SMFIF_SETSYMLIST,
+	    .xxfi_flags = SMFIF_SETSYMLIST | SMFIF_ADDHDRS,
 	    .xxfi_connect = on_connect,
 	    .xxfi_helo = on_helo,
 	    .xxfi_envfrom = on_mail,

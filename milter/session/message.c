@@ -85,7 +85,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->dice = throw_dice();
 	set_local_time(facts);
 	load_watch_read(shared->load_watch, message->policy,
-	    message->load_crossed, &facts->load);
+	    message->load_crossed, &facts->load, &facts->load_source);
 	lists_hold(
 	    shared->lists, message->policy, message->snapshots, message->lists);
 }
@@ -100,6 +100,16 @@ client_of(const struct message *message)
 	if (message->policy->settings.identity != IDENTITY_NETWORK)
 		client.address = message->address;
 	return client;
+}
+
+const char *
+message_identity(const struct message *message)
+{
+	const struct store_client client = client_of(message);
+
+	return client.pool != NULL   ? client.pool
+	    : client.address != NULL ? client.address
+				     : client.network;
 }
 
 /* ---- The look-up */
@@ -238,7 +248,10 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	    !taken && shared_is_newcomer(shared, message->network), takes,
 	    which);
 	result = store_look_up(shared->store, &query, &answer);
+	counters_count(shared->counters, COUNT_TRIPS);
 	if (result != STORE_OK) {
+		counters_count(shared->counters,
+		    result == STORE_DOWN ? COUNT_AWAY : COUNT_LATE);
 		learn_nothing(shared, message, result);
 		return;
 	}
@@ -284,7 +297,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	struct outcome outcome;
 	int64_t due_us = clock_steady_us() +
 	    message->policy->settings.dns.patience_ms * 1000;
-	int64_t began_us, waited_us = 0; /* for the store */
+	int64_t began_us, took_us, waited_us = 0; /* for the store */
 
 	evidence_take(&message->evidence, stage);
 	for (int tries = 0;; tries++) {
@@ -309,7 +322,9 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 		began_us = clock_steady_us();
 		look_up(shared, message, stage, outcome.verdict != VERDICT_ASK,
 		    waited_us / 1000);
-		waited_us += clock_steady_us() - began_us;
+		took_us = clock_steady_us() - began_us;
+		counters_wait(shared->counters, took_us);
+		waited_us += took_us;
 	}
 }
 
@@ -397,27 +412,18 @@ message_deferred(
 	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
-static const char *
-who_of(const struct store_client *client)
-{
-	return client->pool != NULL   ? client->pool
-	    : client->address != NULL ? client->address
-				      : client->network;
-}
-
 /* Whether a pair has not just been counted that waited and passed: one that does
  * so in several sessions at once has passed once. */
 static bool
 passes_anew(
     struct shared *shared, const struct message *message, size_t recipient)
 {
-	const struct store_client client = client_of(message);
 	const struct store_pair *pair = &message->pairs[recipient];
 	const struct known_cache_entry entry = {true, 0, message->facts.now};
 	struct known_cache_entry found;
 	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
 
-	(void)snprintf(who, sizeof who, "%s %s %s", who_of(&client),
+	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
 	    pair->sender, pair->recipient);
 	if (known_cache_recall(
 		shared->passed, who, entry.seen, PASSED_LATELY, &found))
@@ -431,12 +437,12 @@ passes_anew(
 static int64_t
 count_evident(struct shared *shared, const struct message *message)
 {
-	const struct store_client client = client_of(message);
 	const struct known_cache_entry entry = {true, 0, message->facts.now};
 	struct known_cache_entry found;
 	char who[STORE_POOL_MAX + sizeof "evident "];
 
-	(void)snprintf(who, sizeof who, "evident %s", who_of(&client));
+	(void)snprintf(
+	    who, sizeof who, "evident %s", message_identity(message));
 	if (known_cache_recall(
 		shared->passed, who, entry.seen, PASSED_LATELY, &found))
 		return 0;

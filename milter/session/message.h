@@ -46,6 +46,10 @@ struct message {
 	bool exempt;   /* nothing is learned of this message's client */
 };
 
+/* Who the client is to the store, and in the journal: its pool, or else its
+ * address or network. */
+const char *message_identity(const struct message *message);
+
 /* Begin a message: forget the last one, keep what is known of the client and
  * the session, read what runs in the background. */
 void message_begin(struct shared *shared, struct message *message, int64_t now);

@@ -262,6 +262,7 @@ session_open(struct shared *shared, int64_t now)
 	/* Nobody has connected yet, so there is nobody to remember. */
 	session->message.network[0] = '\0';
 	atomic_fetch_add(&shared->sessions, 1);
+	counters_count(shared->counters, COUNT_SESSIONS);
 	return session;
 }
 
@@ -409,6 +410,7 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
 {
 	session_fill_reply(session, outcome, recipient, reply_r);
 	session_log(session, outcome, recipient, stage);
+	session_record_deferral(session, outcome, recipient, stage, reply_r);
 	message_deferred(session->shared, &session->message, recipient);
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;
@@ -443,6 +445,7 @@ answer(struct session *session, size_t recipient, enum stage stage,
 		return ACTION_CONTINUE;
 	if (message->policy->settings.log_accepted)
 		session_log(session, &outcome, recipient, stage);
+	session_record_acceptance(session, &outcome);
 	return accept_message(session, &outcome, stage);
 }
 
@@ -586,6 +589,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	enum action action;
 
 	session_debug_step(session, "eom", NULL);
+	session->passed_header[0] = '\0';
 	set_time(session, now);
 	message->facts.complete = true;
 	if (session->standing == STANDS_ACCEPTED &&
@@ -595,11 +599,23 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	/* A deferred message is learned from when it comes again and passes. */
 	if (action == ACTION_CONTINUE && message->begun) {
 		learn_from_message(session);
+		session_record_pass(session);
 		message_completed(session->shared, message, &session->accepted);
 		session->standing = STANDS_NOTHING;
 		end_message(session);
 	}
 	return action;
+}
+
+const char *
+session_passed_header(const struct session *session)
+{
+	const struct settings *settings = &session->message.policy->settings;
+
+	return settings->passed_header[0] != '\0' &&
+		session->passed_header[0] != '\0'
+	    ? session->passed_header
+	    : NULL;
 }
 
 void

@@ -78,6 +78,9 @@ session_header(struct session *session, const char *name, const char *value);
 void session_body(struct session *session, size_t octets);
 enum action
 session_eom(struct session *session, int64_t now, struct reply *reply_r);
+/* What the header of a passed message is to say, where its name is set and the
+ * message that has just reached its end had waited; else NULL. */
+const char *session_passed_header(const struct session *session);
 /* The message was broken off: it earned nothing.  Should the MTA go on with it
  * all the same, without another MAIL, it is deferred. */
 void session_abort(struct session *session);

@@ -10,6 +10,7 @@
 #define FIELD_SIZE 320
 #define LINK_SIZE  (REPLY_TEXT_MAX + 1)
 #define WAIT_SIZE  32
+#define LIST_SIZE  1000 /* of all recipients in a line */
 
 void
 session_draw_token(char token_r[TOKEN_SIZE])
@@ -69,7 +70,7 @@ session_fill_reply(struct session *session, const struct outcome *outcome,
 	char wait[WAIT_SIZE], score[WAIT_SIZE], link[LINK_SIZE];
 	struct response_values values = {{NULL}};
 
-	session_draw_token(session->reference);
+	journal_reference_new(facts->now, session->reference);
 	say_wait(session, outcome->wait, wait);
 	say_score(facts, score, sizeof score);
 	values.text[FILL_CLIENT_ADDR] = message->address;
@@ -88,6 +89,41 @@ session_fill_reply(struct session *session, const struct outcome *outcome,
 	response_fill(outcome->rule->reply, &values, reply_r);
 }
 
+/* Those that the line is about: <a>,<b>,+3 where the rest has no room. */
+static void
+say_recipients(const struct session *session, size_t recipient,
+    char text_r[LIST_SIZE + WAIT_SIZE])
+{
+	const struct facts *facts = &session->message.facts;
+	bool of_one = recipient < facts->recipient_count;
+	size_t at = of_one ? recipient : 0;
+	int64_t left = of_one ? 1 : facts->recipients_seen;
+	size_t end = of_one ? recipient + 1 : facts->recipient_count;
+	char clean[FIELD_SIZE];
+	size_t length = 0;
+
+	text_r[0] = '\0';
+	for (; at < end; at++, left--) {
+		log_clean(facts->recipients[at].address, clean, sizeof clean);
+		if (length + strlen(clean) + 4 > LIST_SIZE)
+			break;
+		length += (size_t)snprintf(text_r + length, LIST_SIZE - length,
+		    "%s<%s>", length > 0 ? "," : "", clean);
+	}
+	if (length == 0)
+		(void)snprintf(text_r, LIST_SIZE, "<>");
+	else if (left > 0)
+		(void)snprintf(text_r + length, WAIT_SIZE, ",+%" PRId64, left);
+}
+
+static const char *
+name_status(const struct session *session)
+{
+	if (session->message.facts.name_certainty != FACT_KNOWN)
+		return "unknown";
+	return session->name[0] != '\0' ? "verified" : "none";
+}
+
 /* What every line about this message tells of it. */
 static void
 log_message(struct session *session, const char *verdict, const char *detail,
@@ -96,26 +132,46 @@ log_message(struct session *session, const char *verdict, const char *detail,
 	const struct message *message = &session->message;
 	const struct facts *facts = &message->facts;
 	char name[FIELD_SIZE], helo[FIELD_SIZE], sender[FIELD_SIZE];
-	char to[FIELD_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
+	char to[LIST_SIZE + WAIT_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
+	char user[FIELD_SIZE];
 	char evidence[EVIDENCE_SIZE];
 
 	if (session->shared->rehearse != NULL)
 		return;
 	say_score(facts, score, sizeof score);
 	evidence_say(&message->evidence, evidence);
-	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s helo=%s "
-		 "sender=<%s> recipient=<%s> recipients=%" PRId64
-		 " score=%s known=%s load=%.2f id=%s%s",
+	say_recipients(session, recipient, to);
+	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s "
+		 "name_status=%s helo=%s user=%s sender=<%s> recipient=%s "
+		 "recipients=%" PRId64
+		 " score=%s known=%s load=%.2f load_source=%s id=%s%s",
 	    session->id, verdict, detail, stage_names[stage], message->address,
-	    log_clean(session->name, name, sizeof name),
+	    log_clean(session->name, name, sizeof name), name_status(session),
 	    log_clean(session->helo, helo, sizeof helo),
-	    log_clean(facts->sender, sender, sizeof sender),
-	    log_clean(recipient_text(session, recipient), to, sizeof to),
+	    log_clean(session->user, user, sizeof user),
+	    log_clean(facts->sender, sender, sizeof sender), to,
 	    facts->recipients_seen, score,
 	    facts->record_certainty != FACT_KNOWN ? "unknown"
 		: facts->known			  ? "yes"
 						  : "no",
-	    facts->load, log_clean(session->queue_id, id, sizeof id), evidence);
+	    facts->load, facts->load_source,
+	    log_clean(session->queue_id, id, sizeof id), evidence);
+}
+
+static void
+say_acceptance(const struct session *session, const struct outcome *outcome,
+    char *detail_r, size_t size)
+{
+	const struct rule *passed;
+	int64_t waited = session_waited(session, outcome, &passed);
+	int length = snprintf(detail_r, size, "rule=\"%s\"%s",
+	    outcome->rule == NULL ? "" : outcome->rule->name,
+	    outcome->capped ? " capped=yes" : "");
+
+	if (waited >= 0)
+		(void)snprintf(detail_r + length, size - (size_t)length,
+		    " passed=\"%s\" waited=%" PRId64,
+		    passed == NULL ? "" : passed->name, waited);
 }
 
 /* A rule's name is the postmaster's own, and was checked when it was read. */
@@ -135,9 +191,7 @@ session_log(struct session *session, const struct outcome *outcome,
 		    response_code(rule->reply), outcome->wait,
 		    session->reference);
 	else
-		(void)snprintf(detail, sizeof detail, "rule=\"%s\"%s",
-		    rule == NULL ? "" : rule->name,
-		    outcome->capped ? " capped=yes" : "");
+		say_acceptance(session, outcome, detail, sizeof detail);
 	log_message(
 	    session, defers ? "defer" : "accept", detail, recipient, stage);
 }
@@ -156,17 +210,20 @@ session_fill_own(struct session *session, enum own_reply which,
 	    [OWN_TOO_MANY] = {"too-many-recipients",
 		{"452", "4.5.3", 1, {"Too many recipients"}}},
 	};
+	const struct outcome outcome = {.verdict = VERDICT_DEFER};
 	char detail[FIELD_SIZE];
 
 	*reply_r = own[which].reply;
 	if (session->own_logged >> which & 1U)
 		return;
 	session->own_logged |= 1U << which;
-	session_draw_token(session->reference);
+	journal_reference_new(session->message.facts.now, session->reference);
 	(void)snprintf(detail, sizeof detail,
 	    "rule=\"\" response=%s code=%s wait=0 reference=%s",
 	    own[which].name, reply_r->code, session->reference);
 	log_message(session, "defer", detail, MESSAGE_WHOLE, stage);
+	session_record_deferral(
+	    session, &outcome, MESSAGE_WHOLE, stage, reply_r);
 }
 
 void
@@ -179,10 +236,12 @@ session_log_observed(struct session *session, const struct outcome *outcome,
 	if (rule == NULL || session->observed != NULL)
 		return;
 	session->observed = rule;
+	journal_reference_new(session->message.facts.now, session->reference);
 	(void)snprintf(detail, sizeof detail,
-	    "would=%s rule=\"%s\" response=%s wait=%" PRId64,
+	    "would=%s rule=\"%s\" response=%s wait=%" PRId64 " reference=%s",
 	    rule->verdict == RULE_ACCEPT ? "accept" : "defer", rule->name,
 	    rule->reply == NULL ? "" : response_name(rule->reply),
-	    outcome->observed_wait);
+	    outcome->observed_wait, session->reference);
 	log_message(session, "observe", detail, recipient, stage);
+	session_record_observed(session, outcome, recipient, stage);
 }

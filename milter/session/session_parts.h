@@ -13,9 +13,10 @@
 /* Octets that are kept of a header field, and of all those of a message. */
 #define HEADER_VALUE_MAX (64 * 1024)
 #define HEADERS_SIZE_MAX (128 * 1024)
+#define PASSED_SIZE	 512
 #define HELO_SIZE	 256
 #define NAME_SIZE	 256
-#define TOKEN_SIZE	 9 /* a reference or session id, and its NUL */
+#define TOKEN_SIZE	 9 /* a session id and its NUL */
 
 /* What stands of a message until the next MAIL. */
 enum standing {
@@ -44,7 +45,7 @@ struct session {
 	struct header headers[SESSION_HEADERS_MAX];
 	size_t headers_size; /* octets of their values */
 	char queue_id[NAME_SIZE];
-	char reference[TOKEN_SIZE];
+	char reference[JOURNAL_REFERENCE_SIZE]; /* of the last line about it */
 	const struct rule *observed; /* already logged for this message */
 	unsigned own_logged;	     /* 1 << own_reply, likewise */
 	enum standing standing;
@@ -52,6 +53,8 @@ struct session {
 	struct outcome accepted;
 	struct outcome judged; /* the last one, see session_judged() */
 	struct reply reply;
+	char
+	    passed_header[PASSED_SIZE]; /* of the message that has just ended */
 };
 
 /* session_client.c: who the client is. */
@@ -70,10 +73,27 @@ void session_fill_own(struct session *session, enum own_reply which,
     enum stage stage, struct reply *reply_r);
 void session_log(struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage);
+/* A rule on trial gets a line a message, and a reference of its own. */
 void session_log_observed(struct session *session,
     const struct outcome *outcome, size_t recipient, enum stage stage);
 /* A random token, in the alphabet of Crockford's base 32. */
 void session_draw_token(char token_r[TOKEN_SIZE]);
+
+/* session_record.c: what the counters and the journal are told. */
+/* Since when the message that is let through has been put off: how many seconds,
+ * and by `*rule_r` (NULL: by one that would not do so any more).  -1: it was
+ * not. */
+int64_t session_waited(const struct session *session,
+    const struct outcome *outcome, const struct rule **rule_r);
+void
+session_record_deferral(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage, const struct reply *reply);
+void session_record_observed(struct session *session,
+    const struct outcome *outcome, size_t recipient, enum stage stage);
+void session_record_acceptance(
+    struct session *session, const struct outcome *outcome);
+/* An accepted message reached its end. */
+void session_record_pass(struct session *session);
 
 /* session_debug.c: each step, and how each rule answered, if that is wanted. */
 void session_debug_step(

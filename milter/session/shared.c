@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "config/conf.h"
 #include "dns/evidence.h"
+#include "session/summary.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000
@@ -26,6 +28,9 @@ open_parts(struct shared *shared)
 		log_warning("no random numbers yet: a fixed seed is used");
 	shared->load_watch = load_watch_open();
 	shared->lists = lists_open();
+	shared->journal = journal_open();
+	shared->counters = counters_open((int64_t)time(NULL));
+	shared->summary = summary_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
 	shared->client_names = client_names_create(seed);
@@ -36,7 +41,9 @@ open_parts(struct shared *shared)
 	return shared->load_watch != NULL && shared->lists != NULL &&
 	    shared->known_cache != NULL && shared->passed != NULL &&
 	    shared->client_names != NULL && shared->reports != NULL &&
-	    shared->file_reports != NULL && shared->dns != NULL;
+	    shared->file_reports != NULL && shared->dns != NULL &&
+	    shared->journal != NULL && shared->counters != NULL &&
+	    shared->summary != NULL;
 }
 
 struct shared *
@@ -57,6 +64,7 @@ shared_open(struct policy *policy, struct store *store)
 		return NULL;
 	}
 	dns_use(shared->dns, policy);
+	counters_use(shared->counters, policy);
 	/* Files are read at once; what the store shares comes with the first
 	 * tick, so that a start never waits for the network. */
 	lists_refresh(shared->lists, policy, NULL, START_WAIT_MS);
@@ -74,6 +82,9 @@ shared_close(struct shared **shared)
 	dns_close(&mine->dns);
 	load_watch_close(&mine->load_watch);
 	lists_close(&mine->lists);
+	journal_close(&mine->journal);
+	counters_close(&mine->counters);
+	summary_close(&mine->summary);
 	known_cache_free(&mine->known_cache);
 	known_cache_free(&mine->passed);
 	client_names_free(&mine->client_names);
@@ -104,6 +115,7 @@ shared_publish(struct shared *shared, struct policy *policy)
 
 	store_renew(shared->store);
 	dns_use(shared->dns, policy);
+	counters_use(shared->counters, policy);
 	/* Before anybody needs them: an unknown list makes no rule hold. */
 	lists_refresh(shared->lists, policy, NULL, RELOAD_WAIT_MS);
 	pthread_mutex_lock(&shared->mutex);
@@ -133,6 +145,22 @@ shared_tick_file(struct shared *shared, int64_t now)
 	struct policy *policy = shared_policy(shared);
 
 	reports_take_file(shared->file_reports, policy, shared->store, now);
+	policy_release(&policy);
+}
+
+void
+shared_tick_journal(struct shared *shared, int64_t now)
+{
+	struct policy *policy = shared_policy(shared);
+	const struct settings *settings = &policy->settings;
+	const struct journal_terms terms = {
+	    settings->journal.entries, settings->journal.age};
+
+	journal_flush(shared->journal, shared->store, &terms);
+	if (counters_tick(shared->counters, shared->store,
+		journal_dropped(shared->journal), now))
+		summary_tick(shared->summary, shared->counters,
+		    settings->log_summary, now);
 	policy_release(&policy);
 }
 

@@ -10,6 +10,8 @@
 #include "load/load_watch.h"
 #include "policy/policy.h"
 #include "store/client_names.h"
+#include "store/counters.h"
+#include "store/journal.h"
 #include "store/known_cache.h"
 #include "store/lists.h"
 #include "store/reports.h"
@@ -27,6 +29,9 @@ struct shared {
 	struct load_watch *load_watch;
 	struct lists *lists;
 	struct dns *dns; /* see dns/evidence.h */
+	struct journal *journal;
+	struct counters *counters;
+	struct summary *summary;
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */
 	struct client_names *client_names;
@@ -66,5 +71,9 @@ void shared_tick(struct shared *shared, int64_t now);
 /* The same in a further one, which may hang with the file system: take reports
  * out of a file. */
 void shared_tick_file(struct shared *shared, int64_t now);
+
+/* A few times a second in another: write down what the journal and the counters
+ * have been told.  May wait for the store. */
+void shared_tick_journal(struct shared *shared, int64_t now);
 
 #endif

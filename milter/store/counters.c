@@ -234,13 +234,16 @@ take_picture(struct counters *counters, int64_t dropped, int64_t now)
 	take_rules(counters, view);
 }
 
-void
+bool
 counters_tick(struct counters *counters, struct store *store, int64_t dropped,
     int64_t now)
 {
-	char *text = malloc(COUNTERS_TEXT_MAX);
+	char *text;
 	size_t length = 0;
 
+	if (now == counters->view.at)
+		return false;
+	text = malloc(COUNTERS_TEXT_MAX);
 	pthread_mutex_lock(&counters->mutex);
 	take_picture(counters, dropped, now);
 	if (text != NULL)
@@ -249,6 +252,7 @@ counters_tick(struct counters *counters, struct store *store, int64_t dropped,
 	if (text != NULL)
 		(void)store_put_host(store, text, length, now);
 	free(text);
+	return true;
 }
 
 void

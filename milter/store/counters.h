@@ -53,8 +53,8 @@ struct counters_view {
 	int64_t counts[COUNTS];
 	struct counters_rule rules[COUNTERS_RULES];
 	size_t rule_count;
-	/* How many decisions took so long, of the clock; and how many messages
-	 * were so late until they passed. */
+	/* How many questions to the store took so long, and how many messages
+	 * were so late when they passed. */
 	int64_t waits[COUNTERS_WAITS];
 	int64_t wait_us;
 	int64_t delays[COUNTERS_DELAYS];
@@ -111,8 +111,9 @@ void counters_wait(struct counters *counters, int64_t us);
 void counters_passed(struct counters *counters, const struct rule *rule,
     int64_t waited, int64_t now);
 
-/* Take a picture and publish it.  One background thread, about once a second. */
-void counters_tick(struct counters *counters, struct store *store,
+/* Take a picture and publish it, once a second however often it is called.  One
+ * background thread.  False: not now. */
+bool counters_tick(struct counters *counters, struct store *store,
     int64_t dropped, int64_t now);
 
 /* The last picture that was taken of this host. */

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mail/mailaddr.h"
 
 #define QUEUE_MAX   8192		 /* entries that wait */
 #define QUEUE_BYTES ((size_t)(16 << 20)) /* and their octets */
-#define BATCHES_MAX 32			 /* at one flush */
+#define FLUSH_MS    300			 /* at one flush, or a batch more */
 
 /* An entry that lacks its hashes, and what they will be of: the identity, the
  * sender and the recipients, each with its NUL. */
@@ -277,9 +278,10 @@ journal_flush(struct journal *journal, struct store *store,
     const struct journal_terms *terms)
 {
 	struct pending *pending[JOURNAL_BATCH];
+	int64_t due_us = clock_steady_us() + FLUSH_MS * 1000;
 	size_t count;
 
-	for (int i = 0; i < BATCHES_MAX; i++) {
+	while (clock_steady_us() < due_us) {
 		count = peek(journal, pending);
 		if (count == 0 ||
 		    (terms->entries > 0 &&

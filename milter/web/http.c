@@ -566,7 +566,7 @@ http_start(struct http *http, http_handler *handler, void *arg)
 	http->handler = handler;
 	http->arg = arg;
 	MHD_set_panic_func(on_panic, NULL);
-	http->ticker = ticker_start("web", true, send_home, http);
+	http->ticker = ticker_start("web", 1000, send_home, http);
 	if (http->ticker == NULL)
 		return false;
 	http->daemon =

@@ -172,7 +172,7 @@ show_state(struct visit *visit)
 	double load = 0;
 
 	load_watch_read(
-	    visit->shared->load_watch, visit->policy, crossed, &load);
+	    visit->shared->load_watch, visit->policy, crossed, &load, NULL);
 	single(visit->out, "load", "gauge",
 	    "How busy this server is, as rules see it; 1 is all that it can "
 	    "bear.",

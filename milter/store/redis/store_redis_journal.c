@@ -9,7 +9,8 @@
 #include "store/journal.h"
 
 #define SECOND_BITS 20 /* of a place, below the second */
-#define WAIT_MS	    1000
+#define WAIT_MS	    500
+#define LAST_MS	    100 /* when we are to stop */
 #define LAST_SIZE   32
 #define HOST_PREFIX "host:"
 #define HOSTS_MAX   1000
@@ -17,8 +18,9 @@
 static enum store_result
 ask(struct redis_store *store, struct redis_request *request, size_t count)
 {
-	switch (redis_ask(
-	    store->redis, request, count, redis_due(store->redis, WAIT_MS))) {
+	switch (redis_ask(store->redis, request, count,
+	    redis_due(store->redis,
+		atomic_load(&store->is_stopping) ? LAST_MS : WAIT_MS))) {
 	case REDIS_ANSWERED:
 		break;
 	case REDIS_LATE:
