@@ -12,7 +12,7 @@ struct ticker {
 	void (*tick)(void *arg, int64_t now);
 	void *arg;
 	pthread_t thread;
-	int64_t every_ms; /* 0: when it is nudged */
+	int64_t every_ms;      /* 0: when it is nudged */
 	pthread_mutex_t mutex; /* guards the rest */
 	pthread_cond_t changed;
 	bool nudged;
