@@ -20,7 +20,7 @@ packages_of() {
 		libjansson-dev \
 		libmicrohttpd-dev libcrypt-dev zlib1g-dev libzstd-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
-		iproute2 util-linux stress-ng ;;
+		iproute2 util-linux stress-ng postgrey sqlite3 ;;
 	lint) echo clang-format-14 clang-tidy-14 cppcheck mandoc shellcheck ;;
 	fuzz) echo clang ;;
 	demo) packages_of build; echo python3 ;;

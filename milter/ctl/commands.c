@@ -9,6 +9,9 @@
 const struct ctl_command *const ctl_commands[] = {
     &ctl_show,
     &ctl_explain,
+    &ctl_export,
+    &ctl_import,
+    &ctl_secret,
     &ctl_completion,
     &ctl_help,
 };

@@ -6,7 +6,10 @@
 
 extern const struct ctl_command ctl_completion;
 extern const struct ctl_command ctl_explain;
+extern const struct ctl_command ctl_export;
 extern const struct ctl_command ctl_help;
 extern const struct ctl_command ctl_show;
+extern const struct ctl_command ctl_import;
+extern const struct ctl_command ctl_secret;
 
 #endif

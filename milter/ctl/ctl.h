@@ -40,7 +40,8 @@ enum ctl_flags {
 	CTL_DAEMON = 2,	 /* asks for what only a running daemon knows */
 	CTL_CHANGES = 4, /* who ran it is told in the log */
 	CTL_LIVE = 8,	 /* goes on until it is stopped */
-	CTL_BARE = 16	 /* needs no configuration: `policy` is NULL */
+	CTL_BARE = 16,	 /* needs no configuration: `policy` is NULL */
+	CTL_DATA = 32	 /* what it emits is data: JSON, whoever reads */
 };
 
 /* Said as --name ARGUMENT or --name=ARGUMENT, anywhere in the line. */

@@ -344,7 +344,7 @@ run(struct tool *tool)
 {
 	enum ctl_status status;
 
-	tool->render = render_open(tool->command, tool->is_json, stdout);
+	tool->render = render_open(&tool->args, tool->is_json, stdout);
 	if (tool->render == NULL)
 		return CTL_FAILED;
 	status = (tool->command->flags & CTL_BARE) != 0 ? run_here(tool)

@@ -22,6 +22,7 @@ struct render {
 	bool is_json;
 	bool has_colour;
 	bool is_terminal;
+	bool tells_progress;
 	/* rows of one table that are held back */
 	const struct ctl_layout *layout;
 	struct row rows[ROWS_HELD];
@@ -32,14 +33,16 @@ struct render {
 };
 
 struct render *
-render_open(const struct ctl_command *command, bool is_json, FILE *out)
+render_open(const struct ctl_args *args, bool is_json, FILE *out)
 {
 	struct render *render = calloc(1, sizeof *render);
 	const char *none = getenv("NO_COLOR");
 
 	if (render == NULL)
 		return NULL;
-	render->command = command;
+	render->command = args->command;
+	render->tells_progress =
+	    isatty(STDERR_FILENO) == 1 || ctl_value(args, "progress") != NULL;
 	render->is_json = is_json;
 	render->out = out;
 	render->is_terminal = isatty(fileno(out)) == 1;
@@ -477,10 +480,38 @@ flush(const struct render *render)
 	return fflush(render->out) == 0 && ferror(render->out) == 0;
 }
 
+static void
+tell_progress(const struct render *render, const json_t *object)
+{
+	bool is_terminal = isatty(STDERR_FILENO) == 1;
+	long long records =
+	    json_integer_value(json_object_get(object, "records"));
+
+	if (render->tells_progress)
+		(void)fprintf(stderr, "%s%lld records%s",
+		    is_terminal ? "\r" : "", records,
+		    is_terminal ? " \r" : "\n");
+}
+
+/* Of a command whose output is data, what is said to people stays out of it. */
+static bool
+is_said(const char *kind)
+{
+	return strcmp(kind, "error") == 0 || strcmp(kind, "warning") == 0 ||
+	    strcmp(kind, "note") == 0;
+}
+
 bool
 render_object(struct render *render, const json_t *object)
 {
-	if (!render->is_json)
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	bool is_data = (render->command->flags & CTL_DATA) != 0;
+
+	if (kind != NULL && strcmp(kind, "progress") == 0) {
+		tell_progress(render, object);
+		return true;
+	}
+	if (!render->is_json && (!is_data || (kind != NULL && is_said(kind))))
 		show(render, object);
 	else if (json_dumpf(object, render->out, JSON_COMPACT) == 0)
 		(void)fputc('\n', render->out);

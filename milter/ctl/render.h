@@ -9,9 +9,11 @@
 
 struct render;
 
-/* `is_json`: each object as a line of JSON instead.  NULL: out of memory. */
+/* Of the command with these words.  `is_json`: each object as a line of JSON
+ * instead.  How far it is stands on standard error, if that is a terminal or
+ * --progress was said.  NULL: out of memory. */
 struct render *
-render_open(const struct ctl_command *command, bool is_json, FILE *out);
+render_open(const struct ctl_args *args, bool is_json, FILE *out);
 
 /* Show an object.  False: nobody reads. */
 bool render_object(struct render *render, const json_t *object);

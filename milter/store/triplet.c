@@ -177,12 +177,48 @@ triplet_key_new(unsigned char key_r[TRIPLET_KEY])
 	return RAND_bytes(key_r, TRIPLET_KEY) == 1;
 }
 
+#define KEY_MARK "key:"
+
+void
+triplet_key_write(
+    const unsigned char key[TRIPLET_KEY], char text_r[TRIPLET_KEY_TEXT])
+{
+	static const char digits[] = "0123456789abcdef";
+	char *at = stpcpy(text_r, KEY_MARK);
+
+	for (size_t i = 0; i < TRIPLET_KEY; i++) {
+		*at++ = digits[key[i] >> 4];
+		*at++ = digits[key[i] & 15];
+	}
+	*at = '\0';
+}
+
+/* False: the text is no written key. */
+static bool
+key_read(const char *text, unsigned char key_r[TRIPLET_KEY])
+{
+	if (strlen(text) != TRIPLET_KEY_TEXT - 1 ||
+	    strncmp(text, KEY_MARK, strlen(KEY_MARK)) != 0)
+		return false;
+	text += strlen(KEY_MARK);
+	if (strspn(text, "0123456789abcdef") != (size_t)2 * TRIPLET_KEY)
+		return false;
+	for (size_t i = 0; i < TRIPLET_KEY; i++, text += 2) {
+		const char octet[3] = {text[0], text[1], '\0'};
+
+		key_r[i] = (unsigned char)strtoul(octet, NULL, 16);
+	}
+	return true;
+}
+
 bool
 triplet_key_from(const char *secret, unsigned char key_r[TRIPLET_KEY])
 {
 	size_t length = strlen(secret);
 	unsigned digest;
 
+	if (key_read(secret, key_r))
+		return true;
 	return length >= SECRET_MIN &&
 	    EVP_Digest(secret, length, key_r, &digest, EVP_sha256(), NULL) == 1;
 }

@@ -60,6 +60,11 @@ bool triplet_fingerprint(
 /* A new random key.  False: the system has no random numbers. */
 bool triplet_key_new(unsigned char key_r[TRIPLET_KEY]);
 
+/* A key as a secret text of which triplet_key_from() makes it again. */
+#define TRIPLET_KEY_TEXT (4 + 2 * TRIPLET_KEY + 1)
+void triplet_key_write(
+    const unsigned char key[TRIPLET_KEY], char text_r[TRIPLET_KEY_TEXT]);
+
 /* Make a key of a secret text, which must have at least 32 characters (as
  * `openssl rand -hex 32` writes).  False: it is shorter. */
 bool triplet_key_from(const char *secret, unsigned char key_r[TRIPLET_KEY]);

@@ -1,0 +1,58 @@
+/* foreign -- what other greylisting programs keep, as the lines that import takes.
+ *
+ * The lines are plain: whose names they hold is made unreadable where they are
+ * taken over (record_json.h). */
+#ifndef FOREIGN_H
+#define FOREIGN_H
+
+#include <stdio.h>
+
+#include "ctl/ctl.h"
+
+/* What import reads: the files of the command line as they are, or what the program
+ * left that --from names.  Runs in the tool. */
+bool foreign_feed(const struct ctl_args *args, FILE *out);
+
+/* ---- For the readers */
+
+struct foreign;
+
+/* How often a client delivered until that program let it in. */
+int64_t foreign_whitelisted_after(const struct foreign *foreign);
+
+/* A client, an address or a network as text, delivered so often. */
+void foreign_client(struct foreign *foreign, const char *client,
+    int64_t deliveries, int64_t last, bool known);
+
+/* A pair of its: `first` when it came, or 0, and `passed` when it was let in, or
+ * 0. */
+struct foreign_pair {
+	const char *client;
+	const char *sender; /* "" or "<>": the null sender */
+	const char *recipient;
+	int64_t first;
+	int64_t passed;
+	bool counts; /* a pass is a delivery of the client */
+};
+void foreign_pair(struct foreign *foreign, const struct foreign_pair *pair);
+
+/* Remember a text, and whether one was: from one file to the next, by a hash. */
+void foreign_note(struct foreign *foreign, const char *text);
+bool foreign_is_noted(const struct foreign *foreign, const char *text);
+
+/* An address or network of a whitelist. */
+void foreign_listed(struct foreign *foreign, const char *text);
+
+/* Something that cannot be taken over, and why. */
+void foreign_left(struct foreign *foreign, const char *what, const char *text,
+    const char *why);
+
+/* One reader each: take a file that is open at its beginning.  NULL, or what is
+ * wrong with it. */
+typedef const char *
+foreign_read(struct foreign *foreign, FILE *file, const char *path);
+foreign_read foreign_postgrey;
+foreign_read foreign_sqlgrey;
+foreign_read foreign_milter_greylist;
+
+#endif
