@@ -413,6 +413,73 @@ START_TEST(the_sums_of_a_pool_are_its_networks_own)
 }
 END_TEST
 
+/* ---- Organisations */
+
+static const struct store_client organisation = {.network = "@example.net"};
+
+static const struct store_answer *
+look_up_with(const struct store_client *client, bool joins)
+{
+	static struct store_answer answer;
+	const struct store_query query = {.now = now,
+	    .client = *client,
+	    .pairs = &pair,
+	    .pair_count = 1,
+	    .spaces = {true, true, true},
+	    .organisation = organisation.network,
+	    .joins = joins};
+	enum store_result result = STORE_LATE;
+
+	for (int i = 0; i < 5 && result == STORE_LATE; i++)
+		result = store_look_up(store, &query, &answer);
+	ck_assert_int_eq(result, STORE_OK);
+	return &answer;
+}
+
+START_TEST(an_organisation_has_sums_of_its_own)
+{
+	open_store();
+	earn(&organisation, 8, 2, now);
+	earn(&stranger, 1, 0, now);
+	ck_assert_double_eq_tol(
+	    look_up_with(&stranger, false)->organisation.good, 8, 0.01);
+	ck_assert_double_eq_tol(
+	    look_up_with(&stranger, false)->organisation.bad, 2, 0.01);
+	ck_assert_double_eq_tol(
+	    look_up_with(&stranger, false)->network.good, 1, 0.01);
+	ck_assert_double_eq_tol(
+	    look_up_with(&pooled_here, true)->organisation.good, 8, 0.01);
+	ck_assert_double_eq_tol(look_up(&stranger)->organisation.good, 0, 0.01);
+	close_store();
+}
+END_TEST
+
+START_TEST(an_organisation_joins_clocks_of_pairs_and_nothing_else)
+{
+	const struct store_effects effects = {.now = now,
+	    .client = organisation,
+	    .passes = 5,
+	    .worthy = true,
+	    .client_mark = {MARK_PASSED}};
+	const struct store_answer *answer;
+
+	open_store();
+	store_remember(store, &effects);
+	mark(&organisation, MARK_FIRST, now - 300);
+	answer = look_up_with(&stranger, true);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_REAL].first_seen, now - 300);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_OBSERVED].first_seen, 0);
+	ck_assert_int_eq(answer->client[CLOCK_REAL].last_passed, 0);
+	ck_assert_int_eq(answer->passes, 0);
+	answer = look_up_with(&stranger, false);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_REAL].first_seen, 0);
+	mark(&stranger, MARK_PASSED, now - 10);
+	answer = look_up_with(&stranger, true);
+	ck_assert_int_eq(answer->pairs[0][CLOCK_REAL].last_passed, now - 10);
+	close_store();
+}
+END_TEST
+
 /* ---- Abandoned attempts */
 
 static const struct {
@@ -543,6 +610,9 @@ store_suite(void)
 	tcase_add_loop_test(records, sums, 0, COUNT(sum_rows));
 	tcase_add_test(records, every_host_of_a_network_has_its_sums);
 	tcase_add_test(records, the_sums_of_a_pool_are_its_networks_own);
+	tcase_add_test(records, an_organisation_has_sums_of_its_own);
+	tcase_add_test(
+	    records, an_organisation_joins_clocks_of_pairs_and_nothing_else);
 	tcase_add_loop_test(records, accepted, 0, COUNT(accepted_rows));
 	tcase_add_test(records, hosts_of_a_network_earn_for_it_only_once);
 	tcase_add_test(records, sessions_at_once_earn_once);

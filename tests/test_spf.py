@@ -42,11 +42,12 @@ class Case(unittest.TestCase):
         return milter.start()
 
     @staticmethod
-    def send(milter, address=OURS, sender=ALICE, helo="client.example"):
+    def send(milter, address=OURS, sender=ALICE, helo="client.example",
+             name="client.example"):
         """The text of a deferral, or "", and what the log says of SPF."""
         seen = len(milter.decisions())
         with milter.client() as client:
-            text = client.begin(address=address, helo=helo).message(
+            text = client.begin(name, address, helo).message(
                 sender, [BOB]).text
         wait_for(lambda: len(milter.decisions()) > seen, "a line", milter.log)
         return text, milter.decisions()[seen].get("spf")
@@ -70,6 +71,68 @@ class Rules(Case):
         self.assertEqual(self.send(milter, OTHERS, "<>"), (FAILED, "fail"))
         self.assertEqual(self.send(milter, sender="<>", helo="[192.0.2.1]"),
                          (GREYLISTED, "none"))
+        milter.stop()
+
+    JOINING = response("greylisted", GREYLISTED) + '''
+rule "asks" { spf = permerror  verdict = accept }
+rule "strangers" { verdict = greylist  at = data  delay = 2s }
+'''
+
+    def nameless(self, *arguments):
+        return self.send(*arguments, name="unknown")
+
+    def test_a_retry_may_come_from_another_network_of_its_domain(self):
+        self.dns.text("sender.example",
+                      f"v=spf1 ip4:{OURS} ip4:203.0.113.0/24 -all")
+        milter = self.milter(self.JOINING)
+        self.assertEqual(self.nameless(milter), (GREYLISTED, "pass"))
+        time.sleep(2.1)
+        self.assertEqual(self.nameless(milter, "203.0.113.5"), ("", "pass"))
+        self.assertEqual(self.nameless(milter, OTHERS), (GREYLISTED, "fail"))
+        milter.stop()
+
+    def test_the_answer_may_come_after_the_deferral(self):
+        self.dns.text("sender.example",
+                      f"v=spf1 ip4:{OURS} ip4:203.0.113.0/24 -all")
+        milter = self.milter(self.JOINING, "patience = 0ms")
+        self.dns.hold()
+        with milter.client() as client:
+            client.begin("unknown", OURS)
+            self.assertEqual(client.message(ALICE, [BOB]).text, GREYLISTED)
+            self.dns.release()
+            time.sleep(2.1)
+        self.assertEqual(milter.decisions()[0]["spf"], "unknown")
+        wait_for(lambda: self.nameless(milter, "203.0.113.5")[0] == "",
+                 "it was told in the end", milter.log)
+        milter.stop()
+
+    def test_what_a_domain_earned_counts_for_all_of_its_networks(self):
+        self.dns.text("sender.example",
+                      f"v=spf1 ip4:{OURS} ip4:203.0.113.0/24 -all")
+        self.dns.text("bad.example", "v=spf1 ip4:203.0.113.0/24 -all")
+        milter = self.milter("reputation { accepted = 100  unknown_command = 30 }"
+                             + response("greylisted", GREYLISTED) + '''
+rule "first" { client = "198.51.100.1"  sender = "*@sender.example"
+	at = eom  reputation_below = 100  verdict = accept }
+rule "good domain" { organisation_above = 20  verdict = accept }
+rule "bad domain" { organisation_below = -20  verdict = defer }
+rule "strangers" { verdict = greylist  at = data  delay = 1h }
+''')
+        self.assertEqual(self.nameless(milter, "203.0.113.5")[0], GREYLISTED)
+        self.assertEqual(self.nameless(milter, OURS)[0], "")
+        wait_for(lambda: self.nameless(milter, "203.0.113.5")[0] == "",
+                 "the domain has earned it", milter.log)
+        self.assertEqual(self.nameless(milter, OTHERS)[0], GREYLISTED)
+        with milter.client() as client:
+            client.begin("unknown", "203.0.113.6")
+            client.mail("<a@bad.example>")
+            for _ in range(3):
+                client.unknown("MOO")
+            client.rcpt(BOB)
+            client.data()
+        wait_for(lambda: "Try again later" in self.nameless(
+            milter, "203.0.113.7", "<a@bad.example>")[0],
+                 "its domain is known for it", milter.log)
         milter.stop()
 
     def test_an_error_of_the_dns_decides_nothing(self):

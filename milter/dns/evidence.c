@@ -218,6 +218,21 @@ evidence_await(struct evidence *evidence, int64_t due_us)
 	return true;
 }
 
+bool
+evidence_passes_spf(const struct evidence *evidence)
+{
+	const struct facts *facts = evidence->facts;
+	struct spf_question question = question_of(evidence);
+	enum spf_result result;
+
+	if (!evidence->policy->wants_spf)
+		return false;
+	if (facts->spf_certainty == FACT_KNOWN)
+		return facts->spf == SPF_PASS;
+	return spf_checks_read(evidence->dns->spf_checks, &question, &result) &&
+	    result == SPF_PASS;
+}
+
 /* What the log says of SPF; a failure is told, though no rule goes by it. */
 static const char *
 say_spf(const struct facts *facts)

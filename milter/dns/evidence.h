@@ -51,6 +51,9 @@ void evidence_take(struct evidence *evidence, enum stage stage);
  * latest, and then do without.  False: nothing was pending. */
 bool evidence_await(struct evidence *evidence, int64_t due_us);
 
+/* Whether SPF is known to pass by now, even if that is too late for the verdict. */
+bool evidence_passes_spf(const struct evidence *evidence);
+
 /* " dnsbl=name:3,other:unknown spf=pass", for the log; "" when nothing is asked. */
 #define EVIDENCE_SIZE 800
 void evidence_say(const struct evidence *evidence, char text_r[EVIDENCE_SIZE]);

@@ -328,6 +328,20 @@ reputation_above(const struct asked *asked)
 }
 
 static enum answer
+organisation_below(const struct asked *asked)
+{
+	return yes_if(
+	    asked->facts->organisation_score < asked->condition->real);
+}
+
+static enum answer
+organisation_above(const struct asked *asked)
+{
+	return yes_if(
+	    asked->facts->organisation_score > asked->condition->real);
+}
+
+static enum answer
 retried(const struct asked *asked)
 {
 	const struct condition *condition = asked->condition;
@@ -467,15 +481,17 @@ is_result(const struct asked *asked)
 /* ---- The table */
 
 /* How it spells its columns. */
-#define CLIENT	       (ASKS_CLIENT | ASKS_FOR_GOOD)
-#define RECIPIENT      (ASKS_RECIPIENT | ASKS_FOR_GOOD)
-#define STORE	       ASKS_STORE
-#define GOOD	       ASKS_FOR_GOOD
-#define NAMES	       ASKS_BY_NAME
-#define REST	       (ASKS_ABOUT_REST | ASKS_FOR_GOOD)
-#define FADES	       ASKS_WHAT_FADES
-#define PASSING	       0U
-#define NOT(name)      .contrary = "not_" name
+#define CLIENT	  (ASKS_CLIENT | ASKS_FOR_GOOD)
+#define RECIPIENT (ASKS_RECIPIENT | ASKS_FOR_GOOD)
+#define STORE	  ASKS_STORE
+#define GOOD	  ASKS_FOR_GOOD
+#define NAMES	  ASKS_BY_NAME
+#define REST	  (ASKS_ABOUT_REST | ASKS_FOR_GOOD)
+#define FADES	  ASKS_WHAT_FADES
+#define PASSING	  0U
+#define NOT(name) .contrary = "not_" name
+#define ORGANISATION                                                           \
+	(ASKS_ORGANISATION | ASKS_SPF | ASKS_DNS | ASKS_STORE | ASKS_WHAT_FADES)
 #define FACT(name)     .fact = offsetof(struct facts, name)
 #define KNOWN_BY(name) .certainty = offsetof(struct facts, name)
 #define NAME	       FACT(name), KNOWN_BY(name_certainty)
@@ -573,6 +589,12 @@ const struct condition_type condition_types[] = {
 	.judge = reputation_below, RECORD(score)},
     {"reputation_above", VALUE_REAL, STAGE_MAIL, STORE | FADES,
 	.judge = reputation_above, RECORD(score)},
+    {"organisation_below", VALUE_REAL, STAGE_DATA, ORGANISATION,
+	.judge = organisation_below, FACT(organisation_score),
+	KNOWN_BY(organisation_certainty)},
+    {"organisation_above", VALUE_REAL, STAGE_DATA, ORGANISATION,
+	.judge = organisation_above, FACT(organisation_score),
+	KNOWN_BY(organisation_certainty)},
     {"retried", VALUE_DURATION, STAGE_RCPT, STORE | RECIPIENT,
 	.judge = retried},
     {"dnsbl_above", VALUE_DNSBL, STAGE_DATA, ASKS_DNS | GOOD | NAMES,

@@ -121,7 +121,8 @@ enum condition_flags {
 	READS_UNKNOWN = 1024, /* commands */
 	READS_REFUSED = 2048, /* recipients that the MTA itself refused */
 	ASKS_DNS = 4096,      /* what was asked beforehand, see dns/ */
-	ASKS_SPF = 8192
+	ASKS_SPF = 8192,
+	ASKS_ORGANISATION = 16384
 };
 
 /* Whether a condition holds, by what is known.  `recipient` is NULL before the

@@ -140,8 +140,10 @@ struct facts {
 
 	/* what the store remembers of the client */
 	enum certainty record_certainty;
-	bool known;			/* earned trust */
-	double score;			/* reputation, -100..100 */
+	bool known;   /* earned trust */
+	double score; /* reputation, -100..100 */
+	enum certainty organisation_certainty;
+	double organisation_score;	/* likewise, of what it belongs to */
 	enum certainty clock_certainty; /* of the client's own clocks */
 	struct greylist_clock client_clock[CLOCK_SPACES];
 	struct limit_count *limits; /* one for each limit of the policy */

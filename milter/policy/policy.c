@@ -203,6 +203,7 @@ plan_rule_wants(struct policy *policy, const struct rule *rule)
 	policy->wants_refused |= asks(rule, READS_REFUSED);
 	policy->wants_dns |=
 	    asks(rule, ASKS_DNS) && policy->settings.dns.servers[0] != NULL;
+	policy->wants_organisation |= asks(rule, ASKS_ORGANISATION);
 	policy->wants_spf |=
 	    asks(rule, ASKS_SPF) && policy->settings.dns.servers[0] != NULL;
 }

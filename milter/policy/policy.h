@@ -113,11 +113,12 @@ struct policy {
 	bool wants_rcpt;
 	bool wants_headers;
 	bool wants_body;
-	bool wants_unknown; /* unknown commands */
-	bool wants_dns;	    /* some rule asks it, and there are servers */
-	bool wants_spf;	    /* likewise */
-	bool wants_refused; /* recipients that the MTA itself refused */
-	bool observes_eom;  /* a rule on trial waits for the end */
+	bool wants_unknown;	 /* unknown commands */
+	bool wants_dns;		 /* some rule asks it, and there are servers */
+	bool wants_spf;		 /* likewise */
+	bool wants_organisation; /* what the client's organisation earned */
+	bool wants_refused;	 /* recipients that the MTA itself refused */
+	bool observes_eom;	 /* a rule on trial waits for the end */
 	/* When the last rule can speak, those on trial included: not before then
 	 * is it known that no rule holds. */
 	enum stage last_stage;

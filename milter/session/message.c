@@ -12,6 +12,7 @@
 #include "policy/effects.h"
 #include "policy/standing.h"
 #include "session/message_limits.h"
+#include "session/message_organisation.h"
 #include "session/shared.h"
 
 /* A question answered and put again gets further each time; this many times is
@@ -79,6 +80,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->lists = message->lists;
 	evidence_forget(&message->evidence);
 	forget_message(facts);
+	organisation_forget(message);
 	limits_forget(message);
 	facts->store_down = !store_is_up(shared->store);
 	facts->store_late = false;
@@ -139,6 +141,7 @@ learn_nothing(
 		give_up(&message->recipients[i].clock_certainty);
 	for (size_t i = 0; i < message->policy->limit_count; i++)
 		give_up(&message->limits[i].certainty);
+	give_up(&facts->organisation_certainty);
 	if (facts->record_certainty == FACT_KNOWN ||
 	    !known_cache_find(shared->known_cache, &client, facts->now,
 		message->policy->settings.store.remember_good, &entry))
@@ -247,6 +250,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	query.take_count = limits_choose(message, stage,
 	    !taken && shared_is_newcomer(shared, message->network), takes,
 	    which);
+	organisation_ask(message, &query);
 	result = store_look_up(shared->store, &query, &answer);
 	counters_count(shared->counters, COUNT_TRIPS);
 	if (result != STORE_OK) {
@@ -257,6 +261,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	}
 	learn_record(shared, message, &answer);
 	learn_clocks(message, &answer);
+	organisation_learn(message, &query, &answer);
 	limits_learn(message, &query, which, &answer);
 }
 
@@ -301,6 +306,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 
 	evidence_take(&message->evidence, stage);
 	for (int tries = 0;; tries++) {
+		organisation_find(shared, message);
 		outcome = recipient == MESSAGE_WHOLE
 		    ? decide_message(message->policy, &message->facts, stage)
 		    : decide(message->policy, &message->facts,
@@ -394,6 +400,7 @@ hand_over(struct shared *shared, struct message *message,
 	    stored.returned_count > 0) {
 		message->is_new = message->pool_is_new = false;
 		(void)store_remember(shared->store, &stored);
+		organisation_remember(shared, message, &stored);
 	}
 }
 
@@ -409,6 +416,7 @@ message_deferred(
 		message->hammered = true;
 		message_event(message, REPUTATION_HAMMERING);
 	}
+	message->joins_late = organisation_may_come(message);
 	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
@@ -521,6 +529,8 @@ message_refused(struct message *message)
 void
 message_end(struct shared *shared, struct message *message)
 {
+	if (message->begun)
+		organisation_settle(shared, message);
 	if (message->network[0] != '\0')
 		hand_over(shared, message, NULL, true);
 	if (!message->begun)

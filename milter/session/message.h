@@ -34,6 +34,10 @@ struct message {
 	char pool[STORE_POOL_MAX];
 	char family[STORE_POOL_MAX]; /* identity_family() */
 	char address[NETADDR_TEXT_SIZE];
+	/* message_organisation.h: "@example.org", "" for none (yet) */
+	char organisation[STORE_POOL_MAX + 1];
+	bool joins;	   /* its clocks of pairs are the client's */
+	bool joins_late;   /* it was deferred before that could be known */
 	int64_t last_used; /* of the record */
 	bool is_new;	   /* store_answer.is_new */
 	bool pool_is_new;

@@ -415,7 +415,10 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;
 		session->reply = *reply_r;
-		end_message(session);
+		/* else what DNS says may still be told, see
+		 * organisation_settle() */
+		if (!session->message.joins_late)
+			end_message(session);
 	}
 	return ACTION_DEFER;
 }

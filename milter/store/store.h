@@ -78,6 +78,11 @@ struct store_query {
 	const struct store_pair *pairs;
 	size_t pair_count;	   /* <= RECIPIENTS_MAX */
 	bool spaces[CLOCK_SPACES]; /* which clocks to read */
+	/* A record under a name of its own, which is read as well; NULL: none.
+	 * It is written as that of a client which has it for its network.  Where
+	 * it `joins`, real clocks of these pairs count as the client's. */
+	const char *organisation;
+	bool joins;
 	const struct store_take *takes;
 	size_t take_count; /* <= STORE_TAKES_MAX */
 	/* Only look: nothing is changed by it, not even tidied up, no units are
@@ -89,6 +94,7 @@ struct store_answer {
 	int64_t now; /* the store's clock, Unix seconds */
 	struct reputation_sums network;
 	struct reputation_sums host;
+	struct reputation_sums organisation;
 	int64_t passes;	   /* triplets that the client got through */
 	int64_t last_used; /* when it last earned a longer life; of address and
 			    * pool the one that did so longer ago, or never */

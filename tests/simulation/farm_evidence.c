@@ -116,6 +116,12 @@ evidence_await(struct evidence *evidence, int64_t due_us)
 	return false;
 }
 
+bool
+evidence_passes_spf(const struct evidence *evidence)
+{
+	return evidence->policy->wants_spf && says->spf == SPF_PASS;
+}
+
 void
 evidence_say(const struct evidence *evidence, char text_r[EVIDENCE_SIZE])
 {

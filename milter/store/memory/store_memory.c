@@ -9,6 +9,7 @@ struct names {
 	struct memory_name network;
 	struct memory_name pool; /* if there is one */
 	char address[TRIPLET_ADDRESS_SIZE];
+	char organisation[TRIPLET_ADDRESS_SIZE];
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
 	unsigned char senders[RECIPIENTS_MAX];
 	size_t pair_count;
@@ -238,6 +239,38 @@ peek(const struct memory *memory, const struct memory_name *name, int64_t now)
 	return record == NULL || record->expires <= now ? NULL : record;
 }
 
+/* The sums of an organisation, and what it knows of the pairs. */
+static bool
+read_organisation(struct memory *memory, const struct store_query *query,
+    struct names *names, struct store_answer *answer)
+{
+	const struct store_client client = {.network = query->organisation};
+	const struct memory_record *record;
+	struct memory_clock_name asked = {.space = CLOCK_REAL};
+	struct memory_name name;
+
+	if (!memory_book_name(memory->book, query->organisation, &name) ||
+	    !triplet_address(&memory->key.namer, &client, names->organisation))
+		return false;
+	if (!query->peeks)
+		settle_abandoned(memory, &name, names, query->now);
+	record = peek(memory, &name, query->now);
+	if (record == NULL)
+		return true;
+	answer->organisation = memory_sums_read(
+	    &record->sums, memory->terms.half_life, query->now);
+	memcpy(asked.address, names->organisation, sizeof asked.address);
+	for (size_t i = 0; query->joins && i < names->pair_count; i++) {
+		struct greylist_clock *clock = &answer->pairs[i][CLOCK_REAL];
+
+		memcpy(asked.pair, names->pairs[i], sizeof asked.pair);
+		*clock = clock_either(greylist_clock_encode(clock),
+		    memory_record_clock(record, &asked), &memory->terms,
+		    query->now);
+	}
+	return true;
+}
+
 /* The records of the network and of the pool, pruned. */
 static void
 find_records(struct memory *memory, const struct store_query *query,
@@ -298,7 +331,9 @@ memory_look_up(struct store *store, const struct store_query *query,
 		read_network(memory, records[0], query, answer_r);
 	read_trust(memory, records, &names, query, answer_r);
 	read_clocks(memory, records, &names, query, answer_r);
-	taken = take_units(memory, query, &names, answer_r);
+	taken = (query->organisation == NULL ||
+		    read_organisation(memory, query, &names, answer_r)) &&
+	    take_units(memory, query, &names, answer_r);
 	pthread_mutex_unlock(&memory->mutex);
 	return taken ? STORE_OK : STORE_DOWN;
 }

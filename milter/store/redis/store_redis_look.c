@@ -50,12 +50,14 @@ struct look_up {
 	int64_t asked; /* of the steady clock */
 	struct triplet_namer namer;
 	char address[TRIPLET_ADDRESS_SIZE];
+	char of_organisation[TRIPLET_ADDRESS_SIZE];
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
 	struct redis_trip trip;
-	bool asks_time;	 /* before all else */
-	int generations; /* of sums that are asked for */
-	size_t network;	 /* stops */
-	size_t pool;	 /* the network's if there is none */
+	bool asks_time;	     /* before all else */
+	int generations;     /* of sums that are asked for */
+	size_t network;	     /* stops */
+	size_t pool;	     /* the network's if there is none */
+	size_t organisation; /* likewise */
 	struct clocks_read network_clocks;
 	struct clocks_read pool_clocks;
 	struct wide_read wide;
@@ -160,12 +162,15 @@ ask_record(struct look_up *look_up, size_t stop)
 	struct resp_commands *commands = trip_commands(&look_up->trip, stop);
 	const char *key = trip_key(&look_up->trip, stop);
 	bool of_network = stop == look_up->network;
+	bool of_organisation = !of_network && stop == look_up->organisation;
 	size_t words = 2 + SWEEP_FIELDS + 2 +
 	    count_spaces(look_up->query) * (1 + look_up->query->pair_count);
 
 	if (of_network)
 		words += (size_t)4 * (size_t)look_up->generations +
 		    HOST_FIELDS + wide_fields(look_up->query);
+	if (of_organisation)
+		words += (size_t)2 * (size_t)look_up->generations;
 	resp_begin(commands, words);
 	resp_add_string(commands, "HMGET");
 	resp_add_string(commands, key);
@@ -176,7 +181,12 @@ ask_record(struct look_up *look_up, size_t stop)
 		ask_sums(look_up, commands, look_up->query->client.host);
 		ask_host(look_up, commands);
 	}
-	ask_clocks(look_up, commands, of_network ? look_up->address : NULL);
+	if (of_organisation)
+		ask_sums(look_up, commands, KEYS_NO_HOST);
+	ask_clocks(look_up, commands,
+	    of_network		  ? look_up->address
+		: of_organisation ? look_up->of_organisation
+				  : NULL);
 	if (of_network)
 		ask_wide(look_up, commands);
 	resp_add(commands, "HLEN", key);
@@ -249,6 +259,24 @@ ask_take(struct look_up *look_up, size_t i)
 	return true;
 }
 
+/* Its record is that of a network without addresses. */
+static bool
+ask_organisation(struct look_up *look_up)
+{
+	const char *organisation = look_up->query->organisation;
+	const struct store_client client = {.network = organisation};
+
+	look_up->organisation = look_up->network;
+	if (organisation == NULL)
+		return true;
+	look_up->organisation = trip_stop_for(&look_up->trip, organisation);
+	if (!triplet_address(
+		&look_up->namer, &client, look_up->of_organisation))
+		return false;
+	ask_record(look_up, look_up->organisation);
+	return true;
+}
+
 static bool
 ask(struct look_up *look_up)
 {
@@ -276,6 +304,8 @@ ask(struct look_up *look_up)
 	ask_record(look_up, look_up->network);
 	if (look_up->pool != look_up->network)
 		ask_record(look_up, look_up->pool);
+	if (!ask_organisation(look_up))
+		return false;
 	for (size_t i = 0; i < query->take_count; i++)
 		if (!ask_take(look_up, i))
 			return false;
@@ -420,6 +450,17 @@ read_network(const struct look_up *look_up, const struct resp_reply *fields,
 	answer->crowded_since = clock_crowd_since(&crowd, look_up->now);
 }
 
+/* What its clocks tell stands for a pool's, of which there is none then. */
+static void
+join(struct look_up *look_up, const struct clocks_read *joined)
+{
+	if (look_up->query->joins && look_up->pool == look_up->network)
+		memcpy(&look_up->pool_clocks.clocks[CLOCK_REAL][1],
+		    &joined->clocks[CLOCK_REAL][1],
+		    look_up->query->pair_count *
+			sizeof joined->clocks[CLOCK_REAL][1]);
+}
+
 static void
 read_record(struct look_up *look_up, size_t stop, size_t position,
     struct store_answer *answer)
@@ -427,8 +468,11 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	const struct resp_reply *fields =
 	    trip_reply(&look_up->trip, stop, position);
 	bool of_network = stop == look_up->network;
-	struct clocks_read *clocks =
-	    of_network ? &look_up->network_clocks : &look_up->pool_clocks;
+	bool of_organisation = !of_network && stop == look_up->organisation;
+	struct clocks_read joined = {0};
+	struct clocks_read *clocks = of_network ? &look_up->network_clocks
+	    : of_organisation			? &joined
+						: &look_up->pool_clocks;
 	struct sweep_reading reading = {.others = -1};
 	size_t at = 0;
 
@@ -437,14 +481,19 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	(void)resp_integer(resp_element(fields, at++), &reading.others);
 	if (of_network)
 		read_network(look_up, fields, &at, answer);
+	if (of_organisation)
+		answer->organisation = read_sums(look_up, fields, &at);
 	read_clocks(look_up, fields, &at, clocks);
 	if (of_network)
 		read_wide(look_up, fields, &at);
+	if (of_organisation)
+		join(look_up, clocks);
 	reading.oldest = oldest_of(look_up, clocks);
 	reading.fields =
 	    number_of(trip_reply(&look_up->trip, stop, position + 1));
-	*(of_network ? &answer->is_new : &answer->pool_is_new) =
-	    reading.fields == 0;
+	if (!of_organisation)
+		*(of_network ? &answer->is_new : &answer->pool_is_new) =
+		    reading.fields == 0;
 	notice_sweep(look_up, stop, &reading);
 }
 
@@ -561,6 +610,8 @@ read_answers(struct look_up *look_up, struct store_answer *answer_r)
 	    look_up, look_up->network, look_up->asks_time ? 1 : 0, answer_r);
 	if (look_up->pool != look_up->network)
 		read_record(look_up, look_up->pool, 0, answer_r);
+	if (look_up->organisation != look_up->network)
+		read_record(look_up, look_up->organisation, 0, answer_r);
 	combine(look_up, answer_r);
 	for (size_t i = 0; i < look_up->query->take_count; i++)
 		read_take(look_up, i, &answer_r->counts[i]);

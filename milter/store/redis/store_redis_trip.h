@@ -7,8 +7,8 @@
 #include "store/redis/store_redis_keys.h"
 #include "store/store.h"
 
-/* The client's network, its pool, and holders of limits. */
-#define TRIP_STOPS (2 + STORE_HOLDERS_MAX)
+/* The client's network, its pool, its organisation, and holders of limits. */
+#define TRIP_STOPS (3 + STORE_HOLDERS_MAX)
 
 struct trip_stop {
 	char tag[KEYS_TAG_SIZE];

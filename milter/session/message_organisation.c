@@ -1,0 +1,146 @@
+#include "session/message_organisation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/effects.h"
+
+void
+organisation_forget(struct message *message)
+{
+	message->organisation[0] = '\0';
+	message->joins = message->joins_late = false;
+	message->facts.organisation_certainty =
+	    message->policy->wants_organisation ? FACT_LATER : FACT_UNKNOWN;
+	message->facts.organisation_score = 0;
+}
+
+static bool
+may_join(const struct message *message)
+{
+	return message->policy->wants_spf && message->pool[0] == '\0' &&
+	    message->policy->settings.identity == IDENTITY_POOL;
+}
+
+/* The domain that says that the client is its own. */
+static bool
+find_domain(struct shared *shared, const struct message *message,
+    char domain_r[HOSTNAME_SIZE])
+{
+	const struct facts *facts = &message->facts;
+	const char *text =
+	    facts->null_sender ? facts->helo : facts->sender_domain;
+	char name[HOSTNAME_SIZE];
+
+	return evidence_passes_spf(&message->evidence) &&
+	    hostname_clean(text, name, sizeof name) &&
+	    hostname_organisation(name, shared->psl, domain_r);
+}
+
+static void
+find(struct shared *shared, struct message *message)
+{
+	bool wants = message->policy->wants_organisation;
+	char domain[HOSTNAME_SIZE];
+	const char *name = NULL;
+
+	if (wants && message->pool[0] != '\0') {
+		name = message->pool;
+	} else if ((wants || may_join(message)) &&
+	    find_domain(shared, message, domain)) {
+		name = domain;
+		message->joins = may_join(message);
+	}
+	/* A network has no such name. */
+	if (name != NULL)
+		(void)snprintf(message->organisation,
+		    sizeof message->organisation, "@%s", name);
+}
+
+void
+organisation_find(struct shared *shared, struct message *message)
+{
+	struct facts *facts = &message->facts;
+
+	if (message->organisation[0] != '\0')
+		return;
+	find(shared, message);
+	if (facts->organisation_certainty != FACT_LATER)
+		return;
+	if (message->organisation[0] != '\0')
+		facts->organisation_certainty = FACT_ASK;
+	else if (facts->spf_certainty != FACT_LATER)
+		facts->organisation_certainty = FACT_UNKNOWN;
+}
+
+void
+organisation_ask(const struct message *message, struct store_query *query)
+{
+	if (message->organisation[0] == '\0')
+		return;
+	query->organisation = message->organisation;
+	query->joins = message->joins;
+}
+
+void
+organisation_learn(struct message *message, const struct store_query *query,
+    const struct store_answer *answer)
+{
+	struct facts *facts = &message->facts;
+
+	if (query->organisation == NULL || !message->policy->wants_organisation)
+		return;
+	facts->organisation_certainty = FACT_KNOWN;
+	facts->organisation_score = reputation_score(&answer->organisation,
+	    &answer->organisation, message->policy->settings.reputation.prior);
+}
+
+void
+organisation_remember(struct shared *shared, const struct message *message,
+    const struct store_effects *effects)
+{
+	struct store_effects stored = {.now = effects->now,
+	    .client = {.network = message->organisation},
+	    .worthy = effects->worthy};
+
+	if (message->organisation[0] == '\0')
+		return;
+	if (message->joins) {
+		stored.pairs = effects->pairs;
+		stored.marks = effects->marks;
+		stored.pair_count = effects->pair_count;
+	}
+	if (message->policy->wants_organisation) {
+		stored.good = effects->good;
+		stored.bad = effects->bad;
+		stored.accepted = effects->accepted;
+	}
+	if (store_has_marks(&stored) || stored.good > 0 || stored.bad > 0 ||
+	    stored.accepted > 0)
+		(void)store_remember(shared->store, &stored);
+}
+
+bool
+organisation_may_come(const struct message *message)
+{
+	return may_join(message) && message->organisation[0] == '\0' &&
+	    message->facts.spf_certainty != FACT_KNOWN;
+}
+
+void
+organisation_settle(struct shared *shared, struct message *message)
+{
+	struct effects effects;
+	struct store_effects stored = {.now = message->facts.now,
+	    .pairs = message->pairs,
+	    .pair_count = message->facts.recipient_count,
+	    .marks = effects.pairs};
+
+	organisation_find(shared, message);
+	if (!message->joins_late || !message->joins)
+		return;
+	message->joins_late = false;
+	effects_of_deferral(
+	    message->policy, &message->facts, EFFECTS_ALL, &effects);
+	organisation_remember(shared, message, &stored);
+}
