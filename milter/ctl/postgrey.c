@@ -230,6 +230,15 @@ read_database(struct foreign *foreign, FILE *file, enum berkeley_kind kind)
 	return wrong;
 }
 
+static bool
+is_text(const unsigned char *head, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (head[i] < ' ' && strchr("\t\r\n", head[i]) == NULL)
+			return false;
+	return memchr(head, '\0', length) == NULL;
+}
+
 const char *
 foreign_postgrey(struct foreign *foreign, FILE *file, const char *path)
 {
