@@ -250,7 +250,7 @@ foreign_postgrey(struct foreign *foreign, FILE *file, const char *path)
 		length = fread(head, 1, sizeof head, file);
 		rewind(file);
 		kind = berkeley_kind(head, length);
-		if (memchr(head, '\0', length) != NULL && kind == BERKELEY_NONE)
+		if (kind == BERKELEY_NONE && !is_text(head, length))
 			return "is no B-tree of Berkeley DB";
 	}
 	if (kind != BERKELEY_NONE)
