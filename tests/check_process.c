@@ -1,5 +1,7 @@
 #define _DEFAULT_SOURCE /* RLIMIT_NOFILE, getpwuid */
 #include "daemon/process.h"
+
+#include "base/user.h"
 #include "lib/check_main.h"
 
 #include <pwd.h>
@@ -75,14 +77,14 @@ START_TEST(no_user_means_to_stay_who_we_are)
 {
 	char why[256] = "";
 
-	ck_assert(process_become("", why, sizeof why));
+	ck_assert(user_become("", why, sizeof why));
 }
 END_TEST
 
 START_TEST(root_is_told_of_a_user_that_does_not_exist)
 {
 	char why[256] = "";
-	bool done = process_become("no-such-user", why, sizeof why);
+	bool done = user_become("no-such-user", why, sizeof why);
 
 	ck_assert(done == (geteuid() != 0));
 	if (!done)
@@ -101,7 +103,7 @@ become_nobody(void)
 
 	if (nobody == NULL)
 		return 0;
-	if (!process_become("nobody", why, sizeof why))
+	if (!user_become("nobody", why, sizeof why))
 		return 1;
 	if (!was_root)
 		return 0;

@@ -12,6 +12,7 @@ const struct ctl_command *const ctl_commands[] = {
     &ctl_export,
     &ctl_import,
     &ctl_secret,
+    &ctl_check,
     &ctl_completion,
     &ctl_help,
 };

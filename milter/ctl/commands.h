@@ -4,6 +4,7 @@
 
 #include "ctl/ctl.h"
 
+extern const struct ctl_command ctl_check;
 extern const struct ctl_command ctl_completion;
 extern const struct ctl_command ctl_explain;
 extern const struct ctl_command ctl_export;

@@ -36,6 +36,9 @@ struct tool {
 	struct policy *policy;
 	struct store *store;
 	int input; /* what the feed writes comes out here; or -1 */
+	/* what the store said last, for when it does not come up */
+	pthread_mutex_t mutex;
+	char news[CTL_WHY_SIZE];
 };
 
 /* What a feed works with, beside the command. */
@@ -45,13 +48,6 @@ struct feeding {
 	bool is_good;
 	pthread_t thread;
 };
-
-/* What the store said last, for when it does not come up; see the store's threads.
- */
-static struct {
-	pthread_mutex_t mutex;
-	char text[CTL_WHY_SIZE];
-} store_news = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void
 complain(const char *why)
@@ -170,12 +166,13 @@ say_finding(void *arg, bool error, const char *text)
 static void
 hear_store(void *arg, bool bad, const char *text)
 {
-	(void)arg;
+	struct tool *tool = arg;
+
 	if (!bad)
 		return;
-	pthread_mutex_lock(&store_news.mutex);
-	(void)snprintf(store_news.text, sizeof store_news.text, "%s", text);
-	pthread_mutex_unlock(&store_news.mutex);
+	pthread_mutex_lock(&tool->mutex);
+	(void)snprintf(tool->news, sizeof tool->news, "%s", text);
+	pthread_mutex_unlock(&tool->mutex);
 }
 
 /* A link is made in the background: wait for it, but not for long. */
@@ -183,11 +180,14 @@ static bool
 open_tool_store(struct tool *tool)
 {
 	int64_t due_us = clock_steady_us() + UP_MS * 1000;
+	const struct store_opening opening = {
+	    .reads_only = (tool->command->flags & CTL_CHANGES) == 0,
+	    .say = hear_store,
+	    .say_arg = tool};
 	char why[CTL_WHY_SIZE];
 
 	tool->store = open_store(&tool->policy->settings, (int64_t)time(NULL),
-	    (tool->command->flags & CTL_CHANGES) == 0, hear_store, why,
-	    sizeof why);
+	    &opening, why, sizeof why);
 	if (tool->store == NULL) {
 		complain(why);
 		return false;
@@ -196,10 +196,9 @@ open_tool_store(struct tool *tool)
 		clock_sleep(5);
 	if (store_is_up(tool->store))
 		return true;
-	pthread_mutex_lock(&store_news.mutex);
-	complain(
-	    store_news.text[0] != '\0' ? store_news.text : "the store is away");
-	pthread_mutex_unlock(&store_news.mutex);
+	pthread_mutex_lock(&tool->mutex);
+	complain(tool->news[0] != '\0' ? tool->news : "the store is away");
+	pthread_mutex_unlock(&tool->mutex);
 	return false;
 }
 
@@ -361,7 +360,9 @@ run(struct tool *tool)
 int
 main(int argc, char **argv)
 {
-	struct tool tool = {.file = DEFAULT_FILE, .input = -1};
+	struct tool tool = {.file = DEFAULT_FILE,
+	    .input = -1,
+	    .mutex = PTHREAD_MUTEX_INITIALIZER};
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {

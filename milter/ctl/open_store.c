@@ -89,14 +89,16 @@ names_redis(const struct settings *settings)
 }
 
 struct store *
-open_store(const struct settings *settings, int64_t now, bool reads_only,
-    store_say *say, char *why_r, size_t size)
+open_store(const struct settings *settings, int64_t now,
+    const struct store_opening *opening, char *why_r, size_t size)
 {
 	char host[HOST_SIZE];
 	unsigned char secret[TRIPLET_KEY];
 	const unsigned char *key = NULL;
-	struct store_redis_config redis = {
-	    .settings = settings, .reads_only = reads_only, .report = say};
+	struct store_redis_config redis = {.settings = settings,
+	    .reads_only = opening->reads_only,
+	    .report = opening->say,
+	    .report_arg = opening->say_arg};
 	struct store_terms terms;
 	struct store *store;
 
@@ -115,7 +117,7 @@ open_store(const struct settings *settings, int64_t now, bool reads_only,
 	(void)snprintf(why_r, size, "out of memory for the store");
 	store = names_redis(settings)
 	    ? store_redis_open(&redis, why_r, size)
-	    : open_memory(settings, &terms, key, now, say);
+	    : open_memory(settings, &terms, key, now, opening->say);
 	secret_wipe(secret, sizeof secret);
 	return store;
 }

@@ -9,16 +9,20 @@
 #include "policy/settings.h"
 #include "store/store.h"
 
-/* Redis where the settings name a server, else the embedded store.  What the
- * store has to say later goes to `say`.  It may start threads.  `reads_only`
- * as in store_redis.h; it does not concern the embedded store.  NULL: `why_r` has
- * the reason. */
-struct store *open_store(const struct settings *settings, int64_t now,
-    bool reads_only, store_say *say, char *why_r, size_t size);
-
-bool names_redis(const struct settings *settings);
+struct store_opening {
+	bool reads_only; /* as in store_redis.h; not of the embedded store */
+	store_say *say;	 /* what the store has to say later */
+	void *say_arg;
+};
 
 /* What a daemon lets its store say: to the log. */
 void open_store_log(void *arg, bool bad, const char *text);
+
+/* Redis where the settings name a server, else the embedded store.  It may start
+ * threads.  NULL: `why_r` has the reason. */
+struct store *open_store(const struct settings *settings, int64_t now,
+    const struct store_opening *opening, char *why_r, size_t size);
+
+bool names_redis(const struct settings *settings);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/user.h"
 #include "config/conf.h"
 #include "ctl/preflight.h"
 #include "daemon/process.h"
@@ -328,7 +329,7 @@ test_policy(const struct policy *policy)
 	char why[WHY_SIZE];
 	bool good;
 
-	if (!process_become(policy->settings.user, why, sizeof why)) {
+	if (!user_become(policy->settings.user, why, sizeof why)) {
 		log_error("%s", why);
 		return false;
 	}

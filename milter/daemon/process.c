@@ -1,11 +1,8 @@
-#define _DEFAULT_SOURCE /* initgroups */
 #include "daemon/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -100,44 +97,6 @@ process_raise_files(void)
 	}
 	return limit.rlim_cur < (rlim_t)LONG_MAX ? (long)limit.rlim_cur
 						 : LONG_MAX;
-}
-
-/* Each step is checked: a daemon that goes on as root because one of them
- * failed silently is the classic hole. */
-static bool
-change_to(const struct passwd *account)
-{
-	if (initgroups(account->pw_name, account->pw_gid) != 0 ||
-	    setgid(account->pw_gid) != 0 || setuid(account->pw_uid) != 0)
-		return false;
-	if (account->pw_uid != 0 && setuid(0) == 0) {
-		errno = EPERM; /* we could become root again */
-		return false;
-	}
-	return getuid() == account->pw_uid && geteuid() == account->pw_uid &&
-	    getgid() == account->pw_gid && getegid() == account->pw_gid;
-}
-
-bool
-process_become(const char *user, char *why_r, size_t size)
-{
-	const struct passwd *account;
-
-	if (user[0] == '\0' || geteuid() != 0)
-		return true;
-	errno = 0;
-	account = getpwnam(user);
-	if (account == NULL) {
-		(void)snprintf(why_r, size, "the user %s: %s", user,
-		    errno != 0 ? strerror(errno) : "no such user");
-		return false;
-	}
-	if (!change_to(account)) {
-		(void)snprintf(why_r, size, "cannot become the user %s: %s",
-		    user, strerror(errno));
-		return false;
-	}
-	return true;
 }
 
 /* LeakSanitizer looks for leaks at exit() only.  NULL in any other build. */

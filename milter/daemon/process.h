@@ -24,10 +24,6 @@ void process_ready(int *ready, bool keep);
 /* Allow as many open files as the system lets us; how many that is. */
 long process_raise_files(void);
 
-/* Become this user, with all its groups, for good.  "", or when we are not root:
- * stay who we are.  False: `why_r` has the reason. */
-bool process_become(const char *user, char *why_r, size_t size);
-
 /* End the process at once, without the exit handlers of libraries: libmilter's
  * takes away the locks of threads that still run. */
 _Noreturn void process_leave(int status);

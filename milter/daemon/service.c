@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/pid_file.h"
 #include "base/ticker.h"
+#include "base/user.h"
 #include "config/conf.h"
 #include "config/settings.h"
 #include "ctl/open_store.h"
@@ -140,7 +141,7 @@ open_process(struct service *service, char *why_r, size_t size)
 	open_web(service);
 	return open_socket(service, why_r, size) &&
 	    open_control(service, why_r, size) &&
-	    process_become(settings->user, why_r, size);
+	    user_become(settings->user, why_r, size);
 }
 
 static void
@@ -273,11 +274,12 @@ static bool
 open_shared(struct service *service, char *why_r, size_t size)
 {
 	const struct settings *settings = &service->policy->settings;
+	const struct store_opening opening = {.say = open_store_log};
 	struct store *store;
 
 	look_around(service->policy);
-	store = open_store(
-	    settings, (int64_t)time(NULL), false, open_store_log, why_r, size);
+	store =
+	    open_store(settings, (int64_t)time(NULL), &opening, why_r, size);
 	if (store == NULL)
 		return false;
 	(void)snprintf(why_r, size, "out of memory or threads");

@@ -281,6 +281,12 @@ static const struct store_ops operations = {
     .namer = store_redis_namer,
 };
 
+struct redis *
+store_redis_link(struct store *store)
+{
+	return ((struct redis_store *)store)->redis;
+}
+
 /* ---- Opening */
 
 static const char *

@@ -11,6 +11,8 @@
 #include "store/store.h"
 #include "store/triplet.h"
 
+struct redis;
+
 struct store_redis_config {
 	const struct settings *settings; /* settings.redis is used */
 	struct store_terms terms;
@@ -27,5 +29,8 @@ struct store_redis_config {
  * it in the child. */
 struct store *store_redis_open(
     const struct store_redis_config *config, char *error_r, size_t error_size);
+
+/* The link of such a store, to look at the servers themselves. */
+struct redis *store_redis_link(struct store *store);
 
 #endif
