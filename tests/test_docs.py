@@ -227,6 +227,8 @@ class Sample(unittest.TestCase):
         with tempfile.NamedTemporaryFile() as empty_list:
             for rule in re.findall(r'(?m)^# (rule "[^"]*" *\{.*\})$', self.text):
                 rule = rule.replace("/etc/milter-defer/blocked", empty_list.name)
+                rule = rule.replace("/usr/share/milter-defer",
+                                    os.path.join(TOP, "conf"))
                 with self.subTest(rule):
                     status, _, err = check(link + self.lists_for(rule) + rule)
                     self.assertEqual((status, err), (0, ""))
