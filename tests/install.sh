@@ -3,6 +3,7 @@
 #
 #   build   compile milter-defer
 #   test    run its tests as well
+#   package make the Debian package, and try it in a bare system
 #   lint    the format and static checks
 #   fuzz    the fuzz targets
 #   demo    run the demo
@@ -20,7 +21,9 @@ packages_of() {
 		libjansson-dev \
 		libmicrohttpd-dev libcrypt-dev zlib1g-dev libzstd-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
-		iproute2 util-linux stress-ng postgrey sqlite3 ;;
+		iproute2 util-linux stress-ng postgrey sqlite3
+		packages_of package ;;
+	package) echo debhelper dpkg-dev lintian mmdebstrap ;;
 	lint) echo clang-format-14 clang-tidy-14 cppcheck mandoc shellcheck ;;
 	fuzz) echo clang ;;
 	demo) packages_of build; echo python3 ;;
