@@ -13,6 +13,7 @@ const struct ctl_command *const ctl_commands[] = {
     &ctl_import,
     &ctl_secret,
     &ctl_check,
+    &ctl_why,
     &ctl_completion,
     &ctl_help,
 };

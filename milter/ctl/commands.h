@@ -12,5 +12,6 @@ extern const struct ctl_command ctl_help;
 extern const struct ctl_command ctl_show;
 extern const struct ctl_command ctl_import;
 extern const struct ctl_command ctl_secret;
+extern const struct ctl_command ctl_why;
 
 #endif

@@ -20,9 +20,12 @@
 #include "ctl/open_store.h"
 #include "ctl/remote.h"
 #include "ctl/render.h"
+#include "redis/redis.h"
+#include "store/redis/store_redis.h"
 
 #define DEFAULT_FILE SYSCONFDIR "/milter-defer.conf"
 #define UP_MS	     3000 /* that a store may take until it is there */
+#define WHOLE_MS     1000 /* and all of a cluster */
 
 struct tool {
 	const char *file;
@@ -175,6 +178,17 @@ hear_store(void *arg, bool bad, const char *text)
 	pthread_mutex_unlock(&tool->mutex);
 }
 
+/* One of its nodes is up; the others come soon, unless they are away. */
+static void
+await_cluster(const struct tool *tool)
+{
+	int64_t due_us = clock_steady_us() + WHOLE_MS * 1000;
+
+	while (!redis_is_whole(store_redis_link(tool->store)) &&
+	    clock_steady_us() < due_us)
+		clock_sleep(5);
+}
+
 /* A link is made in the background: wait for it, but not for long. */
 static bool
 open_tool_store(struct tool *tool)
@@ -194,8 +208,10 @@ open_tool_store(struct tool *tool)
 	}
 	while (!store_is_up(tool->store) && clock_steady_us() < due_us)
 		clock_sleep(5);
-	if (store_is_up(tool->store))
+	if (store_is_up(tool->store)) {
+		await_cluster(tool);
 		return true;
+	}
 	pthread_mutex_lock(&tool->mutex);
 	complain(tool->news[0] != '\0' ? tool->news : "the store is away");
 	pthread_mutex_unlock(&tool->mutex);

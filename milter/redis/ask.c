@@ -343,6 +343,19 @@ redis_is_up(struct redis *redis)
 }
 
 bool
+redis_is_whole(struct redis *redis)
+{
+	bool is_whole;
+
+	(void)pthread_mutex_lock(&redis->mutex);
+	is_whole = redis->terms.mode == REDIS_CLUSTER
+	    ? redis_nodes_are_all_up(redis->nodes)
+	    : redis_nodes_are_up(redis->nodes);
+	(void)pthread_mutex_unlock(&redis->mutex);
+	return is_whole;
+}
+
+bool
 redis_takes_writes(struct redis *redis, const char *key)
 {
 	struct redis_connection *conn;

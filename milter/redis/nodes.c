@@ -78,6 +78,21 @@ redis_nodes_are_up(const struct redis_nodes *nodes)
 	return false;
 }
 
+bool
+redis_nodes_are_all_up(const struct redis_nodes *nodes)
+{
+	size_t listed = 0;
+
+	for (size_t i = 0; i < REDIS_NODES; i++) {
+		if (!nodes->nodes[i].is_listed)
+			continue;
+		if (!redis_connection_is_up(nodes->nodes[i].conn))
+			return false;
+		listed++;
+	}
+	return listed > 1;
+}
+
 /* ---- Nodes */
 
 static void

@@ -38,6 +38,9 @@ redis_nodes_find(struct redis_nodes *nodes, const char *key);
 
 bool redis_nodes_are_up(const struct redis_nodes *nodes);
 
+/* Of a cluster whose map is known: can each of its nodes be asked? */
+bool redis_nodes_are_all_up(const struct redis_nodes *nodes);
+
 /* ---- For the client's thread */
 
 /* The connections to poll for; at most REDIS_CONNS. */

@@ -138,6 +138,9 @@ bool redis_tell(
 /* Would a request have a chance now?  Cheap. */
 bool redis_is_up(struct redis *redis);
 
+/* Would one for any key?  Else only for those of some nodes of a cluster. */
+bool redis_is_whole(struct redis *redis);
+
 /* Does the server of this key remember what it is told?  Not for two seconds
  * after it refused to (full, unable to save, not permitted, ...), and not while
  * it is away.  Cheap. */

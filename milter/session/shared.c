@@ -22,6 +22,7 @@
 static bool
 open_parts(struct shared *shared)
 {
+	int64_t now = (int64_t)time(NULL);
 	uint64_t seed = 0;
 
 	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
@@ -29,8 +30,8 @@ open_parts(struct shared *shared)
 	shared->load_watch = load_watch_open();
 	shared->lists = lists_open();
 	shared->journal = journal_open();
-	shared->counters = counters_open((int64_t)time(NULL));
-	shared->summary = summary_open();
+	shared->counters = counters_open(now);
+	shared->summary = summary_open(now);
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
 	shared->client_names = client_names_create(seed);

@@ -12,15 +12,18 @@
 #define SHARE_SIZE  24
 
 struct summary {
-	bool begun;
 	int64_t at; /* of the last one, or when it began */
-	struct counters_view before, now;
+	struct counters_view before, now, since;
 };
 
 struct summary *
-summary_open(void)
+summary_open(int64_t now)
 {
-	return calloc(1, sizeof(struct summary));
+	struct summary *summary = calloc(1, sizeof *summary);
+
+	if (summary != NULL)
+		summary->at = now;
+	return summary;
 }
 
 void
@@ -110,21 +113,14 @@ void
 summary_tick(struct summary *summary, struct counters *counters, int64_t every,
     int64_t now)
 {
-	if (summary->begun && now >= summary->at &&
-	    (every == 0 || now - summary->at < every))
+	if (now < summary->at) /* the clock went back */
+		summary->at = now;
+	if (every == 0 || now - summary->at < every)
 		return;
 	counters_look(counters, &summary->now);
-	if (summary->begun && now > summary->at) {
-		struct counters_view *since = malloc(sizeof *since);
-
-		if (since == NULL)
-			return;
-		*since = summary->now;
-		subtract(since, &summary->before);
-		write_line(since, now - summary->at);
-		free(since);
-	}
+	summary->since = summary->now;
+	subtract(&summary->since, &summary->before);
+	write_line(&summary->since, now - summary->at);
 	summary->before = summary->now;
-	summary->begun = true;
 	summary->at = now;
 }

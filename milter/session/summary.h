@@ -7,8 +7,8 @@
 
 struct summary;
 
-/* NULL: out of memory. */
-struct summary *summary_open(void);
+/* Together with the counters.  NULL: out of memory. */
+struct summary *summary_open(int64_t now);
 void summary_close(struct summary **summary);
 
 /* Write it when `every` seconds are over since the last; 0: never.  One background

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define SECOND_BITS 20 /* of a place, below the second */
 
 struct kept {
@@ -199,24 +201,45 @@ find_behind(const struct memory_journal *journal, uint64_t place)
 	return low;
 }
 
+static void
+copy_range(struct memory_journal *journal, const struct journal_range *range,
+    struct bytes_out *out)
+{
+	size_t left = range->most;
+
+	pthread_mutex_lock(&journal->mutex);
+	for (size_t at = find_behind(journal, range->to);
+	     at > journal->first && left > 0; left--) {
+		const struct kept *kept = &journal->kept[--at];
+
+		if (kept->place < range->from)
+			break;
+		bytes_put_number(out, kept->length);
+		bytes_put(out, kept->text, kept->length);
+	}
+	pthread_mutex_unlock(&journal->mutex);
+}
+
+/* Who is told may take long, and ask again. */
 enum store_result
 memory_read_entries(struct store *store, const struct journal_range *range,
     bool (*each)(void *arg, const char *text, size_t length), void *arg)
 {
-	struct memory_journal *journal = ((struct memory *)store)->journal;
-	size_t at, left = range->most;
+	struct bytes_out out = {NULL, 0, 0, false};
+	struct bytes_in in;
+	bool goes_on = true, failed;
 
-	pthread_mutex_lock(&journal->mutex);
-	for (at = find_behind(journal, range->to);
-	     at > journal->first && left > 0; left--) {
-		const struct kept *kept = &journal->kept[--at];
+	copy_range(((struct memory *)store)->journal, range, &out);
+	in = (struct bytes_in){out.data, out.length, false};
+	failed = out.failed;
+	while (!failed && goes_on && in.left > 0) {
+		size_t length = (size_t)bytes_get_number(&in);
+		const unsigned char *text = bytes_get(&in, length);
 
-		if (kept->place < range->from ||
-		    !each(arg, kept->text, kept->length))
-			break;
+		goes_on = text != NULL && each(arg, (const char *)text, length);
 	}
-	pthread_mutex_unlock(&journal->mutex);
-	return STORE_OK;
+	bytes_free(&out);
+	return failed ? STORE_DOWN : STORE_OK;
 }
 
 enum store_result
@@ -270,11 +293,15 @@ memory_read_hosts(struct store *store, int64_t now,
 {
 	const struct memory *memory = (const struct memory *)store;
 	struct memory_journal *journal = memory->journal;
+	struct bytes_out out = {NULL, 0, 0, false};
 
 	(void)now;
 	pthread_mutex_lock(&journal->mutex);
 	if (journal->host != NULL)
-		each(arg, memory->host, journal->host, journal->host_length);
+		bytes_put(&out, journal->host, journal->host_length);
 	pthread_mutex_unlock(&journal->mutex);
-	return STORE_OK;
+	if (!out.failed && out.length > 0)
+		each(arg, memory->host, (const char *)out.data, out.length);
+	bytes_free(&out);
+	return out.failed ? STORE_DOWN : STORE_OK;
 }
