@@ -126,6 +126,9 @@ fill_entry(const struct journal_note *note, struct journal_entry *entry)
 	copy(entry->name, sizeof entry->name, note->name);
 	entry->null_sender = note->null_sender;
 	entry->recipient_hashes = hashed_recipients(note);
+	for (size_t i = 0; i < entry->recipient_hashes; i++)
+		copy(entry->pairs[i], sizeof entry->pairs[i],
+		    note->pairs[i].name);
 	entry->recipient_count = note->recipient_count;
 	entry->has_score = note->has_score;
 	entry->score = note->score;

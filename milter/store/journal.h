@@ -74,6 +74,8 @@ struct journal_entry {
 	char sender[STORE_NAME_SIZE];
 	bool null_sender;
 	char recipients[JOURNAL_RECIPIENTS][STORE_NAME_SIZE];
+	/* What the store calls sender and recipient together, or "". */
+	char pairs[JOURNAL_RECIPIENTS][STORE_NAME_SIZE];
 	size_t recipient_hashes;
 	int64_t recipient_count; /* in all */
 	bool has_score;

@@ -214,7 +214,7 @@ set_numbers(struct journal_entry *entry, const int64_t values[NUMBERS])
 }
 
 _Static_assert(4 * JOURNAL_NAME_SIZE + JOURNAL_TEXT_SIZE + JOURNAL_WORD_SIZE +
-	    JOURNAL_RECIPIENTS * STORE_NAME_SIZE + 700 <
+	    2 * JOURNAL_RECIPIENTS * STORE_NAME_SIZE + 700 <
 	JOURNAL_ITEM_MAX,
     "the longest entry has no room");
 
@@ -248,9 +248,13 @@ journal_encode(const struct journal_entry *entry, char text_r[JOURNAL_ITEM_MAX])
 		if (values[i] != 0)
 			end = add_field(end, numbers[i].letter, digits,
 			    decimal_write(values[i], digits));
-	for (size_t i = 0; i < entry->recipient_hashes; i++)
+	for (size_t i = 0; i < entry->recipient_hashes; i++) {
 		end = add_field(end, 'o', entry->recipients[i],
 		    strlen(entry->recipients[i]));
+		if (entry->pairs[i][0] != '\0')
+			end = add_field(
+			    end, 'q', entry->pairs[i], strlen(entry->pairs[i]));
+	}
 	*end = '\0';
 	return (size_t)(end - text_r);
 }
@@ -300,6 +304,9 @@ read_field(struct journal_entry *entry, int64_t values[NUMBERS],
 			    texts[i].size, field, length);
 	if (letter == 'o' && entry->recipient_hashes < JOURNAL_RECIPIENTS)
 		read_text(entry->recipients[entry->recipient_hashes++],
+		    STORE_NAME_SIZE, field, length);
+	if (letter == 'q' && entry->recipient_hashes > 0) /* of the last one */
+		read_text(entry->pairs[entry->recipient_hashes - 1],
 		    STORE_NAME_SIZE, field, length);
 	return read_number(letter, field, length, values);
 }
