@@ -49,7 +49,6 @@ class Health(unittest.TestCase):
         with Pages(greylisting()) as first:
             second = Pages(greylisting())
             second.port = first.port
-            second.is_open = lambda: True
             second.configure(f'web {{ listen = "127.0.0.1:{first.port}" }}\n'
                              + greylisting())
             second.expect("web: 127.0.0.1:")
@@ -72,7 +71,7 @@ class Requests(unittest.TestCase):
                               headers["content-security-policy"])
                 self.assertNotIn("unsafe", headers["content-security-policy"])
                 self.assertEqual(headers["x-content-type-options"], "nosniff")
-                self.assertEqual(headers["referrer-policy"], "no-referrer")
+                self.assertEqual(headers["referrer-policy"], "same-origin")
 
     def test_hosts(self):
         for host, status in (

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/decimal.h"
+
 /* The pages for users, as they stand at the head of each. */
 static const struct {
 	const char *path;
@@ -43,6 +45,7 @@ web_begin(struct visit *visit, const char *title, int64_t refresh)
 {
 	struct bytes_out *out = visit->out;
 	bool is_user = visit->user.role != ROLE_NONE;
+	char seconds[DECIMAL_SIZE];
 
 	html(out,
 	    "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta "
@@ -51,10 +54,10 @@ web_begin(struct visit *visit, const char *title, int64_t refresh)
 	    "<link rel=\"icon\" href=\"icon.svg\">\n"
 	    "<link rel=\"stylesheet\" href=\"style.css?%s\">\n",
 	    language_names[visit->language], title, PACKAGE_VERSION);
-	if (refresh > 0)
-		html(out,
-		    "<meta http-equiv=\"refresh\" content=\"%" PRId64 "\">\n",
-		    refresh);
+	if (refresh > 0) {
+		(void)decimal_write(refresh, seconds);
+		http_say(visit->answer, "Refresh", seconds);
+	}
 	html_raw(out,
 	    is_user ? "</head>\n<body class=\"wide\">\n" : "</head>\n<body>\n");
 	if (is_user)

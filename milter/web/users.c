@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/secret.h"
 #include "web/token.h"
 
@@ -52,6 +53,7 @@ read_line(const char *text, struct line *line_r)
 		return "the role is read or change";
 	memcpy(line_r->user.name, text, name);
 	memcpy(line_r->hash, text + name + 1, hash);
+	line_r->user.stamp = hash_64(HASH_64, line_r->hash, hash);
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define USER_NAME_SIZE 65
 
@@ -17,6 +18,7 @@ enum role { ROLE_NONE, ROLE_READ, ROLE_CHANGE };
 struct user {
 	char name[USER_NAME_SIZE];
 	enum role role;
+	uint64_t stamp; /* another one when the password is another */
 };
 
 /* Whether a user of that name has that password.  Takes about as long when there

@@ -86,12 +86,21 @@ enum method { GET = 1, POST = 2 };
 static const struct page {
 	const char *path;
 	unsigned methods; /* of enum method */
+	enum role role;	  /* who may see it; ROLE_NONE: anybody */
 	void (*show)(struct visit *visit);
 } pages[] = {
-    {"/healthz", GET, show_health},
-    {"/style.css", GET, show_style},
-    {"/icon.svg", GET, show_icon},
-    {"/robots.txt", GET, show_robots},
+    {"/healthz", GET, ROLE_NONE, show_health},
+    {"/metrics", GET, ROLE_NONE, web_metrics},
+    {"/login", GET | POST, ROLE_NONE, web_login},
+    {"/logout", POST, ROLE_READ, web_logout},
+    {"/dashboard", GET, ROLE_READ, web_dashboard},
+    {"/deferrals", GET | POST, ROLE_READ, web_deferrals},
+    {"/client", GET | POST, ROLE_READ, web_client},
+    {"/plot.csv", GET, ROLE_READ, web_plot_csv},
+    {"/release", POST, ROLE_NONE, web_release},
+    {"/style.css", GET, ROLE_NONE, show_style},
+    {"/icon.svg", GET, ROLE_NONE, show_icon},
+    {"/robots.txt", GET, ROLE_NONE, show_robots},
 };
 
 static const struct page *
@@ -160,18 +169,52 @@ knows_host(const struct visit *visit)
 	return false;
 }
 
+/* A browser tells where a form comes from: from us, or it is none of ours. */
+static bool
+is_from_us(const struct visit *visit)
+{
+	const char *origin = http_header(visit->request, "Origin");
+	const char *host = http_header(visit->request, "Host");
+	const char *name = origin == NULL ? NULL : strstr(origin, "://");
+
+	return origin == NULL ||
+	    (name != NULL && strcasecmp(name + 3, host) == 0);
+}
+
+/* Whoever has not logged in learns nothing of pages that want it. */
+static void
+show_to_user(struct visit *visit, const struct page *page)
+{
+	web_recognize(visit);
+	if (visit->user.role >= page->role)
+		page->show(visit);
+	else if (visit->policy->settings.web.users_file[0] == '\0')
+		web_plain(visit, 404, "no such page");
+	else
+		web_redirect(visit, "login");
+}
+
 static void
 show(struct visit *visit)
 {
-	const struct page *page = find_page(visit->request->path);
+	const char *path = visit->request->path;
+	const struct page *page = find_page(path);
 
 	if (!knows_host(visit))
 		web_plain(
 		    visit, 421, "this is not the host that was asked for");
+	else if (visit->request->is_post && !is_from_us(visit))
+		web_plain(visit, 403, "this form is not ours");
+	else if (page == NULL && strncmp(path, "/expect/", 8) == 0)
+		web_expect(visit);
+	else if (page == NULL && !visit->request->is_post)
+		web_reason(visit, path + 1);
 	else if (page == NULL)
 		web_plain(visit, 404, "no such page");
 	else if ((page->methods & (visit->request->is_post ? POST : GET)) == 0)
 		web_plain(visit, 405, "not in this way");
+	else if (page->role != ROLE_NONE)
+		show_to_user(visit, page);
 	else
 		page->show(visit);
 }
@@ -223,8 +266,10 @@ web_open(const struct http_terms *terms, char *why_r, size_t size)
 	struct web *web = calloc(1, sizeof *web);
 
 	(void)snprintf(why_r, size, "out of memory");
-	if (web == NULL)
+	if (web == NULL || pthread_mutex_init(&web->door, NULL) != 0) {
+		free(web);
 		return NULL;
+	}
 	web->lookups = visitors_open();
 	web->logins = visitors_open();
 	if (web->lookups != NULL && web->logins != NULL)
@@ -259,6 +304,7 @@ web_close(struct web **web)
 	visitors_close(&mine->lookups);
 	visitors_close(&mine->logins);
 	secret_wipe(mine->key, sizeof mine->key);
+	pthread_mutex_destroy(&mine->door);
 	free(mine);
 	*web = NULL;
 }

@@ -29,6 +29,7 @@ struct web {
 	unsigned char key[TOKEN_KEY]; /* signs what visitors bring back */
 	struct visitors *lookups;
 	struct visitors *logins;
+	pthread_mutex_t door; /* one message is let in at a time */
 	atomic_llong counts[WEB_COUNTS];
 };
 
@@ -58,6 +59,12 @@ void web_redirect(struct visit *visit, const char *to);
 void web_begin(struct visit *visit, const char *title, int64_t refresh);
 void web_end(struct visit *visit);
 
+/* Find out who the visitor is. */
+void web_recognize(struct visit *visit);
+
+/* Whether the form that came in was made for this user. */
+bool web_form_is_theirs(const struct visit *visit);
+
 /* Moments as people read them, in UTC: "28 November 2026, 14:05:09 UTC". */
 void web_time(struct visit *visit, int64_t at);
 /* "5 minutes", in the visitor's language; rounded up. */
@@ -76,6 +83,28 @@ void web_dashboard(struct visit *visit);
 void web_deferrals(struct visit *visit);
 void web_client(struct visit *visit);
 void web_plot_csv(struct visit *visit);
+
+/* doors.c: a message that waits can be let in by whoever sent it, if the postmaster
+ * wants that: once, and past nothing but the delay of greylisting. */
+struct journal_entry;
+
+/* Whether this deferral waits for such a delay still, and may be let in.  Asks the
+ * store. */
+bool
+door_may_open(const struct visit *visit, const struct journal_entry *entry);
+
+/* What opens it.  False: out of memory. */
+bool door_token(const struct visit *visit, const struct journal_entry *entry,
+    char token_r[TOKEN_SIZE]);
+
+/* Let it in on its next try.  False: the token does not suit, or was used, or
+ * there is nothing to wait for any more. */
+bool door_open(
+    struct visit *visit, const struct journal_entry *entry, const char *token);
+
+/* A table of what the journal told. */
+struct recent;
+void web_show_entries(struct visit *visit, const struct recent *recent);
 
 extern const char web_style[];
 

@@ -10,7 +10,7 @@ import urllib.parse
 from typing import NamedTuple
 
 from lib import ports
-from lib.daemon import Daemon, wait_for
+from lib.daemon import Daemon
 
 PATIENCE = 60
 
@@ -33,15 +33,8 @@ class Pages(Daemon):
 
     def start(self):
         super().start()
-        wait_for(self.is_open, "the pages' port opens", self.log)
+        self.wait_log(r"serving \S+ with")  # the pages come before it
         return self
-
-    def is_open(self):
-        try:
-            self.connect().close()
-        except OSError:
-            return False
-        return True
 
     def url(self, path=""):
         return f"http://127.0.0.1:{self.port}{path}"

@@ -1,0 +1,630 @@
+/* Why was my mail deferred?  The page behind the link in a reply, for whoever sent
+ * the message: in the order in which he wants to know it. */
+#include "web/web_parts.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/seconds.h"
+#include "store/journal.h"
+#include "web/form.h"
+
+#define ATTEMPTS_MAX 12
+#define PAGES_MAX    2 /* of the journal, that are read for one visitor */
+#define PLACE_BITS   20
+
+/* A reference that nobody has: what is none is looked for under this name, so
+ * that the answer takes as long. */
+#define NOBODY "0000000000000000"
+
+enum word {
+	WORD_TITLE,
+	WORD_SAFE,
+	WORD_ARRIVED,
+	WORD_SAFE_PASSED,
+	WORD_WHY,
+	WORD_TURN,
+	WORD_WHEN,
+	WORD_WHEN_PASSED,
+	WORD_HELP,
+	WORD_STORY,
+	WORD_POSTMASTER,
+	WORD_REFERENCE,
+	WORD_RULE,
+	WORD_REPLY,
+	WORD_CLIENT,
+	WORD_SERVER,
+	WORD_CONTACT,
+	WORD_PUT_OFF,
+	WORD_ACCEPTED,
+	WORD_NEXT,
+	WORD_UNKNOWN,
+	WORD_UNKNOWN_TEXT,
+	WORD_TOO_OFTEN,
+	WORD_AWAY,
+	WORD_PASSED,
+	WORD_AFTER,
+	WORD_IN,
+	WORD_LET_IN,
+	WORD_JUDGED,
+	WORD_MAY,
+	WORD_MAY_JUDGED,
+	WORD_SOME_TIME,
+	WORD_GAVE_UP,
+	WORD_NOT_KEPT,
+	WORD_RELEASE,
+	WORD_RELEASE_TEXT,
+	WORD_RELEASED,
+	WORD_NOT_RELEASED,
+	WORD_OTHER,
+	WORDS
+};
+
+static const char *const words[LANGUAGES][WORDS] = {
+    [ENGLISH] =
+	{
+	    [WORD_TITLE] = "About your message",
+	    [WORD_SAFE] =
+		"Nothing is lost. The sending server keeps the message and "
+		"tries again; should it ever give up, it tells you.",
+	    [WORD_ARRIVED] = "The message has arrived at our mail server.",
+	    [WORD_WHY] = "Why did it have to wait?",
+	    [WORD_SAFE_PASSED] = "Nothing was lost, and nothing is left to do.",
+	    [WORD_TURN] = "Whose turn is it?",
+	    [WORD_WHEN] = "When will it pass?",
+	    [WORD_WHEN_PASSED] = "When did it pass?",
+	    [WORD_HELP] = "And if it does not?",
+	    [WORD_STORY] = "This message so far",
+	    [WORD_POSTMASTER] = "For your postmaster",
+	    [WORD_REFERENCE] = "Reference",
+	    [WORD_RULE] = "Rule",
+	    [WORD_REPLY] = "Reply",
+	    [WORD_CLIENT] = "Sending server",
+	    [WORD_SERVER] = "Our server",
+	    [WORD_CONTACT] = "Another way to reach us",
+	    [WORD_PUT_OFF] = "put off",
+	    [WORD_ACCEPTED] = "accepted",
+	    [WORD_NEXT] = "may come back",
+	    [WORD_UNKNOWN] = "There is nothing to say about this reference",
+	    [WORD_UNKNOWN_TEXT] =
+		"It is not one of ours, or what it stood for is long over. A "
+		"reference has 16 letters and digits; it stands in the reply "
+		"that the sending server got, and is kept for some days.",
+	    [WORD_TOO_OFTEN] =
+		"You have asked very often. Please come back in a minute.",
+	    [WORD_AWAY] = "This cannot be looked up right now. Please come "
+			  "back in a few minutes.",
+	    [WORD_PASSED] = "Our mail server accepted it on ",
+	    [WORD_AFTER] = ", after it had waited %s.",
+	    [WORD_IN] = "In %s: from ",
+	    [WORD_LET_IN] = " on, the next attempt is let in.",
+	    [WORD_JUDGED] = " on, the next attempt is looked at anew.",
+	    [WORD_MAY] = "With the next attempt of the sending server: the "
+			 "time that it had to wait is over.",
+	    [WORD_MAY_JUDGED] = "The next attempt of the sending server is "
+				"looked at anew.",
+	    [WORD_SOME_TIME] = "After some time.",
+	    [WORD_GAVE_UP] = "The sending server has not come back for longer "
+			     "than is usual. Please ask whoever runs it.",
+	    [WORD_NOT_KEPT] = "That was some time ago, and what became of it "
+			      "is not kept so long.",
+	    [WORD_RELEASE] = "Let it in on the next attempt",
+	    [WORD_RELEASE_TEXT] =
+		"Did you send this message yourself, or do you expect it? Then "
+		"it need not wait:",
+	    [WORD_RELEASED] = "Done: the next attempt of the sending server "
+			      "need not wait any longer.",
+	    [WORD_NOT_RELEASED] =
+		"This button was used before, or there is nothing to wait for "
+		"any more. Nothing was changed.",
+	    [WORD_OTHER] = "Deutsch",
+	},
+    [GERMAN] =
+	{
+	    [WORD_TITLE] = "Zu Ihrer Nachricht",
+	    [WORD_SAFE] =
+		"Nichts ist verloren. Der sendende Server behält die Nachricht "
+		"und versucht es wieder; sollte er je aufgeben, sagt er es "
+		"Ihnen.",
+	    [WORD_ARRIVED] = "Die Nachricht ist bei unserem Mailserver "
+			     "angekommen.",
+	    [WORD_WHY] = "Warum musste sie warten?",
+	    [WORD_SAFE_PASSED] =
+		"Nichts ging verloren, und es ist nichts mehr zu tun.",
+	    [WORD_TURN] = "Wer ist am Zug?",
+	    [WORD_WHEN] = "Wann kommt sie durch?",
+	    [WORD_WHEN_PASSED] = "Wann kam sie durch?",
+	    [WORD_HELP] = "Und wenn nicht?",
+	    [WORD_STORY] = "Diese Nachricht bisher",
+	    [WORD_POSTMASTER] = "Für Ihren Postmaster",
+	    [WORD_REFERENCE] = "Kennung",
+	    [WORD_RULE] = "Regel",
+	    [WORD_REPLY] = "Antwort",
+	    [WORD_CLIENT] = "Sendender Server",
+	    [WORD_SERVER] = "Unser Server",
+	    [WORD_CONTACT] = "Ein anderer Weg zu uns",
+	    [WORD_PUT_OFF] = "aufgeschoben",
+	    [WORD_ACCEPTED] = "angenommen",
+	    [WORD_NEXT] = "darf wiederkommen",
+	    [WORD_UNKNOWN] = "Zu dieser Kennung gibt es nichts zu sagen",
+	    [WORD_UNKNOWN_TEXT] =
+		"Sie ist keine von unseren, oder es ist lange vorbei, wofür "
+		"sie stand. Eine Kennung hat 16 Buchstaben und Ziffern; sie "
+		"steht in der Antwort, die der sendende Server bekam, und wird "
+		"einige Tage aufgehoben.",
+	    [WORD_TOO_OFTEN] = "Sie haben sehr oft gefragt. Bitte kommen Sie "
+			       "in einer Minute wieder.",
+	    [WORD_AWAY] = "Das lässt sich gerade nicht nachsehen. Bitte kommen "
+			  "Sie in einigen Minuten wieder.",
+	    [WORD_PASSED] = "Unser Mailserver hat sie angenommen am ",
+	    [WORD_AFTER] = ", nach %s.",
+	    [WORD_IN] = "In %s: Ab ",
+	    [WORD_LET_IN] = " kommt der nächste Versuch durch.",
+	    [WORD_JUDGED] = " wird der nächste Versuch neu beurteilt.",
+	    [WORD_MAY] = "Mit dem nächsten Versuch des sendenden Servers: Die "
+			 "Zeit, die er warten musste, ist um.",
+	    [WORD_MAY_JUDGED] = "Der nächste Versuch des sendenden Servers "
+				"wird neu beurteilt.",
+	    [WORD_SOME_TIME] = "Nach einiger Zeit.",
+	    [WORD_GAVE_UP] = "Der sendende Server ist länger als üblich nicht "
+			     "wiedergekommen. Bitte fragen Sie seinen "
+			     "Betreiber.",
+	    [WORD_NOT_KEPT] = "Das ist einige Zeit her, und so lange wird "
+			      "nicht aufgehoben, was daraus wurde.",
+	    [WORD_RELEASE] = "Beim nächsten Versuch durchlassen",
+	    [WORD_RELEASE_TEXT] =
+		"Haben Sie diese Nachricht selbst gesandt, oder erwarten Sie "
+		"sie? Dann braucht sie nicht zu warten:",
+	    [WORD_RELEASED] = "Erledigt: Der nächste Versuch des sendenden "
+			      "Servers braucht nicht mehr zu warten.",
+	    [WORD_NOT_RELEASED] =
+		"Dieser Knopf wurde schon benutzt, oder es ist nichts mehr "
+		"abzuwarten. Es wurde nichts geändert.",
+	    [WORD_OTHER] = "English",
+	},
+};
+
+static const char *const states[LANGUAGES][JOURNAL_NOT_KEPT + 1] = {
+    {"Waiting", "May come now", "Accepted", "Not seen again", "Long ago"},
+    {"Wartet", "Darf jetzt kommen", "Angenommen", "Nicht wiedergekommen",
+	"Lange her"},
+};
+
+struct attempt {
+	enum journal_kind kind;
+	int64_t at;
+	char host[JOURNAL_NAME_SIZE];
+};
+
+/* What there is to say.  Large: not for the stack. */
+struct reason {
+	struct journal_entry entry;
+	struct journal_after after;
+	enum cause cause;
+	struct cause_text text;
+	bool hides_wait; /* from whom is known to be bad */
+	bool may_open;	 /* by whoever sent it, for it waits */
+	bool is_open;	 /* it was let in just now */
+	struct attempt attempts[ATTEMPTS_MAX]; /* newest first */
+	size_t attempt_count;
+};
+
+/* ---- Looking it up */
+
+static bool
+gather(void *arg, const struct journal_entry *entry)
+{
+	struct reason *reason = arg;
+	struct attempt *attempt = &reason->attempts[reason->attempt_count];
+
+	if (strcmp(entry->identity, reason->entry.identity) != 0)
+		return true;
+	attempt->kind = entry->kind;
+	attempt->at = entry->at;
+	(void)snprintf(attempt->host, sizeof attempt->host, "%s", entry->host);
+	return ++reason->attempt_count < ATTEMPTS_MAX;
+}
+
+/* The attempts that the journal shows without a long search.  This one was found,
+ * so there is at least one. */
+static void
+find_attempts(struct visit *visit, struct reason *reason)
+{
+	const struct journal_entry *entry = &reason->entry;
+	int64_t newest =
+	    reason->after.at > entry->at ? reason->after.at : entry->at;
+	struct journal_query query = {
+	    .kinds = 1U << JOURNAL_DEFER | 1U << JOURNAL_PASS,
+	    .since = entry->at - visit->policy->settings.retry_window,
+	    .before = (uint64_t)(newest + 1) << PLACE_BITS,
+	};
+	bool more = true;
+
+	(void)snprintf(query.sender, sizeof query.sender, "%s", entry->sender);
+	if (entry->recipient_hashes > 0)
+		(void)snprintf(query.recipient, sizeof query.recipient, "%s",
+		    entry->recipients[0]);
+	for (int i = 0;
+	     i < PAGES_MAX && more && reason->attempt_count < ATTEMPTS_MAX; i++)
+		if (journal_read(visit->shared->store, &query, gather, reason,
+			&more) != STORE_OK)
+			break;
+	if (reason->attempt_count == 0)
+		(void)gather(reason, entry);
+}
+
+static enum store_result
+find_reason(struct visit *visit, const char *reference, struct reason *reason,
+    bool *found_r)
+{
+	const struct settings *settings = &visit->policy->settings;
+	const struct journal_terms terms = {
+	    settings->journal.entries, settings->journal.age};
+	struct store *store = visit->shared->store;
+	struct journal_entry *entry = &reason->entry;
+	char clean[JOURNAL_REFERENCE_SIZE] = NOBODY;
+	bool is_one = journal_reference_read(reference, clean);
+	enum store_result result =
+	    journal_find(store, &terms, clean, visit->now, entry, found_r);
+
+	*found_r = result == STORE_OK && *found_r && is_one &&
+	    entry->kind == JOURNAL_DEFER;
+	if (!*found_r)
+		return result;
+	result = journal_after(store, &terms, entry, settings->retry_window,
+	    visit->now, &reason->after);
+	if (result != STORE_OK)
+		return result;
+	reason->cause = cause_of(visit->policy, entry->response, entry->rule);
+	cause_words(reason->cause, entry->response, visit->language,
+	    settings->web.texts, &reason->text);
+	reason->hides_wait =
+	    entry->has_score && entry->score < settings->hide_wait_below;
+	find_attempts(visit, reason);
+	return STORE_OK;
+}
+
+/* ---- Showing it */
+
+static const char *
+word(const struct visit *visit, enum word which)
+{
+	return words[visit->language][which];
+}
+
+/* Words with one place, for a span of time. */
+static void
+say_span(struct visit *visit, enum word which, int64_t seconds)
+{
+	const char *pattern = word(visit, which);
+	const char *place = strstr(pattern, "%s");
+	char span[WEB_SPAN_SIZE];
+
+	web_span(visit->language, seconds, span);
+	bytes_put(visit->out, pattern, (size_t)(place - pattern));
+	html_text(visit->out, span);
+	html_text(visit->out, place + 2);
+}
+
+static void
+show_when(struct visit *visit, const struct reason *reason)
+{
+	const struct journal_after *after = &reason->after;
+	bool passes = cause_passes(reason->cause);
+
+	html(visit->out, "<section class=\"card\"><h2>%s</h2><p>",
+	    word(visit,
+		after->state == JOURNAL_PASSED ? WORD_WHEN_PASSED : WORD_WHEN));
+	switch (after->state) {
+	case JOURNAL_PASSED:
+		html_text(visit->out, word(visit, WORD_PASSED));
+		web_time(visit, after->at);
+		say_span(visit, WORD_AFTER, after->waited);
+		break;
+	case JOURNAL_WAITS:
+		if (reason->hides_wait || after->until <= visit->now) {
+			html_text(visit->out, word(visit, WORD_SOME_TIME));
+			break;
+		}
+		say_span(visit, WORD_IN, after->until - visit->now);
+		web_time(visit, after->until);
+		html_text(visit->out,
+		    word(visit, passes ? WORD_LET_IN : WORD_JUDGED));
+		break;
+	case JOURNAL_MAY:
+		html_text(visit->out,
+		    word(visit, passes ? WORD_MAY : WORD_MAY_JUDGED));
+		break;
+	case JOURNAL_GAVE_UP:
+		html_text(visit->out, word(visit, WORD_GAVE_UP));
+		break;
+	case JOURNAL_NOT_KEPT:
+		html_text(visit->out, word(visit, WORD_NOT_KEPT));
+		break;
+	}
+	html_raw(visit->out, "</p></section>\n");
+}
+
+static void
+show_story(struct visit *visit, const struct reason *reason)
+{
+	bool waits = reason->after.state == JOURNAL_WAITS &&
+	    !reason->hides_wait && reason->after.until > visit->now;
+
+	html(visit->out,
+	    "<section class=\"card\"><h2>%s</h2>\n<ol class=\"steps\">\n",
+	    word(visit, WORD_STORY));
+	for (size_t i = reason->attempt_count; i-- > 0;) {
+		const struct attempt *attempt = &reason->attempts[i];
+		bool passed = attempt->kind == JOURNAL_PASS;
+
+		html_raw(visit->out, passed ? "<li class=\"good\">" : "<li>");
+		web_time(visit, attempt->at);
+		html(visit->out, "<strong>%s</strong>",
+		    word(visit, passed ? WORD_ACCEPTED : WORD_PUT_OFF));
+		html(visit->out, " <span class=\"soft\">%s</span></li>\n",
+		    attempt->host);
+	}
+	if (waits) {
+		html_raw(visit->out, "<li class=\"next\">");
+		web_time(visit, reason->after.until);
+		html(visit->out, "%s</li>\n", word(visit, WORD_NEXT));
+	}
+	html_raw(visit->out, "</ol></section>\n");
+}
+
+static void
+show_fact(
+    struct visit *visit, enum word which, const char *class, const char *value)
+{
+	if (value[0] != '\0')
+		html(visit->out, "<dt>%s</dt><dd class=\"%s\">%s</dd>\n",
+		    word(visit, which), class, value);
+}
+
+static void
+show_facts(struct visit *visit, const struct reason *reason)
+{
+	const struct journal_entry *entry = &reason->entry;
+	char client[JOURNAL_NAME_SIZE + NETADDR_TEXT_SIZE + 4];
+
+	(void)snprintf(client, sizeof client,
+	    entry->name[0] != '\0' ? "%s (%s)" : "%s%s",
+	    entry->name[0] != '\0' ? entry->name : entry->client,
+	    entry->name[0] != '\0' ? entry->client : "");
+	html(visit->out,
+	    "<section class=\"card\"><h2>%s</h2>\n<dl class=\"facts\">\n",
+	    word(visit, WORD_POSTMASTER));
+	show_fact(visit, WORD_REFERENCE, "mono reference", entry->reference);
+	show_fact(visit, WORD_RULE, "", entry->rule);
+	show_fact(visit, WORD_CLIENT, "mono", client);
+	show_fact(visit, WORD_SERVER, "mono", entry->host);
+	html_raw(visit->out, "</dl></section>\n");
+}
+
+static void
+show_section(struct visit *visit, enum word title, const char *text)
+{
+	html(visit->out,
+	    "<section class=\"card\"><h2>%s</h2><p>%s</p></section>\n",
+	    word(visit, title), text);
+}
+
+static void
+show_release(struct visit *visit, const struct reason *reason)
+{
+	char token[TOKEN_SIZE];
+
+	if (!door_token(visit, &reason->entry, token))
+		return;
+	html(visit->out,
+	    "<form class=\"card\" method=\"post\" action=\"release?lang=%s\">"
+	    "<p>%s</p>\n<input type=\"hidden\" name=\"reference\" "
+	    "value=\"%s\"><input type=\"hidden\" name=\"token\" "
+	    "value=\"%s\">\n<p><button>%s</button></p></form>\n",
+	    language_names[visit->language], word(visit, WORD_RELEASE_TEXT),
+	    reason->entry.reference, token, word(visit, WORD_RELEASE));
+}
+
+/* The same page in the other language. */
+static void
+show_language(struct visit *visit, const char *reference)
+{
+	enum language other = visit->language == ENGLISH ? GERMAN : ENGLISH;
+
+	html(visit->out,
+	    "</main>\n<footer><p><a href=\"%s?lang=%s\" hreflang=\"%s\" "
+	    "lang=\"%s\">%s</a></p></footer>\n</body>\n</html>\n",
+	    reference, language_names[other], language_names[other],
+	    language_names[other], word(visit, WORD_OTHER));
+}
+
+static void
+show_page(struct visit *visit, const struct reason *reason)
+{
+	bool passed = reason->after.state == JOURNAL_PASSED;
+	const char *contact = visit->policy->settings.web.contact;
+
+	web_begin(visit, word(visit, WORD_TITLE), 0);
+	html(visit->out, "<p class=\"pill%s\">%s</p>\n",
+	    passed					 ? " good"
+		: reason->after.state == JOURNAL_GAVE_UP ? " bad"
+							 : "",
+	    states[visit->language][reason->after.state]);
+	if (visit->request->is_post)
+		html(visit->out, "<p class=\"note%s\" role=\"status\">%s</p>\n",
+		    reason->is_open ? " good" : " bad",
+		    word(visit,
+			reason->is_open ? WORD_RELEASED : WORD_NOT_RELEASED));
+	html(visit->out, "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n",
+	    passed ? word(visit, WORD_ARRIVED) : reason->text.happened,
+	    word(visit, passed ? WORD_SAFE_PASSED : WORD_SAFE));
+	if (passed)
+		show_section(visit, WORD_WHY, reason->text.happened);
+	else
+		show_section(visit, WORD_TURN, reason->text.turn);
+	show_when(visit, reason);
+	if (reason->may_open)
+		show_release(visit, reason);
+	if (!passed)
+		show_section(visit, WORD_HELP, reason->text.help);
+	show_story(visit, reason);
+	show_facts(visit, reason);
+	if (contact[0] != '\0')
+		show_section(visit, WORD_CONTACT, contact);
+	show_language(visit, reason->entry.reference);
+}
+
+static bool
+wants_json(const struct visit *visit)
+{
+	const char *accept = http_header(visit->request, "Accept");
+
+	return accept != NULL && strstr(accept, "application/json") != NULL &&
+	    strstr(accept, "text/html") == NULL;
+}
+
+/* Takes `object`. */
+static void
+put_json(struct visit *visit, json_t *object)
+{
+	char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+
+	visit->answer->type = "application/json";
+	if (text == NULL)
+		visit->answer->status = 503;
+	else
+		html_raw(visit->out, text);
+	html_raw(visit->out, "\n");
+	free(text);
+	json_decref(object);
+}
+
+static json_t *
+attempts_json(const struct reason *reason)
+{
+	json_t *attempts = json_array();
+
+	for (size_t i = reason->attempt_count; i-- > 0;)
+		(void)json_array_append_new(attempts,
+		    json_pack("{s:I, s:s, s:s}", "at",
+			(json_int_t)reason->attempts[i].at, "kind",
+			journal_kinds[reason->attempts[i].kind], "host",
+			reason->attempts[i].host));
+	return attempts;
+}
+
+static void
+show_json(struct visit *visit, const struct reason *reason)
+{
+	static const char *const state_names[] = {
+	    "waits", "may-come", "passed", "gave-up", "unknown"};
+	const struct journal_entry *entry = &reason->entry;
+	const struct journal_after *after = &reason->after;
+	json_t *object = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I}",
+	    "reference", entry->reference, "cause", cause_names[reason->cause],
+	    "happened", reason->text.happened, "lost", 0, "turn",
+	    reason->text.turn, "help", reason->text.help, "state",
+	    state_names[after->state], "at", (json_int_t)entry->at);
+
+	if (object != NULL) {
+		(void)json_object_set_new(
+		    object, "attempts", attempts_json(reason));
+		(void)json_object_set_new(
+		    object, "rule", json_string(entry->rule));
+		(void)json_object_set_new(
+		    object, "server", json_string(entry->host));
+		(void)json_object_set_new(
+		    object, "client", json_string(entry->client));
+		if (after->state == JOURNAL_WAITS && !reason->hides_wait)
+			(void)json_object_set_new(
+			    object, "until", json_integer(after->until));
+		if (after->state == JOURNAL_PASSED)
+			(void)json_object_set_new(
+			    object, "waited", json_integer(after->waited));
+	}
+	put_json(visit, object);
+}
+
+/* What there is to say when there is no reason to show. */
+static void
+show_nothing(
+    struct visit *visit, unsigned status, enum word title, enum word text)
+{
+	visit->answer->status = status;
+	if (wants_json(visit)) {
+		put_json(visit, json_pack("{s:s}", "error", word(visit, text)));
+		return;
+	}
+	web_begin(visit, word(visit, title), 0);
+	html(visit->out, "<h1>%s</h1>\n<p class=\"lead\">%s</p>\n",
+	    word(visit, title), word(visit, text));
+	show_language(visit, "");
+}
+
+/* A form that was sent opens it; what comes too late changes nothing. */
+static void
+use_door(struct visit *visit, struct reason *reason)
+{
+	char token[TOKEN_SIZE + 1];
+
+	if (!visit->request->is_post) {
+		reason->may_open = !reason->hides_wait &&
+		    reason->after.state == JOURNAL_WAITS &&
+		    door_may_open(visit, &reason->entry);
+		return;
+	}
+	form_field(visit->request->body, "token", token, sizeof token);
+	reason->is_open =
+	    !reason->hides_wait && door_open(visit, &reason->entry, token);
+	if (!reason->is_open)
+		visit->answer->status = 409;
+}
+
+void
+web_release(struct visit *visit)
+{
+	char reference[2 * JOURNAL_REFERENCE_SIZE];
+
+	form_field(
+	    visit->request->body, "reference", reference, sizeof reference);
+	web_reason(visit, reference);
+}
+
+void
+web_reason(struct visit *visit, const char *reference)
+{
+	const char *lang = http_query(visit->request, "lang");
+	struct reason *reason;
+	enum store_result result;
+	bool found = false;
+
+	if (lang != NULL)
+		visit->language = language_choose(lang);
+	web_count(visit->web, WEB_LOOKUPS);
+	if (!visitors_may(visit->web->lookups, &visit->request->visitor,
+		visit->policy->settings.web.lookups, clock_steady_us())) {
+		web_count(visit->web, WEB_REFUSED);
+		http_say(visit->answer, "Retry-After", "60");
+		show_nothing(visit, 429, WORD_TITLE, WORD_TOO_OFTEN);
+		return;
+	}
+	reason = calloc(1, sizeof *reason);
+	result = reason == NULL ? STORE_DOWN
+				: find_reason(visit, reference, reason, &found);
+	if (result == STORE_OK && found)
+		use_door(visit, reason);
+	if (result != STORE_OK)
+		show_nothing(visit, 503, WORD_TITLE, WORD_AWAY);
+	else if (!found)
+		show_nothing(visit, 404, WORD_UNKNOWN, WORD_UNKNOWN_TEXT);
+	else if (wants_json(visit))
+		show_json(visit, reason);
+	else
+		show_page(visit, reason);
+	free(reason);
+}

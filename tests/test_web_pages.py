@@ -1,0 +1,425 @@
+"""What the pages say: to senders, to users, and to Prometheus."""
+
+import collections
+import crypt
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import unittest
+
+from lib import cases, farm
+from lib.daemon import wait_for
+from lib.policies import greylisting, response
+from lib.redis_servers import start_single
+from lib.web import Pages
+
+ALICE, BOB = "<alice@sender.example>", "<bob@local.test>"
+MANY = "lookups = 100000\n"
+RELEASE = "release = true\n" + MANY
+SECRET = "0123456789abcdef0123"
+NOBODY = "0000000000000000"
+EXPECTED = 'rule "expected" { listed = "expected"  at = data  verdict = accept }\n'
+
+
+def before_strangers(rule):
+    return greylisting().replace('rule "strangers"', rule + 'rule "strangers"')
+
+
+def mail(pages, sender=ALICE, recipient=BOB, **begin):
+    with pages.client() as client:
+        return client.begin(**begin).message(sender, [recipient])
+
+
+def reference(pages):
+    """Of the last deferral, once the journal has it."""
+    found = [line["reference"] for line in pages.decisions()
+             if line["verdict"] == "defer"][-1]
+    wait_for(lambda: pages.get("/" + found).status == 200,
+             "the journal has it", pages.log)
+    return found
+
+
+def hidden(text):
+    """{name: value} of the hidden fields."""
+    return dict(re.findall(
+        r'type="hidden" name="(\w+)" value="([^"]*)"', text))
+
+
+class Reason(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.pages = Pages(
+            greylisting() + response("own", "451 Not you, not now.")
+            + 'rule "eom" { sender = "late@*"  at = eom  verdict = defer  '
+            'response = "own" }\n', 'lookups = 100000\n'
+            'contact = "Telephone <123>"\ntexts = "@DIR@"\n')
+        cls.addClassCleanup(cls.pages.__exit__, None)
+        cls.pages.__enter__()
+        mail(cls.pages)
+        cls.reference = reference(cls.pages)
+
+    def test_it_says_so_in_two_languages(self):
+        for accepted, lang, words in (
+                ("en", "en", "Nothing is lost"),
+                ("de-AT,en;q=0.8", "de", "Nichts ist verloren"),
+                ("fr, de;q=0.3, en;q=0.2", "de", "Wer ist am Zug"),
+                ("fr", "en", "Whose turn"),
+                ("de;q=0, en;q=0.1", "en", "Whose turn"),
+                ("dexter", "en", "Whose turn"), (";;;,,q=", "en", "Whose")):
+            with self.subTest(accepted):
+                text = self.pages.get("/" + self.reference,
+                                      Accept_Language=accepted).text
+                self.assertIn(f'<html lang="{lang}">', text)
+                self.assertIn(words, text)
+        self.assertIn("Wer ist am Zug",
+                      self.pages.get(f"/{self.reference}?lang=de").text)
+
+    def test_it_shows_no_address_of_mail(self):
+        text = self.pages.get("/" + self.reference).text
+        self.assertNotIn("@", text)
+        self.assertNotIn("/24", text)
+        self.assertIn("198.51.100.1", text)  # the visitor's own server
+        self.assertIn(self.reference, text)
+        self.assertIn("Telephone &lt;123&gt;", text)
+
+    def test_json(self):
+        answer = self.pages.get("/" + self.reference,
+                                Accept="application/json")
+        self.assertEqual(answer.headers["content-type"], "application/json")
+        found = json.loads(answer.text)
+        self.assertEqual(found["cause"], "greylisted")
+        self.assertEqual(found["state"], "waits")
+        self.assertEqual(found["rule"], "strangers")
+        self.assertEqual(len(found["attempts"]), 1)
+        self.assertEqual(found["until"], found["at"] + 3600)
+
+    def test_as_people_write_it(self):
+        small = self.reference.lower()
+        for written in small, f"{small[:4]}-{small[4:]}":
+            self.assertEqual(self.pages.get("/" + written).status, 200)
+
+    def test_what_is_unknown_looks_like_what_is_none(self):
+        answers = {self.pages.get("/" + path)[::2] for path in (
+            NOBODY, "ZZZZZZZZZZZZZZZZ", "x", "%3Cscript%3E",
+            self.reference[::-1], self.reference + "0", "a/b/c", "..%2F.."
+            "%2Fetc%2Fpasswd", "%00", "x" * 1000)}
+        self.assertEqual(len(answers), 1)
+        self.assertEqual(answers.pop()[0], 404)
+
+    def test_own_words(self):
+        path = os.path.join(self.pages.directory, "greylisted.de")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("Grüße & <b>Geduld</b>.\n\nSie sind dran.\n")
+        try:
+            text = self.pages.get(f"/{self.reference}?lang=de").text
+            self.assertIn("Grüße &amp; &lt;b&gt;Geduld&lt;/b&gt;.", text)
+            self.assertIn("Sie sind dran.", text)
+            self.assertIn("RFC 5321", text)  # the third part is as shipped
+        finally:
+            os.unlink(path)
+
+    def test_the_story_ends_with_the_pass(self):
+        with Pages(greylisting("1s"), "lookups = 100000") as pages:
+            mail(pages)
+            found = reference(pages)
+            time.sleep(1.2)
+            self.assertTrue(mail(pages).accepted)
+            wait_for(lambda: "has arrived" in pages.get("/" + found).text,
+                     "it has passed", pages.log)
+            story = json.loads(pages.get(
+                "/" + found, Accept="application/json").text)
+            self.assertEqual([one["kind"] for one in story["attempts"]],
+                             ["defer", "pass"])
+
+    def test_look_ups_are_limited_for_each_visitor(self):
+        with Pages(greylisting(), 'lookups = 5\n'
+                   'proxies = {"127.0.0.9"}') as pages:
+            def ask(source, **more):
+                return pages.get("/" + NOBODY, source=source, **more).status
+            self.assertEqual([ask("127.0.0.2") for _ in range(7)],
+                             [404] * 5 + [429] * 2)
+            self.assertEqual(ask("127.0.0.3"), 404)
+            for _ in range(5):  # who claims to be another is not believed
+                ask("127.0.0.4", X_Forwarded_For="192.0.2.1")
+            self.assertEqual(
+                ask("127.0.0.4", X_Forwarded_For="192.0.2.2"), 429)
+            for number in range(7):  # one /64 behind the proxy
+                status = ask("127.0.0.9", X_Forwarded_For="192.0.2.1, "
+                             f"2001:db8::{number}")
+            self.assertEqual(status, 429)
+            self.assertEqual(
+                ask("127.0.0.9", X_Forwarded_For="2001:db8:0:1::1"), 404)
+
+
+class Release(unittest.TestCase):
+    def test_once_and_for_its_sender_alone(self):
+        with Pages(greylisting(), RELEASE) as pages:
+            mail(pages)
+            found = reference(pages)
+            form = hidden(pages.get("/" + found).text)
+            with self.subTest("a token of another message"):
+                mail(pages, "<carol@sender.example>")
+                other = hidden(pages.get("/" + reference(pages)).text)
+                wrong = {**form, "token": other["token"]}
+                self.assertEqual(pages.post("/release", wrong).status, 409)
+            self.assertFalse(mail(pages).accepted)
+            self.assertEqual(pages.post("/release", form).status, 200)
+            self.assertIn(f"released reference={found}",
+                          "\n".join(pages.log()))
+            with self.subTest("used twice"):
+                self.assertEqual(pages.post("/release", form).status, 409)
+            self.assertTrue(mail(pages).accepted)
+            with self.subTest("used after it has passed"):
+                self.assertEqual(pages.post("/release", form).status, 409)
+            self.assertFalse(mail(pages, "<carol@sender.example>").accepted)
+            self.assertIn("web_released_total 1", pages.get("/metrics").text)
+
+    def test_never_past_limits_and_lists(self):
+        policy = response("busy", "451 Busy.") + before_strangers(
+            'rule "all" { messages_above = 1  within = 1h  at = data  '
+            'verdict = defer  response = "busy" }\n')
+        with Pages(policy, RELEASE) as pages:
+            mail(pages)
+            form = hidden(pages.get("/" + reference(pages)).text)
+            pages.post("/release", form)
+            self.assertTrue(mail(pages).accepted)
+            self.assertEqual(mail(pages).text, "451 Busy.")
+            found = reference(pages)
+            page = pages.get("/" + found).text
+            self.assertNotIn("release", page)
+            self.assertEqual(pages.post("/release", {
+                **form, "reference": found}).status, 409)
+
+    def test_it_is_off_by_default(self):
+        with Pages(greylisting(), MANY) as pages:
+            mail(pages)
+            found = reference(pages)
+            self.assertEqual(hidden(pages.get("/" + found).text), {})
+            self.assertEqual(pages.post(
+                "/release", {"reference": found, "token": "x"}).status, 409)
+
+
+class Farm(unittest.TestCase):
+    def test_what_one_server_said_another_explains_and_lets_in(self):
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        policy = farm.redis(redis.where) + greylisting()
+        secret = 'secret_file = "@DIR@/secret"\n'
+        servers = [Pages(f'server_name = "mx{number}.example.org"\n' + secret
+                         + policy, RELEASE) for number in (1, 2)]
+        for pages in servers:
+            farm.put(pages, "secret", "0123456789abcdef" * 4)
+        one, two = servers
+        with one, two:
+            mail(one)
+            found = reference(one)
+            page = two.get("/" + found).text
+            self.assertIn("mx1.example.org", page)
+            self.assertEqual(two.post("/release", hidden(page)).status, 200)
+            self.assertEqual(one.post("/release", hidden(page)).status, 409)
+            wait_for(lambda: mail(one).accepted, "it is let in", one.log)
+            wait_for(lambda: "has arrived" in two.get("/" + found).text,
+                     "it has passed", one.log)
+
+
+class Expected(unittest.TestCase):
+    def test_a_door_for_a_domain(self):
+        with Pages(before_strangers(EXPECTED),
+                   'expect_file = "@DIR@/expect"') as pages:
+            farm.put(pages, "expect", SECRET)
+            self.assertFalse(mail(pages).accepted)
+            for path, form, status in (
+                    ("/expect/" + SECRET[1:], {"domain": "x.example"}, 404),
+                    ("/expect/", {"domain": "sender.example"}, 404),
+                    ("/expect/" + SECRET, {"domain": "com"}, 400),
+                    ("/expect/" + SECRET, {"domain": "<x>"}, 400),
+                    ("/expect/" + SECRET, {"domain": "a@Sender.Example"}, 200)):
+                with self.subTest(path, form=form):
+                    self.assertEqual(pages.post(path, form).status, status)
+            wait_for(lambda: mail(pages).accepted, "the door is open",
+                     pages.log)
+            self.assertFalse(mail(pages, "<a@other.example>").accepted)
+            self.assertIn("expected domain=sender.example",
+                          "\n".join(pages.log()))
+
+
+class Users(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.pages = Pages(greylisting(), MANY + 'users_file = "@DIR@/users"')
+        hashed = crypt.crypt("secret", crypt.mksalt(crypt.METHOD_SHA512,
+                                                    rounds=1000))
+        farm.put(cls.pages, "users",
+                 f"# who\nanna:{hashed}:change\nrita:{hashed}:read")
+        cls.addClassCleanup(cls.pages.__exit__, None)
+        cls.pages.__enter__()
+        mail(cls.pages)
+        reference(cls.pages)
+        wait_for(lambda: 'verdict="defer"} 1' in cls.pages.get(
+            "/metrics").text, "it counts")
+
+    def setUp(self):
+        self.pages.cookie = None
+        self.addCleanup(setattr, self.pages, "cookie", None)
+
+    def log_in(self, name="rita", password="secret", source="127.0.0.1"):
+        answer = self.pages.post(
+            "/login", {"name": name, "password": password}, source=source)
+        if answer.status == 303:
+            cookie = answer.headers["set-cookie"]
+            self.assertIn("HttpOnly", cookie)
+            self.assertIn("SameSite=Strict", cookie)
+            self.pages.cookie = cookie.split(";")[0]
+        return answer.status
+
+    def test_nothing_without_a_password(self):
+        for path in ("/dashboard", "/deferrals", "/client",
+                     "/plot.csv?of=minutes"):
+            with self.subTest(path):
+                answer = self.pages.get(path)
+                self.assertEqual((answer.status, answer.headers["location"]),
+                                 (303, "login"))
+        self.assertEqual(self.log_in(password="wrong"), 403)
+        self.assertEqual(self.log_in(name="nobody"), 403)
+        self.assertIsNone(self.pages.cookie)
+
+    def test_a_changed_cookie_is_none(self):
+        self.log_in(source="127.0.0.10")
+        whole = self.pages.cookie
+        self.assertEqual(self.pages.get("/dashboard").status, 200)
+        for wrong in (whole.replace("rita", "anna"), whole[:-1],
+                      whole.replace("=1", "=2", 1), "milter_defer=",
+                      "milter_defer=9999999999..rita"):
+            with self.subTest(wrong):
+                self.pages.cookie = wrong
+                self.assertEqual(self.pages.get("/dashboard").status, 303)
+
+    def test_attempts_are_limited(self):
+        said = [self.log_in(password="x", source="127.0.0.77")
+                for _ in range(9)]
+        self.assertEqual(said, [403] * 6 + [429] * 3)
+        self.assertEqual(self.log_in(source="127.0.0.77"), 429)
+        self.assertEqual(self.log_in(source="127.0.0.78"), 303)
+
+    def test_what_is_shown(self):
+        self.log_in(source="127.0.0.11")
+        page = self.pages.get("/dashboard")
+        self.assertEqual(page.headers["refresh"], "30")
+        for words in ("The farm now", "<svg", "198.51.100.0/24", "strangers"):
+            self.assertIn(words, page.text)
+        for of in "minutes", "hours", "delays", "rules", "hosts", "networks":
+            with self.subTest(of):
+                rows = self.pages.get("/plot.csv?of=" + of)
+                self.assertIn("text/csv", rows.headers["content-type"])
+                self.assertGreater(len(rows.text.splitlines()), 1)
+        self.assertEqual(self.pages.get("/plot.csv?of=x").status, 404)
+
+    def test_filters(self):
+        self.log_in(source="127.0.0.12")
+        for form, found in (
+                ({"client": "198.51.100.0/24"}, True),
+                ({"client": "192.0.2.1"}, False),
+                ({"sender": "alice@sender.example"}, True),
+                ({"sender": "carol@sender.example"}, False),
+                ({"recipient": "bob@local.test", "hours": "1"}, True),
+                ({"recipient": "alice@sender.example"}, False),
+                ({"rule": "strangers"}, True), ({"rule": "x"}, False)):
+            with self.subTest(form):
+                answer = self.pages.post("/deferrals", form)
+                self.assertEqual(answer.status, 303)
+                self.assertNotIn("%40", answer.headers["location"])
+                text = self.pages.get("/" + answer.headers["location"]).text
+                self.assertEqual("198.51.100.1<" in text, found)
+        self.assertIn("role=\"alert\"",
+                      self.pages.get("/deferrals?client=xyz").text)
+
+    def test_only_who_may_changes(self):
+        form = {"address": "198.51.100.1", "do": "forget", "for": "1d"}
+        self.log_in(source="127.0.0.13")
+        self.assertEqual(self.pages.post("/client", form).status, 403)
+        self.log_in("anna", source="127.0.0.13")
+        page = self.pages.get("/client?address=198.51.100.1").text
+        token = hidden(page)["token"]
+        with self.subTest("without a token"):
+            self.assertEqual(self.pages.post("/client", form).status, 403)
+        with self.subTest("from elsewhere"):
+            self.assertEqual(self.pages.post(
+                "/client", {**form, "token": token},
+                Origin="https://evil.example").status, 403)
+        self.assertEqual(self.pages.post(
+            "/client", {**form, "token": token}).status, 200)
+
+    def test_logging_out(self):
+        self.log_in(source="127.0.0.14")
+        token = hidden(self.pages.get("/dashboard").text)["token"]
+        self.assertEqual(self.pages.post("/logout", {"token": "x"}).status,
+                         403)
+        answer = self.pages.post("/logout", {"token": token})
+        self.assertIn("Max-Age=0", answer.headers["set-cookie"])
+
+
+SAMPLE = re.compile(r'^milter_defer_(\w+?)(?:{(.*)})? (\S+)$', re.MULTILINE)
+
+
+class Metrics(unittest.TestCase):
+    def test_counters_equal_the_log(self):
+        with Pages(greylisting()) as pages:
+            with pages.client() as client:
+                client.begin(address="10.0.0.1")
+                for number in range(20):
+                    client.message(f"<a{number}@x.example>", [BOB])
+            for number in range(30):
+                mail(pages, f"<{chr(97 + number % 26)}@y.example>")
+            logged = collections.Counter(
+                (line["rule"], line["verdict"]) for line in pages.decisions())
+            self.assertEqual(sum(logged.values()), 50)
+
+            def counted():
+                return {tuple(re.findall(r'="([^"]*)"', labels)): int(value)
+                        for name, labels, value in SAMPLE.findall(
+                            pages.get("/metrics").text)
+                        if name == "decisions_total" and int(value)}
+            wait_for(lambda: counted() == logged, "they are the same",
+                     lambda: [str(counted()), str(logged)])
+
+    def test_promtool_is_content(self):
+        if not shutil.which("promtool"):
+            raise unittest.SkipTest("there is no promtool")
+        with Pages(greylisting()) as pages:
+            mail(pages)
+            wait_for(lambda: 'verdict="defer"} 1' in pages.get(
+                "/metrics").text, "it counts")
+            text = pages.get("/metrics").text
+        self.assertEqual(
+            set(re.findall(r'(\w+)="', text)), {"rule", "verdict", "le"})
+        done = subprocess.run(["promtool", "check", "metrics"], input=text,
+                              text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rules = os.path.join(os.environ.get("srcdir", "."), "conf",
+                             "milter-defer.rules.yml")
+        done = subprocess.run(["promtool", "check", "rules", rules],
+                              text=True, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+        for file in rules, rules.replace(".rules.yml", ".grafana.json"):
+            with open(file) as opened:
+                for name in re.findall(r"milter_defer_\w+", opened.read()):
+                    with self.subTest(file, name=name):
+                        self.assertIn(re.sub("_(bucket|count|sum)$", "",
+                                             name), names)
+
+    def test_only_for_who_may(self):
+        with Pages(greylisting(), 'metrics_to = {"127.0.0.2"}') as pages:
+            self.assertEqual(pages.get("/metrics").status, 403)
+            self.assertEqual(
+                pages.get("/metrics", source="127.0.0.2").status, 200)
+            self.assertEqual(pages.get(
+                "/metrics", source="127.0.0.2",
+                X_Forwarded_For="192.0.2.1").status, 403)
+
+
+if __name__ == "__main__":
+    cases.main()
