@@ -720,6 +720,12 @@ static const struct row state_rows[] = {
 	    .score = -50,
 	    .limits = (struct limit_count[]){{FACT_KNOWN, {10, {0, 11}}, {0}}}},
 	NULL, ANSWER_YES},
+    {"a size is counted at the end of the message", "octets_above", LIMIT(10),
+	COUNTED(FACT_ASK, 0, 0, 0), NULL, ANSWER_LATER},
+    {"more different senders than allowed", "distinct_senders_above", LIMIT(10),
+	COUNTED(FACT_KNOWN, 0, 11, 0), NULL, ANSWER_YES},
+    {"as many as allowed", "distinct_senders_above", LIMIT(10),
+	COUNTED(FACT_KNOWN, 0, 10, 0), NULL, ANSWER_NO},
     {"without a score it stays as it is", "messages_above", SCALED(10),
 	COUNTED(FACT_KNOWN, 1, 11, 0), NULL, ANSWER_YES},
 };
@@ -788,7 +794,7 @@ START_TEST(every_condition_is_tested_both_ways)
 	for (size_t i = 0; i < condition_type_count; i++) {
 		const char *name = condition_types[i].name;
 
-		if (condition_types[i].kind == VALUE_LIMIT)
+		if (condition_types[i].counts != LIMIT_NONE)
 			name = "messages_above"; /* one predicate for all */
 		ck_assert_msg(
 		    has_row(name, ANSWER_YES) && has_row(name, ANSWER_NO),

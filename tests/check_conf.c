@@ -496,7 +496,36 @@ static const struct {
     {"connections of a sender",
 	"rule \"x\" { connections_above = 5 within = 1h per = user\n"
 	"verdict = defer }\n",
-	"E 1: rule \"x\": connections are counted per network, host or all"},
+	"E 1: rule \"x\": connections are counted per network, host, server or "
+	"all"},
+    {"numbers of a file, of nobody",
+	"rule \"x\" { messages_above = \"file:/x\" within = 1h verdict = defer "
+	"}\n",
+	"E 1: rule \"x\": numbers of a file need per = user, sender or "
+	"sender_domain"},
+    {"numbers of a file without a path",
+	"rule \"x\" { messages_above = \"file:x\" within = 1h per = user\n"
+	"verdict = defer }\n",
+	"E 1: messages_above \"file:x\": a path that begins with / is needed "
+	"behind file:"},
+    {"a file of numbers that is a list, too",
+	"rule \"x\" { messages_above = \"file:/x\" within = 1h per = user\n"
+	"sender_list = \"/x\" verdict = defer }\n",
+	"E 2: sender_list \"/x\": a file has either entries or keys with "
+	"numbers, and another condition takes this one for the other"},
+    {"different senders of a sender",
+	"rule \"x\" { distinct_senders_above = 5 within = 1h per = sender\n"
+	"verdict = defer }\n",
+	"E 1: rule \"x\": a sender is one sender; count them per network, "
+	"host, user, sender_domain, server or all"},
+    {"more different things than can be told apart",
+	"rule \"x\" { distinct_recipients_above = 10001 within = 1h\n"
+	"verdict = defer }\n",
+	"E 1: distinct_recipients_above \"10001\": it has to be from 1 to "
+	"10000"},
+    {"octets by the dozen",
+	"rule \"x\" { octets_above = 12 within = 1h verdict = defer }\n",
+	"E 1: octets_above \"12\": it has to be from 1k to 900G"},
     {"a limit of nothing",
 	"rule \"x\" { messages_above = 0 within = 1h verdict = defer }\n",
 	"E 1: messages_above \"0\": a limit below one lets nothing through, "

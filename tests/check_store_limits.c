@@ -31,6 +31,12 @@ give_back(const struct store_client *client, const struct store_take *what)
 	give_back_of(client, what, keeper_now(store));
 }
 
+#define TAKE(id_, holder_, of_host_, period_, units_)                          \
+	{                                                                      \
+		.id = (id_), .holder = (holder_), .of_host = (of_host_),       \
+		.period = (period_), .units = (units_)                         \
+	}
+
 /* In whatever slot: the time of a test may pass from one to the next. */
 static int64_t
 all_of(const struct window_counts *counts)
@@ -49,25 +55,25 @@ static const struct {
 	int64_t taken; /* after one other unit was taken by `stranger` */
 } take_rows[] = {
     {"the units of a network add up", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, NULL, false, HOUR, 1, 0}, 2},
+	TAKE(77, NULL, false, HOUR, 1), 2},
     {"whichever host takes them", {"192.0.2.0/24", 9, NULL, NULL},
-	{77, NULL, false, HOUR, 1, 0}, 2},
+	TAKE(77, NULL, false, HOUR, 1), 2},
     {"whatever the pool", {"192.0.2.0/24", 7, "example.net", NULL},
-	{77, NULL, false, HOUR, 1, 0}, 2},
+	TAKE(77, NULL, false, HOUR, 1), 2},
     {"several can be taken at once", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, NULL, false, HOUR, 5, 0}, 6},
+	TAKE(77, NULL, false, HOUR, 5), 6},
     {"none can be taken, to have a look", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, NULL, false, HOUR, 0, 0}, 1},
+	TAKE(77, NULL, false, HOUR, 0), 1},
     {"another limit counts for itself", {"192.0.2.0/24", 7, NULL, NULL},
-	{78, NULL, false, HOUR, 1, 0}, 1},
+	TAKE(78, NULL, false, HOUR, 1), 1},
     {"and so does another period", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, NULL, false, 2 * HOUR, 1, 0}, 1},
+	TAKE(77, NULL, false, 2 * HOUR, 1), 1},
     {"and another network", {"198.51.100.0/24", 7, NULL, NULL},
-	{77, NULL, false, HOUR, 1, 0}, 1},
+	TAKE(77, NULL, false, HOUR, 1), 1},
     {"and a host in the network", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, NULL, true, HOUR, 1, 0}, 1},
+	TAKE(77, NULL, true, HOUR, 1), 1},
     {"and another holder", {"192.0.2.0/24", 7, NULL, NULL},
-	{77, "example.com", false, HOUR, 1, 0}, 1},
+	TAKE(77, "example.com", false, HOUR, 1), 1},
 };
 
 START_TEST(takes)
@@ -87,12 +93,12 @@ END_TEST
 START_TEST(holders_of_all_kinds_are_counted_in_one_look_up)
 {
 	const struct store_take all[] = {
-	    {1, NULL, false, HOUR, 1, 0},
-	    {2, NULL, true, HOUR, 2, 0},
-	    {3, "alice", false, HOUR, 3, 0},
-	    {4, "*", false, HOUR, 4, 0},
-	    {5, "alice", false, 60 * HOUR, 5, 0},
-	    {6, "", false, HOUR, 6, 0},
+	    TAKE(1, NULL, false, HOUR, 1),
+	    TAKE(2, NULL, true, HOUR, 2),
+	    TAKE(3, "alice", false, HOUR, 3),
+	    TAKE(4, "*", false, HOUR, 4),
+	    TAKE(5, "alice", false, 60 * HOUR, 5),
+	    TAKE(6, "", false, HOUR, 6),
 	};
 	struct store_answer answer;
 	struct store_query query = {
@@ -598,6 +604,109 @@ START_TEST(without_reports_none_are_given)
 }
 END_TEST
 
+/* ---- Different things */
+
+static const struct store_pair letters[] = {
+    {"ann@a.example", "x@b.example", NULL},
+    {"ann@a.example", "y@b.example", NULL},
+    {"bob@a.example", "x@b.example", NULL},
+    {"bob@a.example", "z@b.example", NULL}};
+
+static int64_t
+distinct(enum store_distinct what, size_t first, size_t count, int64_t most)
+{
+	const struct store_take take_ = {.id = 80 + (uint32_t)what,
+	    .holder = "alice",
+	    .period = HOUR,
+	    .distinct = what,
+	    .pairs = &letters[first],
+	    .pair_count = count,
+	    .most = most};
+	struct window_counts counts = take(&stranger, &take_);
+
+	ck_assert_int_eq(counts.units, 0);
+	return all_of(&counts);
+}
+
+START_TEST(different_things_are_counted_once)
+{
+	open_store();
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 0, 9), 0);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 1, 9), 1);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 1, 9), 1);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 2, 9), 2);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 2, 2, 9), 3);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 4, 9), 3);
+	close_store();
+	open_store();
+	ck_assert_int_eq(distinct(STORE_SENDERS, 0, 2, 9), 1);
+	ck_assert_int_eq(distinct(STORE_SENDERS, 0, 4, 9), 2);
+	close_store();
+}
+END_TEST
+
+START_TEST(different_things_are_bounded)
+{
+	open_store();
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 4, 2), 2);
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 4, 2), 2);
+	close_store();
+}
+END_TEST
+
+START_TEST(who_only_looks_adds_no_different_thing)
+{
+	const struct store_take looks = {.id = 80 + STORE_RECIPIENTS,
+	    .holder = "alice",
+	    .period = HOUR,
+	    .distinct = STORE_RECIPIENTS,
+	    .pairs = &letters[1],
+	    .pair_count = 1,
+	    .most = 9};
+	struct store_query query = {.client = stranger,
+	    .peeks = true,
+	    .takes = &looks,
+	    .take_count = 1};
+	struct store_answer answer;
+
+	open_store();
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 1, 9), 1);
+	query.now = keeper_now(store);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(
+		    store_look_up(store, &query, &answer), STORE_OK);
+		ck_assert_int_eq(all_of(&answer.counts[0]), 2);
+	}
+	ck_assert_int_eq(distinct(STORE_RECIPIENTS, 0, 1, 9), 1);
+	close_store();
+}
+END_TEST
+
+START_TEST(different_things_end_with_their_period)
+{
+	const struct store_take brief = {.id = 81,
+	    .holder = "alice",
+	    .period = 2,
+	    .distinct = STORE_RECIPIENTS,
+	    .pairs = letters,
+	    .pair_count = 1,
+	    .most = 9};
+	struct store_take other = brief;
+	struct window_counts counts;
+
+	other.pairs = &letters[1];
+	open_store();
+	take(&stranger, &brief);
+	if (keeper_is_redis())
+		(void)nanosleep(&(struct timespec){3, 0}, NULL);
+	else
+		now += 3;
+	counts = take(&stranger, &other);
+	ck_assert_int_eq(all_of(&counts), 1);
+	close_store();
+}
+END_TEST
+
 static Suite *
 store_limits_suite(void)
 {
@@ -613,6 +722,10 @@ store_limits_suite(void)
 	tcase_add_test(limits, a_slot_counts_until_the_period_has_passed);
 	tcase_add_test(limits, slots_of_two_keys_count_together);
 	tcase_add_test(limits, who_is_a_moment_behind_sees_who_is_ahead);
+	tcase_add_test(limits, different_things_are_counted_once);
+	tcase_add_test(limits, different_things_are_bounded);
+	tcase_add_test(limits, who_only_looks_adds_no_different_thing);
+	tcase_add_test(limits, different_things_end_with_their_period);
 	tcase_add_test(limits, a_flood_stays_within_the_cap);
 	tcase_add_loop_test(
 	    limits, what_makes_room_in_a_full_record, 0, COUNT(fill_rows));

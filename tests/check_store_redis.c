@@ -67,8 +67,16 @@ static void
 write_all(void)
 {
 	const struct store_take takes[] = {
-	    {1, NULL, false, HOUR, 1, 0},
-	    {2, "bob", false, HOUR, 1, 0},
+	    {.id = 1,
+		.holder = NULL,
+		.of_host = false,
+		.period = HOUR,
+		.units = 1},
+	    {.id = 2,
+		.holder = "bob",
+		.of_host = false,
+		.period = HOUR,
+		.units = 1},
 	};
 	struct store_answer answer;
 	struct store_query query = {.now = now,
@@ -578,7 +586,11 @@ END_TEST
 
 START_TEST(a_window_of_another_kind_begins_anew)
 {
-	const struct store_take unit = {1, NULL, false, HOUR, 1, 0};
+	const struct store_take unit = {.id = 1,
+	    .holder = NULL,
+	    .of_host = false,
+	    .period = HOUR,
+	    .units = 1};
 	struct store_query query = {
 	    .now = now, .client = stranger, .takes = &unit, .take_count = 1};
 	struct store_answer answer;

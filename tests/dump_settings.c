@@ -46,7 +46,8 @@ static const char *const value_kinds[] = {
     [VALUE_SHARED] = "name",
     [VALUE_DNSBL] = "sum",
     [VALUE_SPF] = "results",
-    [VALUE_LIMIT] = "number",
+    [VALUE_LIMIT] = "number or file",
+    [VALUE_OCTETS] = "size or file",
 };
 
 static void

@@ -226,7 +226,8 @@ class Sample(unittest.TestCase):
         link = 'link = "https://mx.example.org/%{reference}"\n'
         with tempfile.NamedTemporaryFile() as empty_list:
             for rule in re.findall(r'(?m)^# (rule "[^"]*" *\{.*\})$', self.text):
-                rule = rule.replace("/etc/milter-defer/blocked", empty_list.name)
+                rule = re.sub("/etc/milter-defer/(blocked|limits)",
+                              empty_list.name, rule)
                 rule = rule.replace("/usr/share/milter-defer",
                                     os.path.join(TOP, "conf"))
                 with self.subTest(rule):

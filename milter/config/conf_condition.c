@@ -425,20 +425,65 @@ read_result(const struct reading *reading)
 		"with it would never hold");
 }
 
+/* "file:/path": numbers for users, senders or their domains. */
+static bool
+read_numbers(const struct reading *reading, bool *is_file_r)
+{
+	const char *path = reading->text + strlen("file:");
+	int64_t place;
+
+	*is_file_r = strncmp(reading->text, "file:", strlen("file:")) == 0;
+	if (!*is_file_r)
+		return false;
+	if (*path != '/')
+		return refuse(reading,
+		    "a path that begins with / is needed behind file:");
+	if (!use_list(reading, path, false, LIST_NUMBERS, &place))
+		return false;
+	reading->condition->numbers = (size_t)place + 1;
+	return true;
+}
+
+static bool
+is_distinct(const struct condition *condition)
+{
+	return condition->type->counts == LIMIT_DISTINCT_SENDERS ||
+	    condition->type->counts == LIMIT_DISTINCT_RECIPIENTS;
+}
+
 static bool
 read_limit(const struct reading *reading)
 {
 	int64_t *above = &reading->condition->above;
+	bool is_file;
 
+	if (read_numbers(reading, &is_file) || is_file)
+		return reading->condition->numbers != 0;
 	if (!conf_value_number(reading->text, above))
 		return refuse(reading, CONF_VALUE_WANTS_NUMBER);
 	if (*above == 0)
 		return refuse(reading,
 		    "a limit below one lets nothing through, ever: it has to "
-		    "be "
-		    "from 1 to 1000000000");
+		    "be from 1 to 1000000000");
+	if (is_distinct(reading->condition) && *above > LIMIT_DISTINCT_MAX)
+		return refuse(reading, "it has to be from 1 to 10000");
 	return *above <= COUNT_MAX ||
 	    refuse(reading, "it has to be from 1 to 1000000000");
+}
+
+static bool
+read_octets(const struct reading *reading)
+{
+	int64_t *above = &reading->condition->above;
+	bool is_file;
+
+	if (read_numbers(reading, &is_file) || is_file)
+		return reading->condition->numbers != 0;
+	if (!conf_value_size(reading->text, above))
+		return refuse_unit(reading, CONF_VALUE_WANTS_SIZE);
+	*above /= LIMIT_OCTET_UNIT;
+	return (*above >= 1 && *above <= COUNT_MAX) ||
+	    refuse(reading, "it has to be from 1k to 900G");
 }
 
 /* ---- All kinds */
@@ -467,6 +512,7 @@ static const struct reader {
     [VALUE_DNSBL] = {read_dnsbl, 0},
     [VALUE_SPF] = {read_result, sizeof(enum spf_result)},
     [VALUE_LIMIT] = {read_limit, 0},
+    [VALUE_OCTETS] = {read_octets, 0},
 };
 
 /* Room for all values of a list. */

@@ -108,8 +108,8 @@ put_text(FILE *out, const char *text, int *column)
 static void
 describe_limit(const struct condition *limit, FILE *out, int *column)
 {
-	static const char *const per[] = {
-	    "network", "host", "sender_domain", "user", "all"};
+	static const char *const per[] = {"network", "host", "sender_domain",
+	    "user", "all", "sender", "server"};
 	char period[CONF_VALUE_SIZE], text[CONF_WORDS_SIZE];
 
 	conf_value_say_duration(limit->period, period);
@@ -135,7 +135,7 @@ describe_condition(const struct policy *policy,
 			strcat(value, ",");
 		put_word(out, value, strlen(value), &column);
 	}
-	if (condition->type->kind == VALUE_LIMIT)
+	if (condition_counts(condition))
 		describe_limit(condition, out, &column);
 	(void)fprintf(out, "\n");
 }

@@ -123,11 +123,11 @@ bool
 conf_implies(const struct policy *policy, const struct condition *a,
     const struct condition *b)
 {
-	if (a->type != b->type || a->negated != b->negated)
+	/* Each limit counts for itself. */
+	if (a->type != b->type || a->negated != b->negated ||
+	    condition_counts(a))
 		return false;
 	switch (a->type->kind) {
-	case VALUE_LIMIT: /* each counts for itself */
-		return false;
 	case VALUE_TRUE:
 		return true;
 	case VALUE_FILE:
@@ -175,7 +175,7 @@ are_contraries(const struct condition *a, const struct condition *b)
 		if (is_called(a, contraries[i].name) &&
 		    is_called(b, contraries[i].other))
 			return true;
-	return is_called(a, "store_down") && b->type->kind == VALUE_LIMIT;
+	return is_called(a, "store_down") && condition_counts(b);
 }
 
 /* More than the one and less than the other. */

@@ -43,7 +43,7 @@ const struct setting rule_option_table[] = {
     {"rule", "wait", SETTING_DURATION, MEMBER(wait), "5m", 0, 7 * DAY},
     {"rule", "within", SETTING_DURATION, MEMBER(within), NULL, 1, 31 * DAY},
     {"rule", "per", SETTING_CHOICE, MEMBER(per), "network",
-	.choices = "network host sender_domain user all"},
+	.choices = "network host sender_domain user all sender server"},
     {"rule", "scale_by_reputation", SETTING_BOOL, MEMBER(scale_by_reputation),
 	"false"},
     {"rule", "uncapped", SETTING_BOOL, MEMBER(uncapped), "false"},
@@ -96,7 +96,7 @@ read_condition(struct reading *reading, const struct conf_item *item)
 
 	condition->type = condition_type_find(item->name, &condition->negated);
 	(void)conf_read_condition(reading->build, item, condition);
-	if (condition->type->kind != VALUE_LIMIT)
+	if (!condition_counts(condition))
 		return;
 	if (reading->limit != NULL)
 		conf_error(reading->build->report, item->line,
@@ -182,6 +182,27 @@ check_belongs(const struct reading *reading)
 			complain(reading, table[i].option, table[i].why);
 }
 
+/* Whom a limit can count for. */
+static void
+check_per(const struct reading *reading)
+{
+	enum limit_kind counts = reading->limit->type->counts;
+	enum limit_by by = (enum limit_by)reading->options.per;
+	bool of_sender = by == LIMIT_BY_SENDER || by == LIMIT_BY_SENDER_DOMAIN;
+
+	if (counts == LIMIT_CONNECTIONS && (of_sender || by == LIMIT_BY_USER))
+		complain(reading, "per",
+		    "connections are counted per network, host, server or all");
+	if (counts == LIMIT_DISTINCT_SENDERS && by == LIMIT_BY_SENDER)
+		complain(reading, "per",
+		    "a sender is one sender; count them per network, host, "
+		    "user, sender_domain, server or all");
+	if (reading->limit->numbers != 0 && !of_sender && by != LIMIT_BY_USER)
+		complain(reading, reading->limit->type->name,
+		    "numbers of a file need per = user, sender or "
+		    "sender_domain");
+}
+
 static void
 check_limit(const struct reading *reading)
 {
@@ -192,11 +213,7 @@ check_limit(const struct reading *reading)
 		if (!has(reading, "within"))
 			complain(reading, reading->limit->type->name,
 			    "a limit needs within, such as within = 1h");
-		if (reading->limit->type->counts == LIMIT_CONNECTIONS &&
-		    (reading->options.per == LIMIT_BY_SENDER_DOMAIN ||
-			reading->options.per == LIMIT_BY_USER))
-			complain(reading, "per",
-			    "connections are counted per network, host or all");
+		check_per(reading);
 		return;
 	}
 	for (size_t i = 0; i < sizeof needs_limit / sizeof needs_limit[0]; i++)

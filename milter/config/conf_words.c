@@ -60,6 +60,20 @@ say_list_value(const struct condition *condition, size_t index,
 }
 
 static void
+say_limit(const struct policy *policy, const struct condition *condition,
+    char text_r[CONF_WORDS_SIZE])
+{
+	if (condition->numbers != 0)
+		(void)snprintf(text_r, CONF_WORDS_SIZE, "file:%s",
+		    policy->lists[condition->numbers - 1].name);
+	else if (condition->type->kind == VALUE_OCTETS)
+		conf_value_say_size(
+		    condition->above * LIMIT_OCTET_UNIT, text_r);
+	else
+		conf_value_say_number(condition->above, text_r);
+}
+
+static void
 say_single_value(const struct policy *policy, const struct condition *condition,
     char text_r[CONF_WORDS_SIZE])
 {
@@ -96,7 +110,8 @@ say_single_value(const struct policy *policy, const struct condition *condition,
 		    policy->dnsbls[place].name, condition->bound);
 		break;
 	case VALUE_LIMIT:
-		conf_value_say_number(condition->above, text_r);
+	case VALUE_OCTETS:
+		say_limit(policy, condition, text_r);
 		break;
 	case VALUE_TRUE:
 		(void)snprintf(text_r, CONF_WORDS_SIZE, "true");

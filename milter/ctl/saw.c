@@ -185,9 +185,9 @@ say_list(const struct condition *condition, const struct facts *facts,
 	else if (condition->type->kind == VALUE_FILE)
 		say(text_r, client);
 	else
-		(void)snprintf(text_r, SAW_SIZE, "%s, %s, <%s>: not in it",
+		(void)snprintf(text_r, SAW_SIZE, "%s, %s, <%s>: %sin it",
 		    client, facts->name[0] == '\0' ? "no name" : facts->name,
-		    facts->sender);
+		    facts->sender, condition->negated ? "" : "not ");
 	if (facts->lists[condition->number] == NULL)
 		add(text_r, "; the list is not there");
 }
@@ -270,6 +270,7 @@ say_fact(const struct condition *condition, const struct facts *facts,
 		say(text_r, spf_result_names[facts->spf]);
 		break;
 	case VALUE_LIMIT:
+	case VALUE_OCTETS:
 		say_limit(condition, facts, text_r);
 		break;
 	default:
@@ -288,7 +289,7 @@ saw_fact(const struct condition *condition, const struct facts *facts,
 
 	text_r[0] = '\0';
 	if (!is_known ||
-	    (condition->type->kind == VALUE_LIMIT &&
+	    (condition_counts(condition) &&
 		facts->limits[condition->number].certainty != FACT_KNOWN))
 		say(text_r, "unknown");
 	else

@@ -374,12 +374,59 @@ window_of_message_admits(const struct window_terms *of_limit,
 	return window_admits(&terms, &counts, now, wait_r);
 }
 
+bool
+condition_counts(const struct condition *condition)
+{
+	return condition->type->counts != LIMIT_NONE;
+}
+
+/* Whose numbers stand in a file; NULL: of nobody. */
+static const char *
+key_of(const struct condition *condition, const struct facts *facts)
+{
+	switch (condition->by) {
+	case LIMIT_BY_USER:
+		return facts->user;
+	case LIMIT_BY_SENDER:
+		return facts->sender;
+	case LIMIT_BY_SENDER_DOMAIN:
+		return facts->sender_domain;
+	default:
+		return NULL;
+	}
+}
+
+enum answer
+condition_above(const struct condition *condition, const struct facts *facts,
+    int64_t *above_r)
+{
+	const char *key = key_of(condition, facts);
+	const struct list *list;
+	int64_t unit = 1;
+
+	*above_r = condition->above;
+	if (condition->numbers == 0)
+		return ANSWER_YES;
+	list = facts->lists[condition->numbers - 1];
+	if (list == NULL)
+		return ANSWER_UNKNOWN;
+	if (key == NULL || key[0] == '\0' ||
+	    !list_number(list, key, facts->listed_now, above_r))
+		return ANSWER_NO;
+	if (condition->type->counts == LIMIT_OCTETS)
+		unit = LIMIT_OCTET_UNIT;
+	*above_r = *above_r / unit < WINDOW_MAX ? *above_r / unit : WINDOW_MAX;
+	if (*above_r == 0)
+		*above_r = 1;
+	return ANSWER_YES;
+}
+
 static bool
 limit_admits(const struct condition *condition, const struct facts *facts,
-    int64_t *wait_r)
+    int64_t above, int64_t *wait_r)
 {
 	const struct limit_count *count = &facts->limits[condition->number];
-	struct window_terms terms = {condition->above, condition->period};
+	struct window_terms terms = {above, condition->period};
 
 	if (condition->scaled && facts->record_certainty == FACT_KNOWN)
 		terms.limit =
@@ -392,27 +439,41 @@ limit_admits(const struct condition *condition, const struct facts *facts,
 	    &terms, &count->family, facts->now, wait_r);
 }
 
+/* A size is known at the end, and taken then. */
+static bool
+is_too_early(const struct asked *asked)
+{
+	return asked->condition->type->counts == LIMIT_OCTETS &&
+	    !asked->facts->complete;
+}
+
 static enum answer
 is_exceeded(const struct asked *asked)
 {
 	const struct condition *condition = asked->condition;
 	enum certainty certainty =
 	    asked->facts->limits[condition->number].certainty;
-	int64_t wait;
+	int64_t above, wait;
+	enum answer answer = condition_above(condition, asked->facts, &above);
 
+	if (answer != ANSWER_YES)
+		return answer;
+	if (is_too_early(asked))
+		return ANSWER_LATER;
 	if (certainty != FACT_KNOWN)
 		return answer_while(certainty);
-	return yes_if(!limit_admits(condition, asked->facts, &wait));
+	return yes_if(!limit_admits(condition, asked->facts, above, &wait));
 }
 
 int64_t
 condition_wait(const struct condition *condition, const struct facts *facts)
 {
-	int64_t wait = 0;
+	int64_t above, wait = 0;
 
-	if (condition->type->kind == VALUE_LIMIT &&
-	    facts->limits[condition->number].certainty == FACT_KNOWN)
-		(void)limit_admits(condition, facts, &wait);
+	if (condition_counts(condition) &&
+	    facts->limits[condition->number].certainty == FACT_KNOWN &&
+	    condition_above(condition, facts, &above) == ANSWER_YES)
+		(void)limit_admits(condition, facts, above, &wait);
 	return wait;
 }
 
@@ -613,6 +674,15 @@ const struct condition_type condition_types[] = {
 	.judge = is_exceeded, .counts = LIMIT_RECIPIENTS},
     {"refused_above", VALUE_LIMIT, STAGE_MAIL, STORE | READS_REFUSED,
 	.judge = is_exceeded, .counts = LIMIT_REFUSED},
+    {"octets_above", VALUE_OCTETS, STAGE_EOM,
+	STORE | READS_HEADERS | READS_BODY, .judge = is_exceeded,
+	.counts = LIMIT_OCTETS},
+    {"distinct_senders_above", VALUE_LIMIT, STAGE_DATA,
+	STORE | READS_RECIPIENTS, .judge = is_exceeded,
+	.counts = LIMIT_DISTINCT_SENDERS},
+    {"distinct_recipients_above", VALUE_LIMIT, STAGE_DATA,
+	STORE | READS_RECIPIENTS, .judge = is_exceeded,
+	.counts = LIMIT_DISTINCT_RECIPIENTS},
     {"store_down", VALUE_TRUE, STAGE_MAIL, PASSING, .judge = is_true,
 	FACT(store_down)},
     {"store_late", VALUE_TRUE, STAGE_MAIL, PASSING, .judge = is_true,

@@ -45,7 +45,8 @@ enum value_kind {
 	VALUE_SHARED, /* name of a shared list; becomes an index of lists */
 	VALUE_DNSBL,  /* "name: number"; becomes an index of dnsbls */
 	VALUE_SPF,    /* list of results of SPF */
-	VALUE_LIMIT   /* whole number; becomes an index of limits */
+	VALUE_LIMIT,  /* whole number; becomes an index of limits */
+	VALUE_OCTETS  /* the same of octets */
 };
 
 /* What a limit counts, and for whom. */
@@ -54,14 +55,22 @@ enum limit_kind {
 	LIMIT_CONNECTIONS,
 	LIMIT_MESSAGES,
 	LIMIT_RECIPIENTS,
-	LIMIT_REFUSED
+	LIMIT_REFUSED,
+	LIMIT_OCTETS, /* in units of LIMIT_OCTET_UNIT */
+	LIMIT_DISTINCT_SENDERS,
+	LIMIT_DISTINCT_RECIPIENTS
 };
+#define LIMIT_OCTET_UNIT   INT64_C(1024)
+#define LIMIT_DISTINCT_MAX 10000
+
 enum limit_by {
 	LIMIT_BY_NETWORK,
 	LIMIT_BY_HOST,
 	LIMIT_BY_SENDER_DOMAIN,
 	LIMIT_BY_USER,
-	LIMIT_BY_ALL
+	LIMIT_BY_ALL,
+	LIMIT_BY_SENDER, /* the whole address */
+	LIMIT_BY_SERVER	 /* all, but of this server alone */
 };
 
 struct header_pattern {
@@ -94,7 +103,8 @@ struct condition {
 	char *header;  /* of VALUE_HEADER_NUMBER */
 	int64_t bound; /* of VALUE_DNSBL */
 	/* limits only; `number` is the index of the limit */
-	int64_t above;	  /* the most that is admitted */
+	int64_t above;	  /* the most that is admitted, in its units */
+	size_t numbers;	  /* 1 + the list that has it instead; 0: none */
 	enum limit_by by; /* for whom it counts */
 	bool scaled;	  /* by reputation */
 	int64_t period; /* seconds; also of `retried`: until it is forgotten */
@@ -160,6 +170,15 @@ enum answer condition_judge(const struct condition *condition,
 /* What a condition answers while its fact is only this certain; YES when it is
  * known. */
 enum answer answer_while(enum certainty certainty);
+
+/* Whether it is a limit. */
+bool condition_counts(const struct condition *condition);
+
+/* The most that a limit admits here, in its units, before it is scaled by
+ * reputation.  UNKNOWN: the list that has it is not loaded, or it is not known yet
+ * whose it is; NO: there is none for whom it counts. */
+enum answer condition_above(const struct condition *condition,
+    const struct facts *facts, int64_t *above_r);
 
 /* Seconds until the limit of this condition may admit again; 0 for any other
  * condition. */

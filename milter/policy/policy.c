@@ -23,7 +23,7 @@ plan_conditions(struct policy *policy)
 			struct condition *condition = &rule->conditions[j];
 
 			condition->place = place++;
-			if (condition->type->kind == VALUE_LIMIT)
+			if (condition_counts(condition))
 				continue;
 			condition->period = policy->settings.retry_window;
 			condition->keep = policy->settings.keep;
@@ -44,7 +44,15 @@ asks_about_rest(const struct rule *rule)
 	return false;
 }
 
-/* When the facts of a rule are known, but for sizes. */
+/* A size that may be told early, unlike one that is counted. */
+static bool
+may_be_declared(const struct condition *condition)
+{
+	return (condition->type->flags & READS_BODY) != 0 &&
+	    !condition_counts(condition);
+}
+
+/* When the facts of a rule are known, but for such sizes. */
 static enum stage
 stage_without_size(const struct rule *rule)
 {
@@ -52,7 +60,7 @@ stage_without_size(const struct rule *rule)
 
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if (rule->conditions[i].type->ready > stage &&
-		    (condition_flags(&rule->conditions[i]) & READS_BODY) == 0)
+		    !may_be_declared(&rule->conditions[i]))
 			stage = rule->conditions[i].type->ready;
 	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
 	    stage < STAGE_RCPT)

@@ -36,10 +36,11 @@ struct message {
 	char address[NETADDR_TEXT_SIZE];
 	/* message_organisation.h: "@example.org", "" for none (yet) */
 	char organisation[STORE_POOL_MAX + 1];
-	bool joins;	   /* its clocks of pairs are the client's */
-	bool joins_late;   /* it was deferred before that could be known */
-	int64_t last_used; /* of the record */
-	bool is_new;	   /* store_answer.is_new */
+	bool joins;	    /* its clocks of pairs are the client's */
+	bool joins_late;    /* it was deferred before that could be known */
+	const char *server; /* this mail server's name */
+	int64_t last_used;  /* of the record */
+	bool is_new;	    /* store_answer.is_new */
 	bool pool_is_new;
 	struct reputation_sums earned; /* by what the client did so far */
 	double accepted; /* points that are paced, store_effects.accepted */

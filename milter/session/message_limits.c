@@ -29,6 +29,12 @@ find_holder(
 	case LIMIT_BY_NETWORK:
 	case LIMIT_BY_HOST:
 		break;
+	case LIMIT_BY_SENDER:
+		*holder_r = message->facts.sender;
+		break;
+	case LIMIT_BY_SERVER:
+		*holder_r = message->server;
+		break;
 	case LIMIT_BY_SENDER_DOMAIN:
 		*holder_r = message->facts.sender_domain;
 		break;
@@ -47,21 +53,26 @@ find_holder(
 static int64_t
 units_of(const struct message *message, const struct limit *limit)
 {
-	int64_t recipients = message->facts.recipients_seen;
+	int64_t units = 0, above;
 
 	switch (limit->condition->type->counts) {
 	case LIMIT_CONNECTIONS:
 	case LIMIT_MESSAGES:
 		return 1;
 	case LIMIT_RECIPIENTS:
-		return recipients < limit->condition->above
-		    ? recipients
-		    : limit->condition->above;
-	case LIMIT_REFUSED:
-	case LIMIT_NONE:
+		units = message->facts.recipients_seen;
 		break;
+	case LIMIT_OCTETS:
+		units = message->facts.size / LIMIT_OCTET_UNIT + 1;
+		break;
+	case LIMIT_REFUSED: /* only read here; counted as they are refused */
+	case LIMIT_DISTINCT_SENDERS: /* not in units */
+	case LIMIT_DISTINCT_RECIPIENTS:
+	case LIMIT_NONE:
+		return 0;
 	}
-	return 0; /* only read here; counted as they are refused */
+	(void)condition_above(limit->condition, &message->facts, &above);
+	return units < above ? units : above;
 }
 
 /* Whether any of the conditions that ask, or do not ask, about each recipient
@@ -74,8 +85,7 @@ excludes(const struct message *message, const struct rule *rule,
 		const struct condition *condition = &rule->conditions[i];
 		bool asks = (condition_flags(condition) & ASKS_RECIPIENT) != 0;
 
-		if (condition->type->kind != VALUE_LIMIT &&
-		    asks == of_recipient &&
+		if (!condition_counts(condition) && asks == of_recipient &&
 		    condition_judge(condition, &message->facts, recipient) ==
 			ANSWER_NO)
 			return true;
@@ -86,17 +96,43 @@ excludes(const struct message *message, const struct rule *rule,
 /* Whether the other conditions of a limit's rule leave it open that the rule
  * holds, so that its units are worth taking. */
 static bool
-may_hold(const struct message *message, const struct rule *rule)
+may_hold(const struct message *message, const struct limit *limit)
 {
+	const struct rule *rule = limit->rule;
 	const struct recipient *recipients = message->recipients;
 	size_t count = message->facts.recipient_count;
+	int64_t above;
 
+	if (condition_above(limit->condition, &message->facts, &above) !=
+	    ANSWER_YES)
+		return false;
 	if (excludes(message, rule, count == 0 ? NULL : recipients, false))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (!excludes(message, rule, &recipients[i], true))
 			return true;
 	return count == 0 && !excludes(message, rule, NULL, true);
+}
+
+/* A limit that is scaled by reputation may be twice as high. */
+static void
+count_distinct(const struct message *message, const struct condition *condition,
+    struct store_take *take)
+{
+	int64_t above;
+
+	if (condition->type->counts == LIMIT_DISTINCT_SENDERS)
+		take->distinct = STORE_SENDERS;
+	else if (condition->type->counts == LIMIT_DISTINCT_RECIPIENTS)
+		take->distinct = STORE_RECIPIENTS;
+	else
+		return;
+	(void)condition_above(condition, &message->facts, &above);
+	if (above > LIMIT_DISTINCT_MAX)
+		above = LIMIT_DISTINCT_MAX;
+	take->pairs = message->pairs;
+	take->pair_count = message->facts.recipient_count;
+	take->most = 2 * above + RECIPIENTS_MAX + 1;
 }
 
 /* Add what a limit counts, for the client and for its family, if there is anybody
@@ -120,9 +156,11 @@ add_takes(const struct message *message, size_t limit_index, int64_t units,
 	    .period = limit->condition->period,
 	    .units = units,
 	    .at = message->taken_at[limit_index]};
+	count_distinct(message, limit->condition, &takes_r[0]);
 	if (message->family[0] != '\0' && holder == NULL) {
 		takes_r[1] = takes_r[0];
 		takes_r[1].holder = message->family;
+		takes_r[1].most = STORE_DISTINCT_MAX;
 		count = 2;
 	}
 	for (size_t i = 0; which_r != NULL && i < count; i++)
@@ -160,9 +198,8 @@ limits_choose(const struct message *message, enum stage stage, bool only_reads,
 		int64_t units;
 
 		if (message->limits[i].certainty != FACT_ASK ||
-		    (limit->condition->type->counts == LIMIT_RECIPIENTS &&
-			stage < STAGE_DATA) ||
-		    !may_hold(message, limit->rule))
+		    limit->condition->type->ready > stage ||
+		    !may_hold(message, limit))
 			continue;
 		if (limit->condition->type->counts == LIMIT_CONNECTIONS)
 			units = units_of(message, limit);
@@ -247,7 +284,7 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		message->limits[i].counts.units = 0;
 		if (message->is_untaken[i])
 			continue;
-		if (!all && may_hold(message, limit->rule))
+		if (!all && may_hold(message, limit))
 			continue;
 		count += add_takes(message, i, units, &takes_r[count], NULL);
 	}

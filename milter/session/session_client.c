@@ -120,6 +120,7 @@ session_identify(struct session *session, const struct session_origin *origin)
 	    server[0] != '\0' ? server : origin->server);
 	copy_text(session->server_address, sizeof session->server_address,
 	    origin->server_address);
+	session->message.server = session->server;
 	facts->daemon_name = session->daemon_name;
 	facts->daemon_port = origin->daemon_port == NULL
 	    ? 0

@@ -60,6 +60,9 @@ struct store_pair {
 /* Holders other than the client's own network, in one query. */
 #define STORE_HOLDERS_MAX 9
 
+enum store_distinct { STORE_UNITS, STORE_SENDERS, STORE_RECIPIENTS };
+#define STORE_DISTINCT_MAX 100000
+
 /* One unit (or more) of one limit. */
 struct store_take {
 	uint32_t id;	    /* of the limit: names the counter; 27 bits */
@@ -68,6 +71,14 @@ struct store_take {
 	int64_t period;	    /* seconds */
 	int64_t units;	    /* added before reading; 0: read only */
 	int64_t at;	    /* of units to give back: when they were taken */
+	/* What is counted instead of units: how many different senders, or
+	 * recipients, of these pairs and others there were within the period.
+	 * They are added, and none is given back.  The number is exact up to
+	 * `most`, 1..STORE_DISTINCT_MAX, and comes as units of this moment. */
+	enum store_distinct distinct;
+	const struct store_pair *pairs; /* what `name` holds is left alone */
+	size_t pair_count;		/* <= RECIPIENTS_MAX */
+	int64_t most;
 };
 
 struct store_query {

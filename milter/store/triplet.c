@@ -139,6 +139,16 @@ triplet_holder(const struct triplet_namer *namer, const char *holder,
 }
 
 bool
+triplet_member(const struct triplet_namer *namer, const struct store_take *take,
+    size_t pair, char name_r[TRIPLET_SIZE])
+{
+	return triplet_holder(namer,
+	    take->distinct == STORE_SENDERS ? take->pairs[pair].sender
+					    : take->pairs[pair].recipient,
+	    name_r);
+}
+
+bool
 triplet_fingerprint(
     const struct triplet_namer *namer, char name_r[TRIPLET_SIZE])
 {

@@ -40,6 +40,11 @@ bool triplet_name(const struct triplet_namer *namer,
 bool triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE]);
 
+/* Name the sender or recipient of one of a take's pairs, whichever it counts
+ * different ones of. */
+bool triplet_member(const struct triplet_namer *namer,
+    const struct store_take *take, size_t pair, char name_r[TRIPLET_SIZE]);
+
 /* What an address is called within its network's record: by chance two of them
  * share a name once in 2^24.  False: out of memory. */
 #define TRIPLET_ADDRESS_LENGTH 4

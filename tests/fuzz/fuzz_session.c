@@ -54,7 +54,8 @@ static const char *const values[] = {
     [VALUE_FILE] = "\"/nonexistent\"",
     [VALUE_SHARED] = "\"bad\"",
     [VALUE_SPF] = "{\"pass\", \"none\"}",
-    [VALUE_LIMIT] = "2 within = 1h"};
+    [VALUE_LIMIT] = "2 within = 1h",
+    [VALUE_OCTETS] = "2k within = 1h"};
 
 static void
 write_rule(struct input *input, FILE *file, unsigned number)
@@ -74,7 +75,7 @@ write_rule(struct input *input, FILE *file, unsigned number)
 		    input, (unsigned)condition_type_count)];
 
 		fprintf(file, "%s = %s ", type->name, values[type->kind]);
-		if (type->kind == VALUE_LIMIT)
+		if (type->counts != LIMIT_NONE)
 			fprintf(file, "%s ", holders[draw(input, 5)]);
 	}
 	fprintf(file, "verdict = %s %s %s }\n", verdicts[draw(input, 5)],

@@ -15,6 +15,7 @@ struct names {
 	size_t pair_count;
 	struct memory_counter_key takes[STORE_TAKES_MAX];
 	size_t take_count;
+	uint64_t members[STORE_RECIPIENTS + 1][RECIPIENTS_MAX]; /* different */
 };
 
 /* What is kept of a pool is all of its addresses'. */
@@ -294,17 +295,81 @@ find_records(struct memory *memory, const struct store_query *query,
 	    : NULL;
 }
 
+/* Its members were named by name_members(). */
+static bool
+take_distinct(struct memory *memory, const struct store_query *query,
+    const struct memory_counter_key *key, const struct store_take *take,
+    const uint64_t *members, struct window_counts *counts_r)
+{
+	int64_t *number = &counts_r->slots[WINDOW_SLOT_NOW];
+
+	if (!query->peeks)
+		return memory_distinct_add(memory->distinct, key, query->now,
+		    members, take->pair_count, (size_t)take->most, number);
+	*number = memory_distinct_peek(
+	    memory->distinct, key, query->now, members, take->pair_count);
+	return true;
+}
+
 static bool
 take_units(struct memory *memory, const struct store_query *query,
     const struct names *names, struct store_answer *answer)
 {
-	for (size_t i = 0; query->peeks && i < names->take_count; i++)
-		memory_counters_peek(memory->counters, &names->takes[i],
-		    query->now, &answer->counts[i]);
-	for (size_t i = 0; !query->peeks && i < names->take_count; i++)
-		if (!memory_counters_take(memory->counters, &names->takes[i],
-			query->now, query->takes[i].units, &answer->counts[i]))
+	for (size_t i = 0; i < names->take_count; i++) {
+		const struct store_take *take = &query->takes[i];
+		const struct memory_counter_key *key = &names->takes[i];
+		struct window_counts *counts = &answer->counts[i];
+
+		if (take->distinct != STORE_UNITS) {
+			if (!take_distinct(memory, query, key, take,
+				names->members[take->distinct], counts))
+				return false;
+		} else if (query->peeks) {
+			memory_counters_peek(
+			    memory->counters, key, query->now, counts);
+		} else if (!memory_counters_take(memory->counters, key,
+			       query->now, take->units, counts)) {
 			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+name_members_of(const struct memory *memory, const struct store_take *take,
+    uint64_t members_r[RECIPIENTS_MAX])
+{
+	char name[TRIPLET_SIZE];
+
+	if (take->pair_count > RECIPIENTS_MAX)
+		return false;
+	for (size_t i = 0; i < take->pair_count; i++) {
+		if (!triplet_member(&memory->key.namer, take, i, name))
+			return false;
+		_Static_assert(TRIPLET_LENGTH == sizeof *members_r,
+		    "a name is not a number");
+		memcpy(&members_r[i], name, sizeof *members_r);
+	}
+	return true;
+}
+
+/* All takes of a query are about the same pairs. */
+static bool
+name_members(const struct memory *memory, const struct store_query *query,
+    struct names *names_r)
+{
+	bool named[STORE_RECIPIENTS + 1] = {false};
+
+	for (size_t i = 0; i < query->take_count; i++) {
+		const struct store_take *take = &query->takes[i];
+
+		if (take->distinct == STORE_UNITS || named[take->distinct])
+			continue;
+		named[take->distinct] = true;
+		if (!name_members_of(
+			memory, take, names_r->members[take->distinct]))
+			return false;
+	}
 	return true;
 }
 
@@ -322,7 +387,8 @@ memory_look_up(struct store *store, const struct store_query *query,
 	if (!name_client(memory, &query->client, &names) ||
 	    !name_pairs(memory, query->pairs, query->pair_count, &names) ||
 	    !name_takes(memory, &query->client, query->takes, query->take_count,
-		&names))
+		&names) ||
+	    !name_members(memory, query, &names))
 		return STORE_DOWN;
 
 	pthread_mutex_lock(&memory->mutex);

@@ -15,6 +15,7 @@ forget_counters(
 	if (!triplet_holder(&memory->key.namer, forget->tag, holder))
 		return false;
 	*count += memory_counters_forget(memory->counters, holder);
+	*count += memory_distinct_forget(memory->distinct, holder);
 	return true;
 }
 

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COUNTERS_SHARE 8   /* of the memory: one eighth */
+#define COUNTERS_SHARE                                                         \
+	8		   /* of the memory: one eighth, and half as much for
+			    * what is counted once */
 #define JOURNAL_SHARE  4   /* and that of the journal, beside it */
 #define PLACES_AT_ONCE 256 /* looked at under one lock */
 #define REPORT_SIZE    1024
@@ -126,6 +128,7 @@ tidy(struct store *store, int64_t now)
 	pthread_mutex_lock(&memory->mutex);
 	memory_book_expire(memory->book, now);
 	memory_counters_expire(memory->counters, now);
+	memory_distinct_expire(memory->distinct, now);
 	memory_lists_expire(memory->lists, now);
 	pthread_mutex_unlock(&memory->mutex);
 }
@@ -162,6 +165,7 @@ free_memory(struct memory *memory)
 	memory_lists_close(&memory->lists);
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
+	memory_distinct_close(&memory->distinct);
 	memory_journal_close(&memory->journal);
 	free(memory->host);
 	triplet_hash_free(&memory->hash);
@@ -326,7 +330,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->store.ops = &operations;
 	memory->lock = -1;
 	memory->terms = config->terms;
-	memory->terms.memory_max -= counter_octets;
+	memory->terms.memory_max -= counter_octets + counter_octets / 2;
 	memory->save_every = config->save_every;
 	memory->saved_at = -1;
 	memory->tidied_at = now;
@@ -335,6 +339,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	pthread_mutex_init(&memory->mutex, NULL);
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
+	memory->distinct = memory_distinct_open(counter_octets / 2);
 	memory->lists = memory_lists_open();
 	memory->journal =
 	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
@@ -344,8 +349,9 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
-	    memory->lists == NULL || memory->journal == NULL ||
-	    memory->host == NULL || (has_file && memory->file == NULL)) {
+	    memory->distinct == NULL || memory->lists == NULL ||
+	    memory->journal == NULL || memory->host == NULL ||
+	    (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
 	}

@@ -6,6 +6,7 @@
 
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
+#include "store/memory/memory_distinct.h"
 #include "store/memory/memory_file.h"
 #include "store/memory/memory_journal.h"
 #include "store/memory/memory_lists.h"
@@ -32,6 +33,7 @@ struct memory {
 	pthread_mutex_t mutex; /* guards what follows */
 	struct memory_book *book;
 	struct memory_counters *counters;
+	struct memory_distinct *distinct;
 	struct memory_lists *lists;
 };
 

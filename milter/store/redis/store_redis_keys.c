@@ -112,6 +112,18 @@ keys_window(const struct store_redis_keys *keys, const char *tag,
 }
 
 void
+keys_distinct(const struct store_redis_keys *keys, const char *tag,
+    int64_t period, const struct keys_limit *limit, char key_r[KEYS_KEY_SIZE])
+{
+	char *at = stpcpy(put_record(keys, tag, key_r), ":d:");
+
+	at = stpcpy(put_number(at, period), ":");
+	at = put_number(at, limit->id);
+	if (limit->host != KEYS_NO_HOST)
+		(void)put_host(at, limit->host);
+}
+
+void
 keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE])
 {
 	snprintf(tag_r, KEYS_TAG_SIZE, "h:%s", name);

@@ -55,15 +55,22 @@ void keys_record(const struct store_redis_keys *keys, const char *tag,
 void keys_window(const struct store_redis_keys *keys, const char *tag,
     int64_t period, int64_t slot, char key_r[KEYS_KEY_SIZE]);
 
-/* The tag of a holder who is no network: "h:" and the name that hides it. */
-void keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE]);
-
-/* Whose units in such a key: of a limit, for all of the tag or for one host. */
+/* What a limit counts, for all of the tag or for one host. */
 #define KEYS_NO_HOST UINT32_MAX
 struct keys_limit {
 	uint32_t id; /* 27 bits */
 	uint32_t host;
 };
+
+/* "<prefix>{<tag>}:d:<period>:<id>", and of a host the bucket after a dot: which
+ * different things there were, with their last times. */
+void keys_distinct(const struct store_redis_keys *keys, const char *tag,
+    int64_t period, const struct keys_limit *limit, char key_r[KEYS_KEY_SIZE]);
+
+/* The tag of a holder who is no network: "h:" and the name that hides it. */
+void keys_holder_tag(const char name[TRIPLET_SIZE], char tag_r[KEYS_TAG_SIZE]);
+
+/* The field of a limit's units in such a key. */
 void keys_units(const struct keys_limit *limit, int64_t slot,
     char field_r[KEYS_FIELD_SIZE]);
 

@@ -23,6 +23,7 @@ struct counting {
 	size_t stop;
 	size_t position; /* of the first command */
 	bool adds;
+	bool is_distinct;
 	int64_t newest;	     /* slot that counts */
 	struct slots with;   /* that of now */
 	struct slots beside; /* in the key before, or after */
@@ -230,6 +231,76 @@ ask_slots(struct look_up *look_up, const struct limit_place *place,
 	}
 }
 
+static bool
+add_members(struct look_up *look_up, struct resp_commands *commands,
+    const char *key, const struct store_take *take)
+{
+	char name[TRIPLET_SIZE];
+
+	resp_begin(commands, 3 + 2 * take->pair_count);
+	resp_add_string(commands, "ZADD");
+	resp_add_string(commands, key);
+	resp_add_string(commands, "GT");
+	for (size_t i = 0; i < take->pair_count; i++) {
+		if (!triplet_member(&look_up->namer, take, i, name))
+			return false;
+		resp_add_integer(commands, look_up->now);
+		resp_add_string(commands, name);
+	}
+	return true;
+}
+
+static void
+add_range(struct resp_commands *commands, const char *command, const char *key,
+    const char *from, int64_t to)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, command);
+	resp_add_string(commands, key);
+	resp_add_string(commands, from);
+	resp_add_integer(commands, to);
+}
+
+/* A sorted set of the last times.  Who only looks counts what is there, and
+ * thinks its own to be new: that is good for a deferral. */
+static bool
+ask_distinct(struct look_up *look_up, size_t i, const struct limit_place *place)
+{
+	const struct store_take *take = &look_up->query->takes[i];
+	struct counting *counting = &look_up->countings[i];
+	struct resp_commands *commands =
+	    trip_commands(&look_up->trip, place->stop);
+	int64_t gone = look_up->now - take->period;
+	char key[KEYS_KEY_SIZE];
+
+	keys_distinct(&look_up->store->keys, place->tag, take->period,
+	    &place->limit, key);
+	counting->stop = place->stop;
+	counting->position = trip_position(&look_up->trip, place->stop);
+	counting->is_distinct = true;
+	counting->adds = !look_up->query->peeks && take->pair_count > 0;
+	if (counting->adds) {
+		trip_begin_whole(commands);
+		if (!add_members(look_up, commands, key, take))
+			return false;
+		add_range(commands, "ZREMRANGEBYSCORE", key, "-inf", gone);
+		add_range(
+		    commands, "ZREMRANGEBYRANK", key, "0", -1 - take->most);
+		resp_begin(commands, 3);
+		resp_add_string(commands, "EXPIRE");
+		resp_add_string(commands, key);
+		resp_add_integer(commands, take->period + 1);
+	}
+	resp_begin(commands, 4);
+	resp_add_string(commands, "ZCOUNT");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, gone + 1);
+	resp_add_string(commands, "+inf");
+	if (counting->adds)
+		trip_end_whole(commands);
+	return true;
+}
+
 /* What is added is read in the same moment, so that no two sessions see the
  * same number; what others have in the key beside, after it, or two that add on
  * either side of its border might both not see each other. */
@@ -244,6 +315,8 @@ ask_take(struct look_up *look_up, size_t i)
 	if (!store_redis_place_take(&look_up->trip, &look_up->namer,
 		&look_up->query->client, take, &place))
 		return false;
+	if (take->distinct != STORE_UNITS)
+		return ask_distinct(look_up, i, &place);
 	part_slots(counting, slot, take->period);
 	counting->stop = place.stop;
 	counting->position = trip_position(&look_up->trip, place.stop);
@@ -571,6 +644,21 @@ read_slots(const struct resp_reply *reply, const struct counting *counting,
 			: reply);
 }
 
+/* The last of five within MULTI and EXEC. */
+static void
+read_distinct(
+    const struct look_up *look_up, size_t i, struct window_counts *counts_r)
+{
+	const struct counting *counting = &look_up->countings[i];
+	const struct resp_reply *reply = trip_reply(&look_up->trip,
+	    counting->stop, counting->position + (counting->adds ? 6 : 0));
+	int64_t own =
+	    counting->adds ? 0 : (int64_t)look_up->query->takes[i].pair_count;
+
+	counts_r->slots[WINDOW_SLOT_NOW] =
+	    own + count_of(counting->adds ? resp_element(reply, 4) : reply);
+}
+
 /* One that adds has its reading as the last within MULTI and EXEC. */
 static void
 read_take(
@@ -614,7 +702,10 @@ read_answers(struct look_up *look_up, struct store_answer *answer_r)
 		read_record(look_up, look_up->organisation, 0, answer_r);
 	combine(look_up, answer_r);
 	for (size_t i = 0; i < look_up->query->take_count; i++)
-		read_take(look_up, i, &answer_r->counts[i]);
+		if (look_up->countings[i].is_distinct)
+			read_distinct(look_up, i, &answer_r->counts[i]);
+		else
+			read_take(look_up, i, &answer_r->counts[i]);
 }
 
 enum store_result
