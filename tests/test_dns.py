@@ -12,10 +12,11 @@ import unittest
 
 from lib import cases, mmdb
 from lib.daemon import Daemon, wait_for
-from lib.dns import Dns
+from lib.dns import Dns, listed_name
 from lib.pace import milliseconds, pace
 from lib.policies import GREYLISTED, response
 from lib.ports import free_port
+from lib.redis_servers import start_single
 
 ALICE, BOB = "<alice@sender.example>", "<bob@local.test>"
 CLEAN, TRUSTED, LISTED = "198.51.100.1", "198.51.100.2", "198.51.100.3"
@@ -305,6 +306,29 @@ class Shipped(unittest.TestCase):
                  "nothing is known", milter.log)
         milter.expect(r"DNS|name server")
         milter.stop()
+
+
+class Farm(Case):
+    def test_what_one_server_was_told_the_others_know(self):
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        policy = f'redis {{ servers = "{redis.where}" }}\n' + OPEN
+        here, there = (self.milter(f'server_name = "{name}"\n' + policy)
+                       for name in ("here", "there"))
+        for milter in here, there:
+            milter.expect("no secret_file is set")
+            self.all_on(milter)
+        self.learn(here, LISTED)
+        name = listed_name(BAD, LISTED)
+        self.assertEqual(self.dns.count(name), 1)
+        wait_for(lambda: int(redis.ask("XLEN", "mdefer:1:dns")) > 0,
+                 "it is told", here.log)
+        time.sleep(3 * pace())
+        send(there, LISTED)
+        self.assertEqual(there.decisions()[-1]["dnsbl"], "trusted:0,blocked:4")
+        self.assertEqual(self.dns.count(name), 1)
+        here.stop()
+        there.stop()
 
 
 class Places(unittest.TestCase):

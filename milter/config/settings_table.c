@@ -261,6 +261,7 @@ const struct setting setting_table[] = {
     {"dns", "servers", TEXTS(dns.servers), "", .check = check_dns},
     {"dns", "timeout", MILLISECONDS(dns.timeout_ms), "2s", 100, 30000},
     {"dns", "patience", MILLISECONDS(dns.patience_ms), "0ms", 0, 10000},
+    {"dns", "share", TRUTH(dns.share), "true"},
     {"dns", "cache", NUMBER(dns.answers_max), "100000", 100, COUNT_MAX},
     {"dns", "memory", SIZE(dns.memory_max), "32M", 65536, 1048576 * MEGA},
 

@@ -179,6 +179,8 @@ dns_answer_next(struct dns_answer *answer, struct dns_record *record_r)
 	record_r->length = (size_t)in[0] << 8 | in[1];
 	record_r->preference = (unsigned)in[2] << 8 | in[3];
 	record_r->data = in + 4;
+	if (record_r->length > answer->length - 4)
+		return false;
 	answer->count--;
 	answer->data += record_r->length + 4;
 	answer->length -= record_r->length + 4;

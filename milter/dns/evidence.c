@@ -8,7 +8,6 @@
 #include "base/seconds.h"
 #include "dns/dns_lists.h"
 #include "dns/geo.h"
-#include "dns/resolver.h"
 #include "dns/spf_checks.h"
 
 /* No answer lives shorter, so that asking again before would be in vain. */
@@ -75,6 +74,18 @@ dns_tick(struct dns *dns, const struct policy *policy)
 
 	dns_lists_tick(dns->lists, policy);
 	geo_tick(dns->geo, files);
+}
+
+size_t
+dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE])
+{
+	return resolver_take_news(dns->resolver, bytes_r);
+}
+
+void
+dns_learn(struct dns *dns, const void *bytes, size_t length)
+{
+	resolver_learn(dns->resolver, bytes, length);
 }
 
 /* In memory, so it is known at once. */

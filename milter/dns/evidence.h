@@ -6,6 +6,7 @@
 #define EVIDENCE_H
 
 #include "dns/geo.h"
+#include "dns/resolver.h"
 #include "policy/policy.h"
 
 /* ---- For all sessions: the resolver, and what is asked with it. */
@@ -21,6 +22,12 @@ void dns_use(struct dns *dns, const struct policy *policy);
 
 /* Once a second, in the background: test the lists that the policy names. */
 void dns_tick(struct dns *dns, const struct policy *policy);
+
+/* What DNS told here since this was last called, for other servers; how many octets
+ * it is.  And what it told them. */
+size_t
+dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE]);
+void dns_learn(struct dns *dns, const void *bytes, size_t length);
 
 /* ---- Of one session.  It is used by that alone. */
 

@@ -19,6 +19,7 @@
 #include "base/outage.h"
 #include "base/thread.h"
 #include "dns/dns_cache.h"
+#include "dns/dns_share.h"
 #include "mail/netaddr.h"
 #include "policy/settings.h"
 
@@ -61,6 +62,8 @@ struct resolver {
 	size_t open; /* entries that are asking, queued or not */
 	struct work works[WORKS_MAX];
 	size_t first_work, work_count;
+	unsigned char news[RESOLVER_NEWS_SIZE];
+	size_t news_used;
 	unsigned long answers;
 	unsigned long refused; /* questions, because too many were open */
 	struct asked asked;
@@ -218,6 +221,38 @@ resolver_peek(struct resolver *resolver, const char *name, enum dns_type type,
 	answer_r->data = room;
 	pthread_mutex_unlock(&resolver->mutex);
 	return !asking;
+}
+
+size_t
+resolver_take_news(
+    struct resolver *resolver, unsigned char bytes_r[RESOLVER_NEWS_SIZE])
+{
+	size_t used;
+
+	pthread_mutex_lock(&resolver->mutex);
+	used = resolver->news_used;
+	memcpy(bytes_r, resolver->news, used);
+	resolver->news_used = 0;
+	pthread_mutex_unlock(&resolver->mutex);
+	return used;
+}
+
+void
+resolver_learn(
+    struct resolver *resolver, const unsigned char *bytes, size_t length)
+{
+	struct dns_news news;
+
+	pthread_mutex_lock(&resolver->mutex);
+	while (resolver->enabled && dns_share_next(&bytes, &length, &news)) {
+		struct dns_entry *entry =
+		    dns_cache_find(resolver->cache, news.name, news.type, true);
+
+		if (entry != NULL && !entry->asking)
+			dns_cache_keep(
+			    resolver->cache, entry, &news.answer, now_s());
+	}
+	pthread_mutex_unlock(&resolver->mutex);
 }
 
 unsigned long
@@ -399,6 +434,10 @@ settle(struct resolver *resolver, struct dns_entry *entry,
 	pthread_mutex_lock(&resolver->mutex);
 	if (keep)
 		dns_cache_keep(resolver->cache, entry, answer, now_s());
+	if (keep && answer->status != DNS_FAILED)
+		(void)dns_share_put(resolver->news, sizeof resolver->news,
+		    &resolver->news_used, entry->name,
+		    (enum dns_type)entry->type, answer);
 	waiters = entry->waiting;
 	entry->waiting = NULL;
 	entry->asking = false;

@@ -68,6 +68,14 @@ enum resolver_health resolver_health(struct resolver *resolver);
 bool
 resolver_run(struct resolver *resolver, void (*work)(void *arg), void *arg);
 
+/* What was learned since this was called last, for other servers (dns_share.h); how
+ * many octets it is.  And what they learned. */
+#define RESOLVER_NEWS_SIZE 16384
+size_t resolver_take_news(
+    struct resolver *resolver, unsigned char bytes_r[RESOLVER_NEWS_SIZE]);
+void resolver_learn(
+    struct resolver *resolver, const unsigned char *bytes, size_t length);
+
 /* ---- From the resolver's thread alone: in `work`, or in `done`. */
 
 /* Called once for each question, with an answer that is borrowed for the call.

@@ -82,6 +82,7 @@ struct settings {
 		char **servers;
 		int64_t timeout_ms;
 		int64_t patience_ms;
+		bool share; /* answers, with other servers */
 		int64_t answers_max;
 		int64_t memory_max; /* octets */
 	} dns;

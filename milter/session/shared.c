@@ -126,6 +126,25 @@ shared_publish(struct shared *shared, struct policy *policy)
 	policy_release(&old);
 }
 
+static void
+learn_dns(void *arg, const struct store_shared *theirs)
+{
+	dns_learn(arg, theirs->bytes, theirs->length);
+}
+
+/* A farm asks once, and a retry at another server finds the answer there. */
+static void
+share_dns(struct shared *shared, const struct policy *policy)
+{
+	unsigned char bytes[RESOLVER_NEWS_SIZE];
+	struct store_shared own = {.bytes = bytes};
+
+	if (!policy->wants_dns || !policy->settings.dns.share)
+		return;
+	own.length = dns_take_news(shared->dns, bytes);
+	(void)store_share(shared->store, &own, learn_dns, shared->dns);
+}
+
 void
 shared_tick(struct shared *shared, int64_t now)
 {
@@ -134,6 +153,7 @@ shared_tick(struct shared *shared, int64_t now)
 	load_watch_step(shared->load_watch, policy, shared->store,
 	    (int64_t)atomic_load(&shared->sessions), now);
 	dns_tick(shared->dns, policy);
+	share_dns(shared, policy);
 	lists_refresh(shared->lists, policy, shared->store, TICK_WAIT_MS);
 	reports_take(shared->reports, policy, shared->store, now);
 	store_tidy(shared->store, now);

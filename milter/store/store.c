@@ -87,6 +87,15 @@ store_take_reports(struct store *store, int64_t now,
 }
 
 enum store_result
+store_share(struct store *store, const struct store_shared *own,
+    void (*each)(void *arg, const struct store_shared *theirs), void *arg)
+{
+	return store->ops->share == NULL
+	    ? STORE_OK
+	    : store->ops->share(store, own, each, arg);
+}
+
+enum store_result
 store_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
 {
 	return store->ops->hash(store, text, hash_r);

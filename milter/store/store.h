@@ -181,6 +181,12 @@ struct store_forget {
 	size_t period_count;
 };
 
+/* What one host lets the others know, as octets. */
+struct store_shared {
+	const void *bytes;
+	size_t length; /* 0: nothing */
+};
+
 struct store;
 
 #define STORE_ABANDONED_MOST 5
@@ -244,6 +250,10 @@ struct store_ops {
 	enum store_result (*read_hosts)(struct store *store, int64_t now,
 	    void (*each)(
 		void *arg, const char *host, const char *text, size_t length),
+	    void *arg);
+	enum store_result (*share)(struct store *store, /* or NULL */
+	    const struct store_shared *own,
+	    void (*each)(void *arg, const struct store_shared *theirs),
 	    void *arg);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
@@ -355,6 +365,12 @@ enum store_result store_put_host(
 enum store_result store_read_hosts(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const char *text, size_t length),
     void *arg);
+
+/* Let other servers know, and give each what they have let us know since this was
+ * called last, a bounded number.  Without Redis nothing.  Background only. */
+enum store_result
+store_share(struct store *store, const struct store_shared *own,
+    void (*each)(void *arg, const struct store_shared *theirs), void *arg);
 
 bool store_is_up(const struct store *store);
 

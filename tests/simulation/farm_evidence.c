@@ -47,6 +47,22 @@ dns_tick(struct dns *dns, const struct policy *policy)
 	(void)policy;
 }
 
+size_t
+dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE])
+{
+	(void)dns;
+	(void)bytes_r;
+	return 0;
+}
+
+void
+dns_learn(struct dns *dns, const void *bytes, size_t length)
+{
+	(void)dns;
+	(void)bytes;
+	(void)length;
+}
+
 void
 evidence_ask(struct evidence *evidence, enum evidence_step step)
 {

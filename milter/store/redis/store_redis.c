@@ -259,6 +259,7 @@ static const struct store_ops operations = {
     .hosts = store_redis_hosts,
     .read_list = store_redis_read_list,
     .take_reports = store_redis_take_reports,
+    .share = store_redis_share,
     .hash = store_redis_hash,
     .add_entries = store_redis_add_entries,
     .read_entries = store_redis_read_entries,

@@ -47,6 +47,7 @@ struct redis_store {
 	int64_t compared_at; /* the same, with those of other servers */
 	int apart;	     /* comparisons in which they differed */
 	struct shared_list *lists;
+	char shared_up_to[48]; /* place in the stream; "": not begun */
 };
 
 /* printf for the log. */
@@ -102,6 +103,9 @@ enum store_result
 store_redis_hosts(struct store *store, store_host_each *each, void *arg);
 enum store_result store_redis_read_list(
     struct store *store, const char *name, struct list **list_r);
+enum store_result
+store_redis_share(struct store *store, const struct store_shared *own,
+    void (*each)(void *arg, const struct store_shared *theirs), void *arg);
 enum store_result store_redis_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
 
