@@ -124,6 +124,78 @@ class Manual(unittest.TestCase):
                 self.assertIn(tag.split()[1], known)
 
 
+class Diagnostics(unittest.TestCase):
+    """What the log may say, other than of a decision, stands in
+    milter-defer(8); and what stands there may be said."""
+
+    # Formats, whose first arguments are no text, by how many; these, and texts
+    # that only pass one on, are found otherwise.
+    CALLS = {"log_error": 0, "log_warning": 0, "log_info": 0,
+             "store_redis_say": 2}
+    # What becomes of these is a line of log_error("%s") or of the store's.
+    WHY = ("daemon/endpoint.c", "daemon/service.c", "daemon/control.c",
+           "base/pid_file.c", "ctl/open_store.c", "base/log.c",
+           "store/memory/store_memory_life.c")
+    TEXT = r'(?:"(?:[^"\\]|\\.)*"|PRI\w+|PACKAGE_VERSION)'
+    DECISION = ("session=", "summary ")
+
+    @staticmethod
+    def plain(parts):
+        """A format as the manual has it."""
+        text = ""
+        for part in re.findall(Diagnostics.TEXT, parts):
+            if part.startswith('"'):
+                text += part[1:-1]
+            elif part == "PACKAGE_VERSION":
+                text += "..."
+        text = re.sub(r"%[-+0-9.*]*(?:ll|l|z)?[a-z]?", "...", text)
+        return text.replace('\\"', '"')
+
+    def said(self):
+        found = {}
+        top = os.path.join(TOP, "milter")
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = os.path.relpath(os.path.join(folder, name), top)
+                if name.endswith(".c"):
+                    text = read("milter", path)
+                    for call in self.CALLS:
+                        self.find(rf"\b{call}\(", text, path, found)
+                    if path in self.WHY:
+                        self.find(r"\b(?:snprintf|tell)\(", text, path, found)
+        return found
+
+    def find(self, call, text, path, found):
+        for match in re.finditer(
+                call + rf"([^\"();]*)((?:{self.TEXT}\s*)+)", text):
+            plain = self.plain(match.group(2))
+            if path in self.WHY and "log" not in call and not re.match(
+                    r"\s*(why_r, size,|text, sizeof text,|memory, \w+,|error, "
+                    r"sizeof error,)", match.group(1)) and "lost" not in plain:
+                continue
+            if len(re.sub(r"[^a-z]", "", plain)) >= 3 and \
+                    not plain.startswith(self.DECISION):
+                found[plain.removeprefix("warning: ")] = path
+
+    def told(self):
+        part = read("milter", "man", "milter-defer.8") \
+            .split(".Sh DIAGNOSTICS")[1].split(".Sh SEE ALSO")[0]
+        return {text.replace(r"\(dq", '"')
+                for text in re.findall(r'(?m)^\.It Li "(.*)"$', part)}
+
+    def test_each_line_of_the_log_is_explained(self):
+        said, told = self.said(), self.told()
+        self.assertGreater(len(said), 70)
+        for text in sorted(set(said) - told):
+            with self.subTest(text, file=said[text]):
+                self.fail("milter-defer(8) does not explain it")
+
+    def test_nothing_is_explained_that_is_never_said(self):
+        for text in sorted(self.told() - set(self.said())):
+            with self.subTest(text):
+                self.fail("no source says it")
+
+
 class Restart(unittest.TestCase):
     """What the log says of a changed setting is what the code does with it."""
 
