@@ -23,7 +23,10 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import contenders  # noqa: E402  (needs the path)
 import memory  # noqa: E402
+import peers  # noqa: E402
 import report  # noqa: E402
+import through  # noqa: E402
+from lib import mta, netns  # noqa: E402
 
 # What the clients are, and what they send.
 MIXES = {
@@ -52,11 +55,11 @@ class Load:
 
     def _run(self, contender, *arguments):
         words = [self._program, "-s", contender.socket,
-                 "-p", str(contender.process.pid),
+                 "-p", str(contender.pid),
                  "-p", str(self._redis.process.pid),
                  *self._common, *map(str, arguments)]
         done = subprocess.run(words, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, timeout=60, text=True)
+                              stdout=subprocess.PIPE, timeout=600, text=True)
         if done.returncode == 2 or not contender.is_alive():
             raise RuntimeError(f"{contender.name} ended, or the command line "
                                f"is wrong: {' '.join(words)}")
@@ -64,7 +67,8 @@ class Load:
 
     def measure(self, contender, mix, concurrency, seed, options):
         """One round of one contender."""
-        result = self._run(contender, *MIXES[mix], "-n", concurrency,
+        until = ["-u", contender.until] if contender.until else []
+        result = self._run(contender, *MIXES[mix], *until, "-n", concurrency,
                            "-S", seed, "-f", self._next,
                            "-t", options.seconds, "-w", options.warmup)
         self._next = max(self._next, result["next"])
@@ -179,6 +183,51 @@ def measure(options, directory):
     return results
 
 
+class Peers:
+    """milter-defer beside other greylisting filters: empty, and then with many
+    triplets; over the milter protocol, and through a real Postfix."""
+
+    def __init__(self, stage, directory, options):
+        self.stage, self.directory, self.options = stage, directory, options
+        self.load = Load(options.programs, stage.redis, options)
+        self.null = stage.null_milters()[0]
+        self.ours = stage.milter_defer(more="store { memory = 512M }\n")
+
+    def others(self, make, triplets):
+        """One of each kind that is installed."""
+        found = [one(self.stage, os.path.join(
+            self.directory, f"{one.__name__}.{triplets}"), triplets)
+            for one in make]
+        return [peer for peer in found if peer]
+
+    def fill(self):
+        """The triplets come as mail: fifty of each client."""
+        for milter in self.ours:
+            self.load._run(milter, "-c", "strangers", "-r", 50, "-u", "data",
+                           "-f", 10**7, "-N", self.options.triplets // 50)
+            say(self.options, f"{milter.name} has its triplets")
+
+    def measure(self, triplets):
+        options = self.options
+        milters = [self.null, *self.ours, *self.others(
+            [peers.milter_greylist, peers.rspamd], triplets)]
+        found = {"mixes": measure_mixes(self.load, milters, options)}
+        if options.through and through.possible():
+            milters += self.others([peers.postgrey], triplets)
+            found["through"] = through.run(milters, options)
+            say(options, "through Postfix: done")
+        return found
+
+
+def measure_peers(options, directory):
+    """[what is found of empty ones, of full ones]"""
+    with contenders.Stage(options.programs, directory) as stage:
+        all_of_them = Peers(stage, directory, options)
+        empty = all_of_them.measure(0)
+        all_of_them.fill()
+        return [empty, all_of_them.measure(options.triplets)]
+
+
 def measure_memory(options, directory):
     with contenders.Stage(options.programs, directory) as stage:
         milter = stage.milter_defer()[-1]
@@ -219,6 +268,16 @@ def parse_arguments():
                         help="the step after which clients leave (data)")
     parser.add_argument("--eager", action="store_true",
                         help="write each step by itself")
+    parser.add_argument("--peers", action="store_true",
+                        help="beside milter-greylist, rspamd and postgrey, "
+                        "where installed, empty and full")
+    parser.add_argument("--triplets", type=int, default=600000, metavar="N",
+                        help="of a full peer (600000)")
+    parser.add_argument("--through", type=numbers, default=[1, 20],
+                        metavar="N,...", help="sessions at once through a real "
+                        "Postfix, which needs root (1,20)")
+    parser.add_argument("--smtp-seconds", type=float, default=1.0,
+                        help="of each round through Postfix (1.0)")
     parser.add_argument("--networks", type=int, metavar="N",
                         help="for the memory part (1000000; quick: 100000;"
                         " 0: no memory part)")
@@ -234,6 +293,8 @@ def parse_arguments():
                                 ("networks", 1000000, 100000)):
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else normal)
+    if options.peers:
+        options.mixes = ["strangers"]
     return options
 
 
@@ -241,7 +302,22 @@ def main():
     options = parse_arguments()
     options.began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if options.peers and through.possible():
+        mta.unpack()
+        netns.enter()  # clients of any address; does not return
+        if netns.inside():
+            netns.set_up()
     with tempfile.TemporaryDirectory(prefix="milter-defer-bench.") as directory:
+        os.chmod(directory, 0o755)
+        if options.peers:
+            found = measure_peers(options, directory)
+            report.show_peers(found, options)
+            if options.json:
+                with open(options.json, "w", encoding="utf-8") as file:
+                    json.dump([{**one, "mixes": {
+                        at: case for (_, at), case in one["mixes"].items()}}
+                        for one in found], file, indent=1)
+            return
         results = measure(options, directory)
     report.show(results, options, REDIS_CPU_AT)
     if options.json:

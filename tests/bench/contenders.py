@@ -44,7 +44,9 @@ class Contender:
         self.name = name
         self.socket = socket
         self.process = process
+        self.pid = process.pid  # of whom the CPU time is counted
         self.asks_redis = asks_redis
+        self.until = None  # after which step its clients leave, if not as all
         self.remembers = False  # knows clients: it is a milter-defer
 
     def is_alive(self):
@@ -58,12 +60,12 @@ class Stage(contextlib.ExitStack):
         super().__init__()
         self._programs = programs
         self._directory = directory
-        self._redis_path = os.path.join(directory, "redis.sock")
+        self.redis_path = os.path.join(directory, "redis.sock")
         self.redis = self._start_redis()
 
     def _start_redis(self):
         server = RedisServer(self._directory, port=0, settings={
-            "unixsocket": self._redis_path})
+            "unixsocket": self.redis_path})
         self.callback(server.stop)
         return server.start()
 
@@ -71,7 +73,7 @@ class Stage(contextlib.ExitStack):
         """Milters that do nothing: without and with a Redis round trip."""
         return [self._null_milter("null", "null_milter"),
                 self._null_milter("null + Redis", "null_redis_milter",
-                                  self._redis_path, asks_redis=True)]
+                                  self.redis_path, asks_redis=True)]
 
     def quiet_milter(self, steps):
         """One that does nothing and negotiates these SMFIP_ flags."""
@@ -84,15 +86,16 @@ class Stage(contextlib.ExitStack):
              *arguments], stdin=subprocess.DEVNULL)
         self.callback(process.wait)
         self.callback(process.kill)  # an orderly stop takes 5 s
-        daemon.wait_for(lambda: _answers(path), f"{program} listens")
+        daemon.wait_for(lambda: answers(path), f"{program} listens")
+        os.chmod(path, 0o666)
         return Contender(name, f"unix:{path}", process, asks_redis)
 
-    def milter_defer(self, name="defer", program=None):
+    def milter_defer(self, name="defer", program=None, more=""):
         """milter-defer with the embedded store, and with Redis; each name has
         keys of its own there."""
-        servers = (f'redis {{ servers = {{"unix:{self._redis_path}"}}\n'
+        servers = (f'redis {{ servers = {{"unix:{self.redis_path}"}}\n'
                    f'    prefix = "{name}:" }}\n')
-        return [self._milter_defer(name, "", program),
+        return [self._milter_defer(name, more, program),
                 self._milter_defer(f"{name} + Redis", servers, program)]
 
     def _milter_defer(self, name, store, program):
@@ -102,13 +105,14 @@ class Stage(contextlib.ExitStack):
         self.callback(server.remove)
         self.callback(server.kill)
         server.start()
+        os.chmod(server.where.partition(":")[2], 0o666)  # Postfix asks, too
         contender = Contender(
-            name, server.where, server.process, bool(store))
+            name, server.where, server.process, "redis" in store)
         contender.remembers = True
         return contender
 
 
-def _answers(path):
+def answers(path):
     try:
         milterclient.connect(f"unix:{path}").close()
     except OSError:

@@ -2,6 +2,8 @@
 
 import statistics
 
+from through import ALONE
+
 TITLES = {
     "exempt": "all clients exempt by rule",
     "known": "90 % known clients, 10 % strangers",
@@ -117,3 +119,46 @@ def show(results, options, redis_levels):
     show_redis(results["redis"], redis_levels)
     if "memory" in results:
         show_memory(results["memory"])
+
+
+def spread(values, form):
+    return (f"{statistics.median(values):{form}} "
+            f"({min(values):{form}}-{max(values):{form}})")
+
+
+def peer_rows(found, name):
+    """(heading, cell) of one contender: to null, and to Postfix alone."""
+    for (_, at_once), case in found["mixes"].items():
+        if name in case:
+            yield f"milter, {at_once}", spread(
+                ratios(case[name], case["null"]), ".2f")
+    for at_once, case in found.get("through", {}).items():
+        if name not in case:
+            continue
+        alone = case[ALONE]
+        yield f"Postfix, {at_once}", spread(ratios(case[name], alone), ".2f")
+        yield f"added, {at_once}", spread(
+            [mine["p50_ms"] - other["p50_ms"]
+             for mine, other in zip(case[name], alone)], ".1f")
+
+
+def show_peers(results, options):
+    print("Strangers, each deferred: sessions per second as a ratio, median of "
+          f"{options.rounds} rounds\n(min-max).  milter: over the milter "
+          "protocol, to the null milter; Postfix: through a real\nPostfix, to "
+          "Postfix that says 451 by itself; added: milliseconds from MAIL to "
+          "the reply.\nThe number is of sessions at once.")
+    for found, title in zip(results, (
+            "Empty", f"With {options.triplets:,} triplets stored")):
+        tables = {}
+        names = list(next(iter(found["mixes"].values())))
+        for case in found.get("through", {}).values():
+            names += [name for name in case
+                      if name not in names and name != ALONE]
+        for name in names:
+            tables[name] = dict(peer_rows(found, name))
+        columns = max(tables.values(), key=len)
+        print(f"\n{title}:\n{'':<16}" + "".join(f"{c:>18}" for c in columns))
+        for name, cells in tables.items():
+            print(f"{name:<16}" + "".join(
+                f"{cells.get(column, '-'):>18}" for column in columns))
