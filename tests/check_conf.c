@@ -735,6 +735,11 @@ static const struct {
     {"a score that there is not",
 	"rule \"a\" { reputation_below = -100 verdict = accept }\n",
 	"W 1: rule \"a\" can never hold: nothing meets its reputation_below"},
+    {"a shared list that nobody can fill",
+	"control = \"\"\nrule \"a\" { listed = \"l\" verdict = accept }\n",
+	"W 2: rule \"a\": its list stays empty: without Redis lists are "
+	"changed "
+	"over the control socket, which is off"},
     {"a share of nobody", "rule \"a\" { share = 0% verdict = accept }\n",
 	"W 1: rule \"a\" can never hold: nothing meets its share"},
     {"more than all lists together",

@@ -124,6 +124,91 @@ class Manual(unittest.TestCase):
                 self.assertIn(tag.split()[1], known)
 
 
+class Examples(unittest.TestCase):
+    """What the manuals show as a configuration is one, and what they show as a
+    list file is one."""
+
+    # Also what only stands there to show the form.
+    BEGINS = ("rule ", "response ", "dnsbl ", "redis ", "include ", "observe ")
+    LISTS = ("# comments begin", "newsletter ")
+
+    @staticmethod
+    def blocks():
+        """(manual, what it shows)"""
+        folder = os.path.join(TOP, "milter", "man")
+        for name in sorted(os.listdir(folder)):
+            for block in re.findall(r"(?ms)^\.Bd -literal.*?\n(.*?)^\.Ed$",
+                                    read("milter", "man", name)):
+                block = re.sub(r"\\([-&])", lambda m: m[1].strip("&"), block)
+                yield name, block.replace(r"\(dq", '"').replace(r"\e", "\\")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def around(self, text):
+        """With all that an example takes for granted."""
+        for number, path in enumerate(sorted(set(
+                re.findall(r'"(?:file:)?(/etc/[^"]*)"', text)))):
+            mine = f"{self.folder}/{number}"
+            with open(mine, "w") as file:
+                file.write("" if "pw" not in path else "secret\n")
+            os.chmod(mine, 0o600)
+            text = text.replace(path, mine)
+        for name in re.findall(r'include "([^"/]*)"', text):
+            with open(f"{self.folder}/{name}", "w") as file:
+                file.write("")
+        link = "" if re.search("(?m)^link =", text) else \
+            'link = "https://mx.example.org/%{reference}"\n'
+        dns = "" if "dns {" in text else "dns { servers = 127.0.0.1 }\n"
+        return link + dns + text
+
+    def test_each_configuration_can_be_read(self):
+        count = 0
+        for name, block in self.blocks():
+            text = block.split("\n\n# in ")[0]
+            if not text.startswith(self.BEGINS) or "condition = value" in text:
+                continue
+            text = text.replace('response "name" { reply = {',
+                                'response "other" { reply = {')
+            count += 1
+            with self.subTest(name, text=text):
+                path = f"{self.folder}/conf"
+                with open(path, "w") as file:
+                    file.write(self.around(text) + '\nuser = ""\n'
+                               f'store {{ file = "{self.folder}/state" }}\n')
+                status, _, err = daemon.run("-t", "-c", path)
+                self.assertEqual(status, 0, err)
+                for line in err.splitlines():
+                    self.assertRegex(
+                        line, "is not used by any rule|no rules: all mail")
+        self.assertGreaterEqual(count, 6)
+
+    def test_each_list_can_be_read(self):
+        found = 0
+        for name, block in self.blocks():
+            text = block.split("\n\n# in ")[-1]
+            text = text.split("\n", 1)[1] if text != block else text
+            if not text.startswith(self.LISTS):
+                continue
+            found += 1
+            path = f"{self.folder}/list"
+            with open(path, "w") as file:
+                file.write(text)
+            rule = 'messages_above = "file:%s" within = 1h per = user' \
+                if text.startswith("newsletter") else 'client_list = "%s"'
+            rules = [rule % path] if text.startswith("newsletter") else \
+                [rule % path, f'sender_list = "{path}"']
+            with self.subTest(name, text=text):
+                text = "\n".join(
+                    f'rule "{number}" {{ {rule}  at = data  verdict = defer }}'
+                    for number, rule in enumerate(rules))
+                status, _, err = check(text)
+                self.assertEqual((status, err), (0, ""))
+        self.assertEqual(found, 2)
+
+
 class Diagnostics(unittest.TestCase):
     """What the log may say, other than of a decision, stands in
     milter-defer(8); and what stands there may be said."""

@@ -277,6 +277,23 @@ check_spf(const struct conf_build *build, const struct conf_tree *tree,
 			    "spf is never known: section dns names no servers");
 }
 
+/* ---- Lists of the store */
+
+/* Redis's are changed by any program. */
+static void
+check_shared(const struct conf_build *build, const struct rule *rule)
+{
+	const struct settings *settings = &build->policy->settings;
+
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (rule->conditions[i].type->kind == VALUE_SHARED &&
+		    settings->redis.servers[0] == NULL &&
+		    settings->control[0] == '\0')
+			warn(build, rule,
+			    "its list stays empty: without Redis lists are "
+			    "changed over the control socket, which is off");
+}
+
 /* ---- All */
 
 /* Rules and their sections come in the same order. */
@@ -297,6 +314,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_end(build, rule);
 		check_link(build, rule);
 		check_spf(build, tree, rule);
+		check_shared(build, rule);
 		rule++;
 	}
 }

@@ -235,7 +235,8 @@ static const char *const commands[][6] = {{"HMGET", "@", "f"},
     {"UNLINK", "@"}, {"GET", "@"}, {"SET", "@", "1"}, {"LPOP", "@"},
     {"SADD", "@", "m"}, {"SREM", "@", "m"}, {"SCARD", "@"}, {"SSCAN", "@", "0"},
     {"ZREM", "@", "m"}, {"ZCARD", "@"}, {"ZSCAN", "@", "0"},
-    {"ZRANGE", "@", "0", "-1"}, {"ZREMRANGEBYSCORE", "@", "0", "1"}};
+    {"ZRANGE", "@", "0", "-1"}, {"ZREMRANGEBYSCORE", "@", "0", "1"},
+    {"ZREMRANGEBYRANK", "@", "0", "-2"}, {"ZCOUNT", "@", "0", "1"}};
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
