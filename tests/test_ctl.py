@@ -1,6 +1,7 @@
 """milter-deferctl: its table of commands, and the control socket."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -168,6 +169,125 @@ class Show(unittest.TestCase):
         self.addCleanup(redis.stop)
         with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
             self.look(milter)
+
+
+class Counts(unittest.TestCase):
+    """status and top, with both stores."""
+
+    POLICY = ("known_after = 1\n"
+              'rule "never" { sender = "x@*"  verdict = accept }\n'
+              + greylisting("1s"))
+
+    def mail(self, milter, client, sender="a@sender.example"):
+        with milter.client() as one:
+            one.begin(name="unknown", address=client)
+            return one.message(f"<{sender}>", ["<bob@local.test>"])
+
+    def look(self, milter):
+        ctl = Ctl(milter)
+        for number in range(5):
+            self.mail(milter, f"192.0.2.{number}")
+        for number in range(3):
+            self.mail(milter, f"198.51.100.{number}")
+        self.mail(milter, "10.0.0.1")
+        time.sleep(1.2)
+        self.mail(milter, "192.0.2.1")
+        totals = daemon.wait_for(lambda: [
+            one for one in ctl.objects("totals", "status")
+            if one["passed"] == 1], "all is counted")[0]
+        self.assertEqual((totals["accepted"], totals["deferred"]), (2, 8))
+        self.assertEqual(sum(totals["deferred_minutes"]), 8)
+        self.status(ctl)
+        self.top(ctl)
+
+    def status(self, ctl):
+        hosts = ctl.objects("host", "status")
+        self.assertEqual([one["state"] for one in hosts], ["ok"])
+        self.assertGreaterEqual(hosts[0]["load"], 0)
+        records = ctl.objects("records", "status")[0]
+        self.assertEqual((records["known"], records["pending"],
+                          records["passed"], records["complete"]),
+                         (1, 7, 1, True))
+        rules = {one["rule"]: one for one in ctl.objects("rule", "status",
+                                                         "--idle", "1s")}
+        self.assertEqual(rules["own networks"]["accepted"], 1)
+        self.assertEqual(rules["strangers"]["deferred"], 8)
+        self.assertEqual(rules["strangers"]["passed"], 1)
+        self.assertTrue(rules["never"]["idle"])
+        self.assertFalse(any(one["idle"] for one
+                             in ctl.objects("rule", "status")))
+        text = ctl.say("status")
+        self.assertRegex(text, r"strangers +0 +8 ")
+        self.assertNotIn("\x1b", text)
+
+    def top(self, ctl):
+        networks = ctl.objects("network", "top", "--rounds", "1")
+        self.assertEqual([(one["network"], one["deferred"], one["passed"])
+                          for one in networks],
+                         [("192.0.2.0/24", 5, 1), ("198.51.100.0/24", 3, 0)])
+        networks = ctl.objects("network", "top", "--rounds", "1", "--network",
+                               "198.51.100.0/25")
+        self.assertEqual([one["network"] for one in networks],
+                         ["198.51.100.0/24"])
+        self.assertEqual(ctl.objects("network", "top", "--rounds", "1",
+                                     "--rule", "never"), [])
+        lines = ctl.say("top", "--rounds", "1").splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertIn("strangers", lines[1])
+
+    def test_embedded(self):
+        with Daemon(self.POLICY) as milter:
+            self.look(milter)
+
+    def test_redis(self):
+        if not shutil.which("redis-server"):
+            self.skipTest("no redis-server here")
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
+            self.look(milter)
+
+    def test_top_on_a_terminal(self):
+        """In place, within 80 columns; no colour where it is not wanted."""
+        with Daemon(self.POLICY) as milter:
+            self.mail(milter, "192.0.2.1")
+            ctl = Ctl(milter)
+            shown = on_terminal([*ctl.head, "top", "--rounds", "2", "--every",
+                                 "1s"])
+            plain = on_terminal([*ctl.head, "status"], NO_COLOR="1")
+        self.assertEqual(shown.count("\x1b[H\x1b[J"), 2)
+        self.assertIn("\x1b[1m", shown)
+        lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", shown).splitlines()
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertNotIn("\x1b", plain)
+
+    def test_top_ends_when_nobody_reads(self):
+        with Daemon(self.POLICY) as milter:
+            process = Ctl(milter).start("top", "--every", "1s")
+            self.assertTrue(process.stdout.readline().startswith("TIME"))
+            process.stdout.close()
+            process.wait(daemon.PATIENCE)
+
+
+def on_terminal(command, **environment):
+    """What it writes to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs,
+                               stdin=subprocess.DEVNULL,
+                               env={**os.environ, **environment})
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            more = os.read(ours, 65536)
+        except OSError:  # its end
+            more = b""
+        if not more:
+            break
+        said += more
+    os.close(ours)
+    process.wait(daemon.PATIENCE)
+    return said.decode()
 
 
 class Socket(unittest.TestCase):

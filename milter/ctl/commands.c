@@ -7,6 +7,8 @@
 #include <strings.h>
 
 const struct ctl_command *const ctl_commands[] = {
+    &ctl_status_,
+    &ctl_top,
     &ctl_show,
     &ctl_explain,
     &ctl_export,

@@ -10,6 +10,8 @@ extern const struct ctl_command ctl_explain;
 extern const struct ctl_command ctl_export;
 extern const struct ctl_command ctl_help;
 extern const struct ctl_command ctl_show;
+extern const struct ctl_command ctl_status_;
+extern const struct ctl_command ctl_top;
 extern const struct ctl_command ctl_import;
 extern const struct ctl_command ctl_secret;
 extern const struct ctl_command ctl_why;

@@ -41,7 +41,10 @@ enum ctl_flags {
 	CTL_CHANGES = 4, /* who ran it is told in the log */
 	CTL_LIVE = 8,	 /* goes on until it is stopped */
 	CTL_BARE = 16,	 /* needs no configuration: `policy` is NULL */
-	CTL_DATA = 32	 /* what it emits is data: JSON, whoever reads */
+	CTL_DATA = 32,	 /* what it emits is data: JSON, whoever reads */
+	/* Objects between two of kind "frame" are a picture, shown in the place
+	 * of the one before; one of kind "tick" is for who reads lines. */
+	CTL_FRAMES = 64
 };
 
 /* Said as --name ARGUMENT or --name=ARGUMENT, anywhere in the line. */
@@ -63,6 +66,7 @@ enum ctl_format {
 	CTL_AGO,    /* Unix seconds, as "5m ago" */
 	CTL_UNTIL,  /* Unix seconds, as "in 5m" */
 	CTL_SPAN,   /* seconds, as "5m" */
+	CTL_FLAG,   /* yes, or nothing */
 	CTL_SPARK,  /* an array of numbers, as a small plot */
 	CTL_MARK    /* a word that is good or bad, coloured by that */
 };

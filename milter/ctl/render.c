@@ -10,6 +10,7 @@
 #define ROWS_HELD    200 /* of a table, to align it */
 #define CELL_SIZE    256
 #define HEADER_EVERY 20 /* lines, where no terminal shows the last one */
+#define FRAME_CELL   25 /* characters of a text in a picture */
 #define SPARK_MAX    60
 
 struct row {
@@ -193,7 +194,9 @@ static void
 say_value(
     const json_t *value, enum ctl_format format, char *text_r, size_t size)
 {
-	if (format == CTL_SPARK && json_is_array(value))
+	if (format == CTL_FLAG && !json_is_true(value))
+		text_r[0] = '\0';
+	else if (format == CTL_SPARK && json_is_array(value))
 		say_spark(value, text_r, size);
 	else if (is_of_time(format) && json_is_number(value))
 		say_number(
@@ -305,7 +308,8 @@ flush_rows(struct render *render)
 
 	for (size_t i = 0; i < render->row_count; i++) {
 		if (is_new ||
-		    (!render->is_terminal && render->line == HEADER_EVERY))
+		    ((render->command->flags & CTL_LIVE) != 0 &&
+			!render->is_terminal && render->line == HEADER_EVERY))
 			put_header(render);
 		is_new = false;
 		put_row(render, render->rows[i].cells, false);
@@ -329,6 +333,31 @@ begin_table(struct render *render, const struct ctl_layout *layout)
 		(void)fputc('\n', render->out);
 }
 
+/* Whether a row is shown at once, before it is known how wide the next one is. */
+static bool
+is_immediate(const struct render *render)
+{
+	unsigned flags = render->command->flags;
+
+	return (flags & CTL_LIVE) != 0 &&
+	    ((flags & CTL_FRAMES) == 0 || !render->is_terminal);
+}
+
+/* So that a picture stays within 80 columns. */
+static void
+cut_cell(const struct render *render, enum ctl_format format, char *cell)
+{
+	int width = 0;
+
+	if ((render->command->flags & CTL_FRAMES) == 0 || format != CTL_TEXT)
+		return;
+	for (; *cell != '\0'; cell++) {
+		width += ((unsigned char)*cell & 0xC0) != 0x80;
+		if (width > FRAME_CELL)
+			*cell-- = '\0';
+	}
+}
+
 static void
 add_row(struct render *render, const json_t *object)
 {
@@ -341,12 +370,12 @@ add_row(struct render *render, const json_t *object)
 
 		if (value != NULL)
 			say_value(value, column->format, cell, sizeof cell);
+		cut_cell(render, column->format, cell);
 		row->cells[i] = strdup(cell);
 		if (width_of(cell) > render->widths[i])
 			render->widths[i] = width_of(cell);
 	}
-	if (render->row_count == ROWS_HELD ||
-	    (render->command->flags & CTL_LIVE) != 0)
+	if (render->row_count == ROWS_HELD || is_immediate(render))
 		flush_rows(render);
 }
 
@@ -436,13 +465,32 @@ find_layout(const struct ctl_command *command, const char *kind)
 	return NULL;
 }
 
+/* What is said to people, whatever the command shows. */
+static bool
+is_said(const char *kind)
+{
+	return strcmp(kind, "error") == 0 || strcmp(kind, "warning") == 0 ||
+	    strcmp(kind, "note") == 0;
+}
+
 /* What was shown so far is shown anew, in its place. */
 static void
-begin_frame(struct render *render)
+begin_frame(struct render *render, bool begins)
 {
-	if (render->is_terminal)
+	if (!render->is_terminal)
+		return;
+	if (begins)
 		(void)fputs("\033[H\033[J", render->out);
 	render->is_first = true;
+}
+
+/* Of a picture or of its one line. */
+static bool
+is_for_others(const struct render *render, const char *kind)
+{
+	return (render->command->flags & CTL_FRAMES) != 0 &&
+	    (strcmp(kind, "tick") == 0) == render->is_terminal &&
+	    strcmp(kind, "frame") != 0 && !is_said(kind);
 }
 
 static void
@@ -453,14 +501,19 @@ show(struct render *render, const json_t *object)
 	const struct ctl_layout *layout;
 
 	kind = kind == NULL ? "" : kind;
+	if (is_for_others(render, kind))
+		return;
 	layout = find_layout(render->command, kind);
 	if (layout != NULL && layout->is_table && layout == render->layout) {
 		add_row(render, object);
 		return;
 	}
+	if (strcmp(kind, "frame") == 0 && !render->is_terminal)
+		return;
 	end_table(render);
 	if (strcmp(kind, "frame") == 0) {
-		begin_frame(render);
+		begin_frame(
+		    render, json_is_true(json_object_get(object, "begins")));
 		return;
 	}
 	if (layout != NULL && layout->is_table) {
@@ -491,14 +544,6 @@ tell_progress(const struct render *render, const json_t *object)
 		(void)fprintf(stderr, "%s%lld records%s",
 		    is_terminal ? "\r" : "", records,
 		    is_terminal ? " \r" : "\n");
-}
-
-/* Of a command whose output is data, what is said to people stays out of it. */
-static bool
-is_said(const char *kind)
-{
-	return strcmp(kind, "error") == 0 || strcmp(kind, "warning") == 0 ||
-	    strcmp(kind, "note") == 0;
 }
 
 bool
