@@ -168,6 +168,8 @@ class Show(unittest.TestCase):
         redis = start_single()
         self.addCleanup(redis.stop)
         with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
+            daemon.wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"),
+                            "the daemon has found Redis")
             self.look(milter)
 
 
@@ -245,6 +247,8 @@ class Counts(unittest.TestCase):
         redis = start_single()
         self.addCleanup(redis.stop)
         with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
+            daemon.wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"),
+                            "the daemon has found Redis")
             self.look(milter)
 
     def test_top_on_a_terminal(self):
