@@ -164,7 +164,7 @@ static const struct {
 	T "milter-defer[3]: session=HCSM17PG verdict=defer rule=\"g x\" "
 	  "response=greylisted code=451 wait=5 reference=AZ stage=data "
 	  "client=198.51.100.7 name=mail.s.example helo=h.example "
-	  "sender=<a@s.example> recipient=<bob@local.test> recipients=2 "
+	  "sender=<a@s.example> recipient=<bob@local.test>,+1 recipients=2 "
 	  "score=0 known=no load=0.00 id=42C25A724FA",
 	"ours 42C25A724FA 198.51.100.7 mail.s.example h.example - a@s.example "
 	"<bob@local.test> -1 -1 put-off"},
@@ -486,6 +486,16 @@ static const struct {
 		"id=AAAAAA\n",
 	"01 192.0.2.1 - h - s@a +b@c 0\n"
 	"02 192.0.2.1 a.example h - <> b@c 0\n"},
+    {"ours name the recipients of what Sendmail only says was put off",
+	SECONDS
+	"01" SM
+	"6ASEv4fC025055: Milter: cmd=data, reject=451 4.7.1 Later\n" SECONDS
+	"01" OURS "session=A verdict=defer rule=\"x\" client=192.0.2.1 name= "
+	"helo=h sender=<s@a> recipient=<b@c> recipients=1 "
+	"id=6ASEv4fC025055\n" SECONDS "02" SM
+	"6ASEv4fC025055: from=<s@a>, size=9, class=0, nrcpts=1, "
+	"proto=ESMTP, daemon=MTA, relay=[192.0.2.1]\n",
+	"01 192.0.2.1 - h - s@a +b@c 0\n"},
     {"ours only add the greeting where one does",
 	SECONDS "01" SMTPD "AAAAAA: client=a.example[192.0.2.1]\n" SECONDS
 		"01" OURS "session=A verdict=accept rule=\"\" client=192.0.2.1 "

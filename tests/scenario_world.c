@@ -107,15 +107,7 @@ open_store(const struct settings *settings, int64_t now)
 	static const unsigned char key[TRIPLET_KEY] =
 	    "a key for scenarios only";
 	struct store_memory_config config = {
-	    .terms = {.half_life = settings->reputation.half_life,
-		.pending_life = settings->retry_window,
-		.worthy_life = settings->keep,
-		.abandoned_after = settings->retry_window,
-		.abandoned_points =
-		    settings->reputation.weights.points[REPUTATION_ABANDONED],
-		.network_cap = (size_t)settings->store.network_cap,
-		.memory_max = (size_t)settings->store.memory_max},
-	    .key = key};
+	    .terms = store_terms_of(settings, ""), .key = key};
 
 	return store_memory_open(&config, now);
 }

@@ -295,7 +295,8 @@ class Restart(unittest.TestCase):
             for name in names:
                 path = os.path.relpath(os.path.join(folder, name), top)
                 # What looks at a configuration puts nothing in force.
-                if name.endswith(".c") and not path.startswith("config/") \
+                if name.endswith(".c") \
+                        and not path.startswith(("config/", "replay/")) \
                         and (not path.startswith("ctl/")
                              or name == "open_store.c"):
                     found[path] = read("milter", path)
@@ -315,7 +316,8 @@ class Restart(unittest.TestCase):
             readers = [path for path, text in sources.items()
                        if reads.search(text)]
             early = [path for path in readers
-                     if path.startswith(("daemon/", "store/redis/", "ctl/"))]
+                     if path.startswith(("daemon/", "store/redis/", "ctl/",
+                                         "store/store_terms"))]
             late = len(early) < len(readers) or full in self.RELOADED
             part = told.get((section, name))
             with self.subTest(full, readers=readers):

@@ -16,6 +16,7 @@ const struct ctl_command *const ctl_commands[] = {
     &ctl_secret,
     &ctl_check,
     &ctl_why,
+    &ctl_replay,
     &ctl_completion,
     &ctl_help,
 };

@@ -9,6 +9,7 @@ extern const struct ctl_command ctl_completion;
 extern const struct ctl_command ctl_explain;
 extern const struct ctl_command ctl_export;
 extern const struct ctl_command ctl_help;
+extern const struct ctl_command ctl_replay;
 extern const struct ctl_command ctl_show;
 extern const struct ctl_command ctl_status_;
 extern const struct ctl_command ctl_top;

@@ -6,7 +6,10 @@
  *   - emits JSON objects, one after another, and prints nothing: each has a
  *     "kind", and names that stay as they are, since programs read them;
  *   - reads no terminal, no environment, and no file that a word of its command
- *     line names: what it is fed comes line by line, from ctl_line();
+ *     line names: what it is fed comes line by line, from ctl_line(); only one
+ *     without CTL_STORE and CTL_DAEMON may, which no daemon runs;
+ *   - may tell how far it is by objects of kind "progress" with a "text", which a
+ *     terminal shows, or standard error with --progress;
  *   - keeps no state, uses no getopt(), and may run several times at once;
  *   - waits by ctl_wait() alone, and returns soon once that, ctl_emit() or
  *     ctl_line() is false;
@@ -68,6 +71,7 @@ enum ctl_format {
 	CTL_SPAN,   /* seconds, as "5m" */
 	CTL_FLAG,   /* yes, or nothing */
 	CTL_SPARK,  /* an array of numbers, as a small plot */
+	CTL_BAR,    /* 0 to 1, as a bar so long */
 	CTL_MARK    /* a word that is good or bad, coloured by that */
 };
 struct ctl_column {

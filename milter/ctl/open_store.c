@@ -26,22 +26,6 @@ name_host(const struct settings *settings, char host_r[HOST_SIZE])
 	host_r[HOST_SIZE - 1] = '\0';
 }
 
-static struct store_terms
-terms_of(const struct settings *settings, const char *host)
-{
-	return (struct store_terms){
-	    .host = host,
-	    .half_life = settings->reputation.half_life,
-	    .pending_life = settings->retry_window,
-	    .worthy_life = settings->keep,
-	    .abandoned_after = settings->retry_window,
-	    .abandoned_points =
-		settings->reputation.weights.points[REPUTATION_ABANDONED],
-	    .network_cap = (size_t)settings->store.network_cap,
-	    .memory_max = (size_t)settings->store.memory_max,
-	};
-}
-
 void
 open_store_log(void *arg, bool bad, const char *text)
 {
@@ -112,7 +96,7 @@ open_store(const struct settings *settings, int64_t now,
 	    !is_replaceable(settings->store.file, why_r, size))
 		return NULL;
 	name_host(settings, host);
-	terms = redis.terms = terms_of(settings, host);
+	terms = redis.terms = store_terms_of(settings, host);
 	redis.key = key;
 	(void)snprintf(why_r, size, "out of memory for the store");
 	store = names_redis(settings)

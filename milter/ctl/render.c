@@ -12,6 +12,7 @@
 #define HEADER_EVERY 20 /* lines, where no terminal shows the last one */
 #define FRAME_CELL   25 /* characters of a text in a picture */
 #define SPARK_MAX    60
+#define BAR_MAX	     36
 
 struct row {
 	char *cells[COLUMNS_MAX];
@@ -114,6 +115,22 @@ say_spark(const json_t *numbers, char *text_r, size_t size)
 	}
 }
 
+/* In eighths of a character. */
+static void
+say_bar(double share, char *text_r, size_t size)
+{
+	static const char *const parts[] = {
+	    "", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+	long eighths = lround(fmin(fmax(share, 0), 1) * 8 * BAR_MAX);
+
+	if (share > 0 && eighths == 0)
+		eighths = 1;
+	text_r[0] = '\0';
+	for (long i = 0; i < eighths / 8; i++)
+		strncat(text_r, "█", size - strlen(text_r) - 1);
+	strncat(text_r, parts[eighths % 8], size - strlen(text_r) - 1);
+}
+
 /* Other values than those of a format. */
 static void
 say_plain(const json_t *value, char *text_r, size_t size)
@@ -198,6 +215,8 @@ say_value(
 		text_r[0] = '\0';
 	else if (format == CTL_SPARK && json_is_array(value))
 		say_spark(value, text_r, size);
+	else if (format == CTL_BAR)
+		say_bar(json_number_value(value), text_r, size);
 	else if (is_of_time(format) && json_is_number(value))
 		say_number(
 		    format, (int64_t)json_number_value(value), text_r, size);
@@ -537,13 +556,15 @@ static void
 tell_progress(const struct render *render, const json_t *object)
 {
 	bool is_terminal = isatty(STDERR_FILENO) == 1;
+	const char *text = json_string_value(json_object_get(object, "text"));
 	long long records =
 	    json_integer_value(json_object_get(object, "records"));
+	char number[CELL_SIZE];
 
+	(void)snprintf(number, sizeof number, "%lld records", records);
 	if (render->tells_progress)
-		(void)fprintf(stderr, "%s%lld records%s",
-		    is_terminal ? "\r" : "", records,
-		    is_terminal ? " \r" : "\n");
+		(void)fprintf(stderr, is_terminal ? "\r%s \r" : "%s\n",
+		    text == NULL ? number : text);
 }
 
 bool

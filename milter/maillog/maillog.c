@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/hash.h"
+#include "mail/netaddr.h"
 
 #define HOLD_FOR     INT64_C(300) /* seconds for what is told later */
 #define HELD_MAX     65536
@@ -463,8 +464,13 @@ take_ours(struct maillog *log, const struct maillog_line *line)
 	if (log->has_mail_server) {
 		held = line->queue_id.length > 0 ? held_of(log, line, false)
 						 : NULL;
-		if (held != NULL)
-			note_client(log, held, line);
+		if (held == NULL)
+			return;
+		note_client(log, held, line);
+		/* Of what is put off at DATA they do not name all recipients. */
+		if (line->fate == MAILLOG_PUT_OFF)
+			add_recipients(
+			    log, held, line->recipients, MAILLOG_PUT_OFF);
 		return;
 	}
 	held = line->queue_id.length > 0 ? held_of(log, line, true)
@@ -585,7 +591,9 @@ detach_first(struct maillog *log)
 static bool
 is_usable(const struct held *held)
 {
-	return held->client != NULL && held->sender != NULL &&
+	struct netaddr client;
+
+	return netaddr_parse(held->client, &client) && held->sender != NULL &&
 	    held->recipient_count + held->refused > 0;
 }
 

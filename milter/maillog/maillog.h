@@ -16,7 +16,7 @@
 
 struct maillog_attempt {
 	int64_t at;	    /* Unix seconds */
-	const char *client; /* address, as it is written */
+	const char *client; /* address; netaddr_parse() reads it */
 	const char *name;   /* verified; NULL: none */
 	const char *helo;   /* NULL: not told */
 	const char *user;   /* NULL: not logged in */

@@ -579,7 +579,10 @@ read_ours(struct span text, struct maillog_line *line)
 	line->helo = our_field(text, " helo=");
 	line->queue_id = our_field(text, " id=");
 	line->sender = our_field(text, " sender=<");
+	line->user = our_field(text, " user=");
 	line->recipients = our_field(text, " recipient=");
+	/* "<a>,<b>,+3": three more that are not named. */
+	line->recipients.length = find(line->recipients, ",+");
 	if (line->client.length == 0 || line->recipients.length < 2 ||
 	    line->sender.length == 0 ||
 	    line->sender.at[line->sender.length - 1] != '>')

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "session/message.h"
+#include "session/session_parts.h"
 
 /* The load is told by the one source that needs no file: so many open sessions of so
  * many. */
@@ -34,9 +34,9 @@ rehearse_load(struct shared *shared, double load)
 
 /* What is known when the first verdict is reached: later it may have changed. */
 static void
-note_record(struct session *session, struct rehearsed *result)
+note_record(const struct session *session, struct rehearsed *result)
 {
-	const struct facts *facts = &session_message(session)->facts;
+	const struct facts *facts = &session->message.facts;
 
 	if (result->asked || facts->record_certainty != FACT_KNOWN)
 		return;
@@ -45,28 +45,39 @@ note_record(struct session *session, struct rehearsed *result)
 	result->score = facts->score;
 }
 
+/* Each judgement, while its facts are there. */
 static void
-note_deferral(
-    struct session *session, size_t recipient, struct rehearsed *result)
+note_judgement(void *arg, const struct session *session, size_t recipient,
+    enum stage stage, const struct outcome *outcome)
+{
+	struct rehearsed *result = arg;
+
+	(void)recipient;
+	(void)stage;
+	note_record(session, result);
+	result->judged = outcome->rule;
+	if (outcome->observed != NULL)
+		result->observed = outcome->observed;
+}
+
+static void
+note_deferral(size_t recipient, struct rehearsed *result)
 {
 	result->deferred[recipient] = true;
-	result->rules[recipient] = session_judged(session)->rule;
+	result->rules[recipient] = result->judged;
 	result->any_deferred = true;
 }
 
 /* Of the whole message: those that were not put off before are so now. */
 static enum action
-note_whole(struct session *session, const struct rehearsal *attempt,
-    enum stage stage, enum action action, struct rehearsed *result)
+note_whole(const struct rehearsal *attempt, enum stage stage,
+    enum action action, struct rehearsed *result)
 {
 	result->reached = stage;
-	note_record(session, result);
-	if (session_judged(session)->observed != NULL)
-		result->observed = session_judged(session)->observed;
 	for (size_t i = 0;
 	     action == ACTION_DEFER && i < attempt->recipient_count; i++)
 		if (!result->deferred[i])
-			note_deferral(session, i, result);
+			note_deferral(i, result);
 	return action;
 }
 
@@ -113,11 +124,10 @@ offer_recipients(struct session *session, const struct rehearsal *attempt,
 		if (policy->wants_rcpt &&
 		    session_rcpt(session, attempt->recipients[i], now,
 			&reply) == ACTION_DEFER)
-			note_deferral(session, i, result);
+			note_deferral(i, result);
 		else
 			passed++;
 	}
-	note_record(session, result);
 	return passed;
 }
 
@@ -129,7 +139,7 @@ send_content(struct session *session, const struct rehearsal *attempt,
 	struct reply reply;
 	enum action action = session_data(session, now, &reply);
 
-	(void)note_whole(session, attempt, STAGE_DATA, action, result);
+	(void)note_whole(attempt, STAGE_DATA, action, result);
 	if (action == ACTION_ACCEPT)
 		result->reached = STAGE_EOM;
 	if (action != ACTION_CONTINUE)
@@ -142,16 +152,16 @@ send_content(struct session *session, const struct rehearsal *attempt,
 		session_abort(session);
 		return;
 	}
-	(void)note_whole(session, attempt, STAGE_EOM,
-	    session_eom(session, now, &reply), result);
+	(void)note_whole(
+	    attempt, STAGE_EOM, session_eom(session, now, &reply), result);
 }
 
 static void
 converse(struct session *session, const struct rehearsal *attempt, int64_t now,
     struct rehearsed *result)
 {
-	enum action action = note_whole(session, attempt, STAGE_MAIL,
-	    say_mail(session, attempt, now), result);
+	enum action action = note_whole(
+	    attempt, STAGE_MAIL, say_mail(session, attempt, now), result);
 
 	if (action == ACTION_ACCEPT)
 		result->reached = STAGE_EOM;
@@ -168,23 +178,23 @@ rehearse(struct shared *shared, const struct rehearsal *attempt, int64_t now,
     struct rehearsed *result_r)
 {
 	struct session *session = session_open(shared, now);
-	struct message *message;
 
 	memset(result_r, 0, sizeof *result_r);
 	if (session == NULL)
 		return false;
-	message = session_message(session);
+	shared->rehearse = note_judgement;
+	shared->rehearse_arg = result_r;
 	introduce(session, attempt, now);
 	converse(session, attempt, now, result_r);
-	if (session_judged(session)->verdict == VERDICT_ACCEPT)
-		result_r->accepted = session_judged(session)->rule;
 	/* A rule may defer whom it has not asked about. */
 	if (!result_r->asked && result_r->any_deferred) {
-		message_recall(shared, message);
+		message_recall(shared, &session->message);
 		note_record(session, result_r);
 	}
-	memcpy(result_r->network, message->network, sizeof result_r->network);
-	memcpy(result_r->pool, message->pool, sizeof result_r->pool);
+	memcpy(result_r->network, session->message.network,
+	    sizeof result_r->network);
+	memcpy(result_r->pool, session->message.pool, sizeof result_r->pool);
 	session_close(&session, now);
+	shared->rehearse = NULL;
 	return true;
 }

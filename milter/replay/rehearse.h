@@ -42,7 +42,7 @@ struct rehearsed {
 	const struct rule *rules[RECIPIENTS_MAX]; /* that deferred it; NULL:
 						   * no rule, but the session */
 	bool any_deferred;
-	const struct rule *accepted; /* that let the rest pass; NULL: none */
+	const struct rule *judged;   /* that spoke last; NULL: none */
 	const struct rule *observed; /* on trial, would have spoken */
 	bool asked; /* what follows is as the store told it, before */
 	bool known;

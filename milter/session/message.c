@@ -269,7 +269,7 @@ void
 message_recall(struct shared *shared, struct message *message)
 {
 	struct store_query query = {
-	    .now = message->clock, .client = client_of(message)};
+	    .now = message->clock, .client = client_of(message), .peeks = true};
 	struct store_answer answer;
 
 	if (store_look_up(shared->store, &query, &answer) == STORE_OK)

@@ -66,7 +66,7 @@ struct outcome message_judge(struct shared *shared, struct message *message,
     size_t recipient, enum stage stage);
 
 /* Learn what is known of the client, though no rule may have asked: for who rehearses
- * a policy.  No units of limits are taken. */
+ * a policy.  Nothing is changed by it. */
 void message_recall(struct shared *shared, struct message *message);
 
 /* Remember a deferral: of one recipient at RCPT (its index), or of the whole

@@ -295,18 +295,6 @@ session_policy(const struct session *session)
 	return session->message.policy;
 }
 
-const struct outcome *
-session_judged(const struct session *session)
-{
-	return &session->judged;
-}
-
-struct message *
-session_message(struct session *session)
-{
-	return &session->message;
-}
-
 void
 session_connect(
     struct session *session, const struct session_origin *origin, int64_t now)
@@ -431,7 +419,6 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	struct outcome outcome =
 	    message_judge(session->shared, message, recipient, stage);
 
-	session->judged = outcome;
 	session_debug_rules(session, recipient, stage, &outcome);
 	if (session->shared->rehearse != NULL)
 		session->shared->rehearse(session->shared->rehearse_arg,

@@ -19,8 +19,6 @@
 #include "mail/response.h"
 #include "policy/policy.h"
 
-struct message;
-struct outcome;
 struct shared;
 struct session;
 
@@ -34,11 +32,6 @@ enum action {
 struct session *session_open(struct shared *shared, int64_t now);
 void session_close(struct session **session, int64_t now);
 const struct policy *session_policy(const struct session *session);
-
-/* What the last step that asked for a verdict came to, and all that is known: for
- * who plays a session to see. */
-const struct outcome *session_judged(const struct session *session);
-struct message *session_message(struct session *session);
 
 /* What the MTA tells at connect; any string may be NULL. */
 struct session_origin {

@@ -1,5 +1,5 @@
-/* session_parts -- the inside of a session, for session*.c, and for ctl/explain.c,
- * which looks at it and changes nothing. */
+/* session_parts -- the inside of a session, for session*.c, and for ctl/explain.c
+ * and replay/rehearse.c, which look at it. */
 #ifndef SESSION_PARTS_H
 #define SESSION_PARTS_H
 
@@ -51,7 +51,6 @@ struct session {
 	enum standing standing;
 	enum stage accepted_at;
 	struct outcome accepted;
-	struct outcome judged; /* the last one, see session_judged() */
 	struct reply reply;
 	char
 	    passed_header[PASSED_SIZE]; /* of the message that has just ended */

@@ -19,6 +19,7 @@
 #include "policy/facts.h"
 #include "policy/greylist.h"
 #include "policy/reputation.h"
+#include "policy/settings.h"
 #include "policy/window.h"
 #include "store/load_report.h"
 
@@ -206,6 +207,10 @@ struct store_terms {
 	size_t network_cap;	 /* clocks of pairs that a record may hold */
 	size_t memory_max;	 /* octets of the embedded store */
 };
+
+/* As the settings say; `host` is borrowed. */
+struct store_terms
+store_terms_of(const struct settings *settings, const char *host);
 
 /* Whether something is wrong, or just worth a line in the log, and what it is:
  * printable, one line.  May come from any thread, and must not call the store. */

@@ -12,15 +12,7 @@ struct store *
 farm_store_open(const struct settings *settings, int64_t now)
 {
 	const struct store_memory_config config = {
-	    .terms = {.host = "",
-		.half_life = settings->reputation.half_life,
-		.pending_life = settings->retry_window,
-		.worthy_life = settings->keep,
-		.abandoned_after = settings->retry_window,
-		.abandoned_points =
-		    settings->reputation.weights.points[REPUTATION_ABANDONED],
-		.network_cap = (size_t)settings->store.network_cap,
-		.memory_max = (size_t)settings->store.memory_max},
+	    .terms = store_terms_of(settings, ""),
 	    .key = key,
 	};
 
