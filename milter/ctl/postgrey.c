@@ -136,12 +136,12 @@ take(void *arg, const struct berkeley_pair *pair)
 	struct postgrey *postgrey = arg;
 	struct netaddr address;
 
-	if (strlen(pair->key) != pair->key_length ||
-	    strlen(pair->value) != pair->value_length)
-		postgrey->odd++;
-	else if (strchr(pair->key, '/') != strrchr(pair->key, '/'))
+	bool is_text = strlen(pair->key) == pair->key_length &&
+	    strlen(pair->value) == pair->value_length;
+
+	if (is_text && strchr(pair->key, '/') != strrchr(pair->key, '/'))
 		take_pair(postgrey, pair);
-	else if (netaddr_parse(pair->key, &address))
+	else if (is_text && netaddr_parse(pair->key, &address))
 		take_client(postgrey, &address, pair->value);
 	else if (is_hash(pair))
 		postgrey->hidden++;
@@ -231,7 +231,7 @@ read_database(struct foreign *foreign, FILE *file, enum berkeley_kind kind)
 }
 
 static bool
-is_text(const unsigned char *head, size_t length)
+begins_as_text(const unsigned char *head, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
 		if (head[i] < ' ' && strchr("\t\r\n", head[i]) == NULL)
@@ -250,7 +250,7 @@ foreign_postgrey(struct foreign *foreign, FILE *file, const char *path)
 		length = fread(head, 1, sizeof head, file);
 		rewind(file);
 		kind = berkeley_kind(head, length);
-		if (kind == BERKELEY_NONE && !is_text(head, length))
+		if (kind == BERKELEY_NONE && !begins_as_text(head, length))
 			return "is no B-tree of Berkeley DB";
 	}
 	if (kind != BERKELEY_NONE)

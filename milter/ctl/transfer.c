@@ -373,7 +373,8 @@ take_object(struct incoming *incoming, json_t *object)
 
 	if (kind == NULL)
 		wrong = "this is no object with a \"kind\"";
-	else if (incoming->content == CONTENT_NONE)
+	else if (incoming->content == CONTENT_NONE ||
+	    strncmp(kind, "milter-defer ", 13) == 0)
 		incoming->failed = !take_head(incoming, object, kind);
 	else if (strcmp(kind, "total") == 0)
 		incoming->has_end = true;
@@ -387,8 +388,6 @@ take_object(struct incoming *incoming, json_t *object)
 	else if (strcmp(kind, "client") == 0 &&
 	    incoming->content == CONTENT_CLIENTS)
 		wrong = take_client(incoming, object);
-	else if (strncmp(kind, "milter-defer ", 13) == 0)
-		incoming->failed = !take_head(incoming, object, kind);
 	if (wrong != NULL)
 		note_bad(incoming, wrong);
 }

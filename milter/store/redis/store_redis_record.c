@@ -229,12 +229,13 @@ is_worthy(const struct store_record *record)
 }
 
 bool
-record_decode(const struct store_redis_keys *keys, const char *tag,
+record_decode(const struct record_reading *reading, const char *tag,
     const struct resp_reply *fields, int64_t life,
-    const struct store_terms *terms, int64_t now, struct store_record *record_r)
+    struct store_record *record_r)
 {
-	struct decoding decoding = {.keys = keys,
-	    .generation = decay_generation(keys->half_life, now),
+	int64_t now = reading->now;
+	struct decoding decoding = {.keys = reading->keys,
+	    .generation = decay_generation(reading->keys->half_life, now),
 	    .record = record_r};
 	bool good = true;
 
@@ -242,7 +243,8 @@ record_decode(const struct store_redis_keys *keys, const char *tag,
 	if (resp_count(fields) == 0 || strlen(tag) >= sizeof record_r->name)
 		return false;
 	memcpy(record_r->name, tag, strlen(tag) + 1);
-	record_r->expires = now + (life >= 0 ? life : terms->pending_life);
+	record_r->expires =
+	    now + (life >= 0 ? life : reading->terms->pending_life);
 	for (size_t i = 0; good && i + 1 < resp_count(fields); i += 2) {
 		const char *field = resp_string(resp_element(fields, i), NULL);
 		const char *text =

@@ -146,11 +146,13 @@ fetch_take(const struct redis_store *store, const struct fetch *fetch, size_t i,
     int64_t now, struct store_record *record_r)
 {
 	const struct redis_request *request = &fetch->requests[i];
+	const struct record_reading reading = {
+	    &store->keys, &store->terms, now};
 	int64_t life = -1;
 
 	(void)resp_integer(request->replies[1], &life);
-	return record_decode(&store->keys, fetch->tags[i], request->replies[0],
-	    life, &store->terms, now, record_r);
+	return record_decode(
+	    &reading, fetch->tags[i], request->replies[0], life, record_r);
 }
 
 static void
@@ -267,7 +269,7 @@ store_redis_walk(struct store *store, struct store_walk *walk, int64_t now,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct triplet_namer namer;
-	struct masters masters;
+	struct masters masters = {0};
 	enum store_result result = store_redis_prepare(self, &namer, 0);
 
 	(void)now;
