@@ -434,6 +434,24 @@ class FromPostgrey(unittest.TestCase):
         self.assertEqual(status, 2)
         self.assertIn("postgrey runs, and has not written all", err)
 
+    def test_after_a_kill_it_is_refused_until_it_has_recovered(self):
+        with directory() as where, daemon() as milter:
+            server = Postgrey(where)
+            for ago in 900, 800:
+                server.ask(1, int(time.time()) - ago, "a@example.org")
+            server.process.kill()
+            server.stop()
+            for name in "postgrey.db", "postgrey_clients.db":
+                os.utime(os.path.join(server.database, name), (1, 1))
+            command = ("import", "--from", "postgrey", server.database)
+            status, _, err = Ctl(milter).run(*command)
+            self.assertEqual(status, 2)
+            self.assertIn("postgrey was killed", err)
+            os.unlink(os.path.join(where, "socket"))
+            Postgrey(where).stop()
+            Ctl(milter).say(*command)
+            self.assertTrue(send(milter, pg_address(1), "<a@example.org>"))
+
     def check(self, head=""):
         with daemon(head) as milter:
             status, out, err = Ctl(milter).run(

@@ -6,6 +6,8 @@
 #include "mail/mailaddr.h"
 #include "policy/identity.h"
 
+#define PASSES_MAX 1000000
+
 /* Whose what is known is. */
 struct who {
 	char network[IDENTITY_NETWORK_SIZE];
@@ -81,6 +83,8 @@ add_trust(struct making *making)
 		passes = settings->known_after;
 	if (passes <= 0)
 		return true;
+	if (passes > PASSES_MAX)
+		passes = PASSES_MAX;
 	trust = record_add_trust(&making->record);
 	if (trust == NULL)
 		return false;

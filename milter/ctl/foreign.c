@@ -13,6 +13,7 @@
 #include "base/hash.h"
 
 #define PAIRS_AT_ONCE 50 /* of one line */
+#define UNWRITTEN     2	 /* seconds by which a log may be ahead */
 
 struct foreign {
 	FILE *out;
@@ -252,6 +253,41 @@ is_in_use(const char *directory)
 	return is_held;
 }
 
+/* When a file of the directory that begins and ends so was last written; 0: there is
+ * none. */
+static int64_t
+last_written(const char *directory, const char *begin, const char *end)
+{
+	DIR *entries = opendir(directory);
+	const struct dirent *entry;
+	struct stat status;
+	int64_t last = 0;
+
+	while (entries != NULL && (entry = readdir(entries)) != NULL) {
+		size_t length = strlen(entry->d_name);
+
+		if (strncmp(entry->d_name, begin, strlen(begin)) == 0 &&
+		    length >= strlen(end) &&
+		    strcmp(entry->d_name + length - strlen(end), end) == 0 &&
+		    fstatat(dirfd(entries), entry->d_name, &status, 0) == 0 &&
+		    status.st_mtime > last)
+			last = (int64_t)status.st_mtime;
+	}
+	if (entries != NULL)
+		(void)closedir(entries);
+	return last;
+}
+
+/* One that was killed leaves in its log what belongs in its files. */
+static bool
+is_unwritten(const char *directory)
+{
+	int64_t files = last_written(directory, "postgrey", ".db");
+
+	return files != 0 &&
+	    last_written(directory, "log.", "") > files + UNWRITTEN;
+}
+
 static bool
 is_directory(const char *path)
 {
@@ -285,6 +321,12 @@ read_directory(struct foreign *foreign, const struct program *program,
 		complain(foreign, directory,
 		    "postgrey runs, and has not written all that it knows: "
 		    "stop it first");
+		return;
+	}
+	if (is_unwritten(directory)) {
+		complain(foreign, directory,
+		    "postgrey was killed, and has not written all that it "
+		    "knew: start it and stop it again");
 		return;
 	}
 	for (size_t i = 0; program->files[i] != NULL; i++) {
