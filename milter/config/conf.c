@@ -87,6 +87,7 @@ policy_release(struct policy **policy)
 	for (char **file = mine->files; file != NULL && *file != NULL; file++)
 		free(*file);
 	free(mine->files);
+	policy_release(&mine->trial);
 	free(mine->rules);
 	free(mine->responses);
 	settings_clear(&mine->settings);
@@ -354,10 +355,12 @@ read_marks(struct conf_build *build, const struct conf_tree *tree)
 /* ---- The whole file */
 
 static void
-read_tree(struct conf_build *build, const struct conf_tree *tree)
+read_tree(struct conf_build *build, const struct conf_tree *tree, bool observes)
 {
 	for (size_t i = 0; i < tree->count; i++)
 		read_settings(build, &tree->sections[i]);
+	if (observes)
+		build->policy->settings.observe = true;
 	check_settings(build, tree);
 	read_marks(build, tree);
 	conf_read_responses(build, tree);
@@ -372,7 +375,7 @@ read_tree(struct conf_build *build, const struct conf_tree *tree)
 }
 
 static struct policy *
-make_policy(const char *text, struct conf_report *report)
+make_policy(const char *text, bool observes, struct conf_report *report)
 {
 	struct conf_build build = {.report = report};
 	struct conf_tree tree;
@@ -382,7 +385,7 @@ make_policy(const char *text, struct conf_report *report)
 		if (build.policy == NULL)
 			conf_error(report, 0, "out of memory");
 		else
-			read_tree(&build, &tree);
+			read_tree(&build, &tree, observes);
 	}
 	conf_tree_free(&tree);
 	if (report->errors > 0)
@@ -432,24 +435,45 @@ free_origins(struct conf_report *report)
 	free(report->origins);
 }
 
+/* What was wrong was said. */
+static void
+say_nothing(void *arg, bool error, const char *text)
+{
+	(void)arg;
+	(void)error;
+	(void)text;
+}
+
+static void
+note_origins(const struct conf_report *report, struct policy *policy)
+{
+	if (policy == NULL)
+		return;
+	note_files(report, policy);
+	place_rules(report, policy);
+}
+
 struct policy *
 conf_load(const char *path, conf_say *say, void *arg)
 {
 	/* For the parser's state. */
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct conf_report report = {.path = path, .say = say, .arg = arg};
+	struct conf_report silent;
 	char *text = conf_text_read(&report);
 	struct policy *policy = NULL;
 
-	if (text != NULL) {
-		pthread_mutex_lock(&one_at_a_time);
-		policy = make_policy(text, &report);
-		pthread_mutex_unlock(&one_at_a_time);
-	}
-	if (policy != NULL) {
-		note_files(&report, policy);
-		place_rules(&report, policy);
-	}
+	silent = report;
+	silent.say = say_nothing;
+	pthread_mutex_lock(&one_at_a_time);
+	if (text != NULL)
+		policy = make_policy(text, false, &report);
+	if (policy != NULL)
+		policy->trial = make_policy(text, true, &silent);
+	pthread_mutex_unlock(&one_at_a_time);
+	note_origins(&report, policy);
+	if (policy != NULL)
+		note_origins(&report, policy->trial);
 	free_origins(&report);
 	free(text);
 	return policy;

@@ -1,6 +1,7 @@
 #include "load/load_watch.h"
 
 #include <limits.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ struct load_watch {
 	double load;
 	const char *source; /* of that; static */
 	/* the rest belongs to the background thread */
+	double forced; /* not finite: it is not */
+	bool is_changed;
 	struct load_sample sample;
 	struct load_report reports[HOSTS_MAX];
 	size_t nonsense; /* hosts that reported nonsense the last time */
@@ -45,6 +48,8 @@ load_watch_open(void)
 		free(busy);
 		return NULL;
 	}
+	if (busy != NULL)
+		busy->forced = (double)NAN;
 	return busy;
 }
 
@@ -195,14 +200,23 @@ add_missing(struct load_watch *busy, const struct policy *policy)
 		}
 }
 
-static void
-step_latch(const struct policy *policy, struct named_latch *named, double load,
-    int64_t now)
+void
+load_watch_force(struct load_watch *busy, double load)
 {
-	struct load_latch_terms terms = {named->threshold,
-	    policy->settings.load.hysteresis, policy->settings.load.dwell};
-	bool before = named->latch.crossed;
-	bool after = load_latch_step(&terms, &named->latch, load, now);
+	bool was = isfinite(busy->forced), is = isfinite(load);
+
+	busy->is_changed |= was != is || (is && load != busy->forced);
+	busy->forced = load;
+}
+
+static void
+step_latch(struct load_latch_terms *terms, const struct policy *policy,
+    struct named_latch *named, double load, int64_t now)
+{
+	bool before = named->latch.crossed, after;
+
+	terms->threshold = named->threshold;
+	after = load_latch_step(terms, &named->latch, load, now);
 
 	if (!is_used(policy, named->threshold))
 		return;
@@ -217,13 +231,20 @@ void
 load_watch_step(struct load_watch *busy, const struct policy *policy,
     struct store *store, int64_t sessions, int64_t now)
 {
+	struct load_latch_terms terms = {0};
 	struct load_sources sources;
 	double load;
 
+	if (!busy->is_changed) {
+		terms.hysteresis = policy->settings.load.hysteresis;
+		terms.dwell = policy->settings.load.dwell;
+	}
 	fill_sources(&policy->settings, &sources);
 	load_sample_take(&sources, sessions, now, &busy->sample);
 	report_faults(&busy->sample);
 	load = combine(busy, policy, store, now);
+	if (isfinite(busy->forced))
+		load = busy->forced;
 
 	pthread_mutex_lock(&busy->mutex);
 	busy->load = load;
@@ -233,7 +254,8 @@ load_watch_step(struct load_watch *busy, const struct policy *policy,
 	drop_unused(busy, policy);
 	add_missing(busy, policy);
 	for (size_t i = 0; i < busy->latch_count; i++)
-		step_latch(policy, &busy->latches[i], load, now);
+		step_latch(&terms, policy, &busy->latches[i], load, now);
+	busy->is_changed = false;
 	pthread_mutex_unlock(&busy->mutex);
 }
 

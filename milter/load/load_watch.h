@@ -15,6 +15,10 @@ struct load_watch;
 struct load_watch *load_watch_open(void);
 void load_watch_close(struct load_watch **busy);
 
+/* From the next step on this is the load, whatever is measured; not finite: what is
+ * measured.  A change takes effect at once: nothing is held back by hysteresis. */
+void load_watch_force(struct load_watch *busy, double load);
+
 /* Sample, publish, read and latch.  `sessions` are those open on this host.
  * May wait for the store; without it the own load still counts. */
 void load_watch_step(struct load_watch *busy, const struct policy *policy,

@@ -122,6 +122,8 @@ struct policy {
 	/* When the last rule can speak, those on trial included: not before then
 	 * is it known that no rule holds. */
 	enum stage last_stage;
+	/* The same, but that every rule only observes; it has none itself. */
+	struct policy *trial;
 	atomic_ulong references; /* see policy_hold() of config/conf.h */
 };
 

@@ -1,6 +1,9 @@
 #include "session/shared.h"
 
+#include <inttypes.h>
 #include <libpsl.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -104,7 +107,10 @@ shared_policy(struct shared *shared)
 	struct policy *policy;
 
 	pthread_mutex_lock(&shared->mutex);
-	policy = policy_hold(shared->policy);
+	policy = shared->policy;
+	if (atomic_load(&shared->observes) && policy->trial != NULL)
+		policy = policy->trial;
+	policy = policy_hold(policy);
 	pthread_mutex_unlock(&shared->mutex);
 	return policy;
 }
@@ -145,11 +151,76 @@ share_dns(struct shared *shared, const struct policy *policy)
 	(void)store_share(shared->store, &own, learn_dns, shared->dns);
 }
 
+/* ---- What was set by hand */
+
+static void
+forget(void *arg, const char *what)
+{
+	struct shared *shared = arg;
+	const struct store_forget nobody = {.tag = NULL};
+	size_t count;
+
+	if (strcmp(what, "*") == 0)
+		known_cache_clear(shared->known_cache);
+	else
+		known_cache_forget(shared->known_cache, what);
+	known_cache_clear(shared->passed);
+	(void)store_forget(shared->store, &nobody, &count);
+}
+
+static void
+tell_change(const char *what, bool is_set, const char *by, int64_t left)
+{
+	char lasts[48] = "";
+
+	if (!is_set) {
+		log_info("%s: no longer", what);
+		return;
+	}
+	if (left > 0)
+		(void)snprintf(
+		    lasts, sizeof lasts, " for %" PRId64 " seconds", left);
+	log_info("%s, says %s%s", what, by[0] == '\0' ? "somebody" : by, lasts);
+}
+
+static int64_t
+left_of(int64_t until, int64_t now)
+{
+	return until == LIST_FOR_EVER ? 0 : until - now;
+}
+
+static void
+pull_levers(struct shared *shared, int64_t now)
+{
+	struct levers *levers = &shared->levers, before = *levers;
+	int64_t store_time = store_now(shared->store, now);
+	char load[64];
+
+	if (!levers_read(shared->store, now, levers, forget, shared))
+		levers_expire(levers, store_time);
+	if (levers->observes != before.observes)
+		tell_change("everything only observes", levers->observes,
+		    levers->observes_by,
+		    left_of(levers->observes_until, store_time));
+	if (levers->has_load != before.has_load ||
+	    levers->load != before.load) {
+		(void)snprintf(load, sizeof load, "the load is set to %.2f",
+		    levers->has_load ? levers->load : before.load);
+		tell_change(load, levers->has_load, levers->load_by,
+		    left_of(levers->load_until, store_time));
+	}
+	atomic_store(&shared->observes, levers->observes);
+	load_watch_force(
+	    shared->load_watch, levers->has_load ? levers->load : (double)NAN);
+}
+
 void
 shared_tick(struct shared *shared, int64_t now)
 {
-	struct policy *policy = shared_policy(shared);
+	struct policy *policy;
 
+	pull_levers(shared, now);
+	policy = shared_policy(shared);
 	load_watch_step(shared->load_watch, policy, shared->store,
 	    (int64_t)atomic_load(&shared->sessions), now);
 	dns_tick(shared->dns, policy);

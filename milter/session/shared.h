@@ -13,6 +13,7 @@
 #include "store/counters.h"
 #include "store/journal.h"
 #include "store/known_cache.h"
+#include "store/levers.h"
 #include "store/lists.h"
 #include "store/reports.h"
 #include "store/store.h"
@@ -39,7 +40,9 @@ struct shared {
 	struct reports *file_reports; /* for the thread that reads the file */
 	/* NULL: no public suffix list, hence no pools. */
 	struct psl_ctx_st *psl;
-	atomic_llong sessions;	       /* open now; a session counts itself */
+	struct levers levers;  /* only for the background thread */
+	atomic_bool observes;  /* what they say: everything is on trial */
+	atomic_llong sessions; /* open now; a session counts itself */
 	atomic_uint seen[SHARED_SEEN]; /* marks of clients' networks */
 	/* Of a rehearsal: sees each judgement while its facts are there, and the
 	 * log does not.  NULL: this is no rehearsal. */
@@ -52,7 +55,8 @@ struct shared {
 struct shared *shared_open(struct policy *policy, struct store *store);
 void shared_close(struct shared **shared);
 
-/* A reference to the policy in force; give it back with policy_release(). */
+/* A reference to the policy in force, or to the same on trial while a lever says
+ * so; give it back with policy_release(). */
 struct policy *shared_policy(struct shared *shared);
 
 /* Put another policy in force, for sessions that begin from now on; the store

@@ -147,6 +147,15 @@ known_cache_forget(struct known_cache *standing, const char *network)
 	pthread_mutex_unlock(&standing->lock);
 }
 
+void
+known_cache_clear(struct known_cache *standing)
+{
+	pthread_mutex_lock(&standing->lock);
+	for (size_t i = 0; i < standing->sets * WAYS; i++)
+		standing->slots[i].key = 0;
+	pthread_mutex_unlock(&standing->lock);
+}
+
 bool
 known_cache_recall(struct known_cache *standing, const char *network,
     int64_t now, int64_t max_age, struct known_cache_entry *entry_r)

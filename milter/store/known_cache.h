@@ -41,6 +41,9 @@ void known_cache_note(struct known_cache *standing, const char *network,
 /* Forget a network that is no longer in good standing. */
 void known_cache_forget(struct known_cache *standing, const char *network);
 
+/* Forget all of them. */
+void known_cache_clear(struct known_cache *standing);
+
 /* True and *entry_r if this network was noted at most `max_age` seconds away
  * from `now`, on either side: a clock may have gone back.  Else false, and
  * *entry_r unchanged.  Times are of any one clock. */

@@ -55,26 +55,36 @@ reports_close(struct reports **reports)
 	*reports = NULL;
 }
 
+enum store_result
+report_give(const struct policy *policy, struct store *store,
+    const struct report *report, int64_t now)
+{
+	char network[IDENTITY_NETWORK_SIZE];
+	struct store_effects effects = {.now = now,
+	    .client = {.network = network,
+		.host = netaddr_host_bucket(&report->client)},
+	    .good = report->points.good,
+	    .bad = report->points.bad};
+
+	if (effects.good <= 0 && effects.bad <= 0)
+		return STORE_OK;
+	identity_network(&policy->settings, &report->client, network);
+	return store_remember(store, &effects);
+}
+
 /* False: the store does not take it now. */
 static bool
 take_one(const struct round *round, const char *text)
 {
-	char network[IDENTITY_NETWORK_SIZE];
 	struct report report;
-	struct store_effects effects = {.now = round->now};
 
 	if (!report_parse(
 		text, &round->policy->settings.reputation.weights, &report)) {
 		round->reports->malformed++;
 		return true;
 	}
-	identity_network(&round->policy->settings, &report.client, network);
-	effects.client.network = network;
-	effects.client.host = netaddr_host_bucket(&report.client);
-	effects.good = report.points.good;
-	effects.bad = report.points.bad;
-	return (effects.good <= 0 && effects.bad <= 0) ||
-	    store_remember(round->store, &effects) == STORE_OK;
+	return report_give(round->policy, round->store, &report, round->now) ==
+	    STORE_OK;
 }
 
 /* What was taken out of the store cannot be put back. */

@@ -29,6 +29,10 @@ struct report {
 bool report_parse(const char *text, const struct reputation_weights *weights,
     struct report *report_r);
 
+/* Remember it; OK means handed over, as with store_remember(). */
+enum store_result report_give(const struct policy *policy, struct store *store,
+    const struct report *report, int64_t now);
+
 struct reports;
 
 /* NULL: out of memory. */

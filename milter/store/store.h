@@ -173,7 +173,9 @@ enum store_change {
 
 /* Whom to forget.  Without an address all that the record holds, and the record. */
 struct store_forget {
-	const char *tag;     /* the record: of a network or a pool */
+	const char *tag; /* the record: of a network or a pool; NULL: another
+			      * server has forgotten somebody, and what is kept
+			      * here besides records is to go */
 	const char *address; /* canonical text: this client of it, or NULL */
 	unsigned host;	     /* its bucket, with `address` */
 	const struct store_pair *pair; /* only its clocks; NULL: everything */
@@ -298,6 +300,7 @@ struct store_ops {
 /* The head of every keeper. */
 struct store {
 	const struct store_ops *ops;
+	const char *host; /* terms.host; NULL: it has no name */
 };
 
 /* Look up a client, with the clocks of this message's pairs, and take units of

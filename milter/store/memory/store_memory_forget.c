@@ -43,6 +43,8 @@ memory_forget(
 	struct memory_name name;
 	bool named;
 
+	if (forget->tag == NULL)
+		return STORE_OK;
 	named = memory_book_name(memory->book, forget->tag, &name);
 	if (forget->address != NULL) {
 		named = named && triplet_address(namer, &client, address);

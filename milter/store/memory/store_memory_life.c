@@ -345,6 +345,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
 	memory->host =
 	    strdup(config->terms.host == NULL ? "" : config->terms.host);
+	memory->store.host = memory->terms.host = memory->host;
 	if (make_key(memory, config->key))
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);

@@ -356,7 +356,7 @@ fill_in(struct redis_store *store, const struct store_redis_config *config)
 		store->terms.network_cap = CAP_MAX;
 	snprintf(
 	    store->host, sizeof store->host, "%s", host == NULL ? "" : host);
-	store->terms.host = store->host;
+	store->terms.host = store->store.host = store->host;
 	store->reads_only = config->reads_only;
 	store->report = config->report;
 	store->report_arg = config->report_arg;

@@ -244,6 +244,9 @@ store_redis_forget(
 	    .store = (struct redis_store *)store, .forget = forget};
 	enum store_result result;
 
+	seen_forget(&forgetting.store->seen);
+	if (forget->tag == NULL)
+		return STORE_OK;
 	if (strlen(forget->tag) >= KEYS_TAG_SIZE)
 		return STORE_UNREADABLE;
 	if (!name_all(&forgetting))
@@ -254,7 +257,6 @@ store_redis_forget(
 	if (result == STORE_OK && forget->pair == NULL)
 		result = forget_counters(&forgetting);
 	redis_request_free(&forgetting.request);
-	seen_forget(&forgetting.store->seen);
 	*count_r = forgetting.count;
 	return result;
 }
