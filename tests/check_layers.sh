@@ -79,7 +79,7 @@ upward=$(includes | down)
 only libmilter/ filter
 only hiredis/ resp_parser resp_reply
 only confuse.h conf_file
-only libpsl.h hostname preflight shared show
+only libpsl.h forget hostname preflight shared show
 only ares.h resolver
 only openssl/ tls triplet secret token
 only microhttpd.h http

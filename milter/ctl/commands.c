@@ -7,18 +7,33 @@
 #include <strings.h>
 
 const struct ctl_command *const ctl_commands[] = {
-    &ctl_status_,
-    &ctl_top,
-    &ctl_show,
+    &ctl_block,
+    &ctl_check,
+    &ctl_completion,
     &ctl_explain,
     &ctl_export,
-    &ctl_import,
-    &ctl_secret,
-    &ctl_check,
-    &ctl_why,
-    &ctl_replay,
-    &ctl_completion,
+    &ctl_forget,
     &ctl_help,
+    &ctl_import,
+    &ctl_levers,
+    &ctl_list_add,
+    &ctl_list_export,
+    &ctl_list_import,
+    &ctl_list_remove,
+    &ctl_list_show,
+    &ctl_load_set,
+    &ctl_observe,
+    &ctl_pass,
+    &ctl_replay,
+    &ctl_report,
+    &ctl_reputation,
+    &ctl_reputation_add,
+    &ctl_reputation_set,
+    &ctl_secret,
+    &ctl_show,
+    &ctl_status_,
+    &ctl_top,
+    &ctl_why,
 };
 
 const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];
@@ -47,12 +62,18 @@ match(const char *name, size_t count, const char *const *words)
 const struct ctl_command *
 ctl_find(size_t count, const char *const *words, size_t *used_r)
 {
+	const struct ctl_command *found = NULL;
+	size_t used;
+
+	*used_r = 0;
 	for (size_t i = 0; i < ctl_command_count; i++) {
-		*used_r = match(ctl_commands[i]->name, count, words);
-		if (*used_r > 0)
-			return ctl_commands[i];
+		used = match(ctl_commands[i]->name, count, words);
+		if (used > *used_r) {
+			*used_r = used;
+			found = ctl_commands[i];
+		}
 	}
-	return NULL;
+	return found;
 }
 
 /* Letters to add, drop or change to make one word of the other; long words are

@@ -267,9 +267,9 @@ log_change(
 	static const char *const results[] = {[CTL_DONE] = "done",
 	    [CTL_NOTHING] = "nothing",
 	    [CTL_FAILED] = "failed"};
-	char line[LINE_MAX_WORDS] = "", user[64];
+	char line[LINE_MAX_WORDS], user[64];
 
-	append(line, args->command->name);
+	(void)snprintf(line, sizeof line, "%s", args->command->name);
 	for (size_t i = 0; i < args->word_count; i++)
 		append(line, args->words[i]);
 	for (size_t i = 0; i < args->given_count; i++) {

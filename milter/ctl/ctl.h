@@ -153,8 +153,8 @@ struct ctl {
 extern const struct ctl_command *const ctl_commands[];
 extern const size_t ctl_command_count;
 
-/* The command that these words begin with, and how many are its name; NULL: there
- * is none. */
+/* The command that these words begin with, that of the longest name, and how many
+ * are its name; NULL: there is none. */
 const struct ctl_command *
 ctl_find(size_t count, const char *const *words, size_t *used_r);
 

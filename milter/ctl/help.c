@@ -81,6 +81,17 @@ add(char *line, size_t size, const char *first, const char *second)
 	strncat(line, second, size - strlen(line) - 1);
 }
 
+/* What may follow a first word. */
+static void
+add_seconds(char *line, size_t size, const char *first, size_t length)
+{
+	for (size_t i = 0; i < ctl_command_count; i++)
+		if (strncmp(ctl_commands[i]->name, first, length) == 0 &&
+		    ctl_commands[i]->name[length] == ' ')
+			add(line, size, " ",
+			    ctl_commands[i]->name + length + 1);
+}
+
 static void
 complete_command(struct ctl *ctl, const struct ctl_command *command)
 {
@@ -91,6 +102,9 @@ complete_command(struct ctl *ctl, const struct ctl_command *command)
 	for (const struct ctl_option *option = command->options;
 	     option != NULL && option->name != NULL; option++)
 		add(line, sizeof line, " --", option->name);
+	if (strchr(command->name, ' ') == NULL)
+		add_seconds(
+		    line, sizeof line, command->name, strlen(command->name));
 	add(line, sizeof line, "\" ;;\n", "");
 	(void)emit_text(ctl, line);
 }
@@ -103,11 +117,7 @@ complete_first(struct ctl *ctl, const char *first, size_t length)
 
 	strncat(line, first, length);
 	add(line, sizeof line, " \"*) words=\"", "");
-	for (size_t i = 0; i < ctl_command_count; i++)
-		if (strncmp(ctl_commands[i]->name, first, length) == 0 &&
-		    ctl_commands[i]->name[length] == ' ')
-			add(line, sizeof line,
-			    ctl_commands[i]->name + length + 1, " ");
+	add_seconds(line, sizeof line, first, length);
 	add(line, sizeof line, "\" ;;\n", "");
 	(void)emit_text(ctl, line);
 }
@@ -132,8 +142,13 @@ run_completion(struct ctl *ctl, const struct ctl_args *args)
 
 	(void)args;
 	(void)emit_text(ctl, head);
+	/* "list export" before "export", as either ends the line */
 	for (size_t i = 0; i < ctl_command_count; i++)
-		complete_command(ctl, ctl_commands[i]);
+		if (strchr(ctl_commands[i]->name, ' ') != NULL)
+			complete_command(ctl, ctl_commands[i]);
+	for (size_t i = 0; i < ctl_command_count; i++)
+		if (strchr(ctl_commands[i]->name, ' ') == NULL)
+			complete_command(ctl, ctl_commands[i]);
 	for (size_t i = 0; i < ctl_command_count; i++) {
 		const char *name = ctl_commands[i]->name;
 		size_t length = strcspn(name, " ");
