@@ -21,7 +21,8 @@ packages_of() {
 		libjansson-dev \
 		libmicrohttpd-dev libcrypt-dev zlib1g-dev libzstd-dev ;;
 	test) echo check python3 redis-server redis-tools openssl mandoc \
-		iproute2 util-linux stress-ng postgrey sqlite3
+		iproute2 util-linux stress-ng postgrey sqlite3 \
+		prometheus chromium chromium-driver
 		packages_of package ;;
 	package) echo debhelper dpkg-dev lintian mmdebstrap ;;
 	lint) echo clang-format-14 clang-tidy-14 cppcheck mandoc shellcheck ;;

@@ -264,12 +264,12 @@ show_levers(struct visit *visit, const char *address)
 	for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++)
 		html(visit->out, "<option value=\"%s\">%s</option>\n",
 		    spans[i][0], spans[i][1]);
-	html_raw(visit->out, "</select></div>\n");
+	html_raw(visit->out, "</select></div>\n<div class=\"buttons\">");
 	for (size_t i = 0; i < LEVERS; i++)
 		html(visit->out,
-		    "<div><button name=\"do\" value=\"%s\">%s</button></div>\n",
+		    "<button name=\"do\" value=\"%s\">%s</button>\n",
 		    levers[i].command, levers[i].text);
-	html_raw(visit->out, "</div></form>\n");
+	html_raw(visit->out, "</div></div></form>\n");
 }
 
 static void

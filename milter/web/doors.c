@@ -90,10 +90,9 @@ find_waiting(const struct visit *visit, const struct journal_entry *entry,
 	return waiting_r->pair_count > 0;
 }
 
-/* Look at the clocks.  Whether any of the pairs still has to wait for the rule;
- * `*now_r` is the store's clock. */
-static bool
-still_waits(const struct visit *visit, const struct waiting *waiting,
+/* Look at the clocks; `*now_r` is the store's. */
+static enum door
+look(const struct visit *visit, const struct waiting *waiting,
     const struct greylist_terms *terms, int64_t *now_r)
 {
 	const struct store_query query = {
@@ -104,31 +103,41 @@ still_waits(const struct visit *visit, const struct waiting *waiting,
 	    .spaces = {[CLOCK_REAL] = true},
 	};
 	struct store_answer *answer = malloc(sizeof *answer);
-	bool waits = false;
+	enum door door = DOOR_NONE;
 	int64_t wait;
 
 	if (answer != NULL &&
 	    store_look_up(visit->shared->store, &query, answer) == STORE_OK) {
 		*now_r = answer->now;
 		for (size_t i = 0; i < waiting->pair_count; i++)
-			waits = waits ||
+			switch (
 			    greylist_judge(terms, &answer->pairs[i][CLOCK_REAL],
-				answer->now, &wait) == GREYLIST_EARLY;
+				answer->now, &wait)) {
+			case GREYLIST_EARLY:
+				door = DOOR_SHUT;
+				break;
+			case GREYLIST_PASSED:
+				door = door == DOOR_NONE ? DOOR_OPEN : door;
+				break;
+			case GREYLIST_FIRST:
+				break;
+			}
 	}
 	free(answer);
-	return waits;
+	return door;
 }
 
-bool
-door_may_open(const struct visit *visit, const struct journal_entry *entry)
+enum door
+door_look(const struct visit *visit, const struct journal_entry *entry)
 {
 	const struct rule *rule = greylist_rule(visit->policy, entry->rule);
 	struct waiting waiting;
 	int64_t now;
 
 	return visit->policy->settings.web.release && rule != NULL &&
-	    find_waiting(visit, entry, &waiting) &&
-	    still_waits(visit, &waiting, &rule->terms, &now);
+		find_waiting(visit, entry, &waiting)
+	    ? look(visit, &waiting, &rule->terms, &now)
+	    : DOOR_NONE;
 }
 
 /* Bound to the message and to who sent it. */
@@ -172,7 +181,7 @@ await(const struct visit *visit, const struct waiting *waiting,
 	int64_t now;
 
 	for (int i = 0; i < SETTLE_TRIES; i++) {
-		if (!still_waits(visit, waiting, terms, &now))
+		if (look(visit, waiting, terms, &now) == DOOR_OPEN)
 			return;
 		clock_sleep(SETTLE_MS);
 	}
@@ -186,7 +195,7 @@ open_once(const struct visit *visit, const struct waiting *waiting,
 	bool opened;
 
 	pthread_mutex_lock(&visit->web->door);
-	opened = still_waits(visit, waiting, terms, &now) &&
+	opened = look(visit, waiting, terms, &now) == DOOR_SHUT &&
 	    set_back(visit, waiting, terms, now);
 	if (opened)
 		await(visit, waiting, terms);

@@ -8,8 +8,8 @@
 /* In units of the picture, which is scaled to its place. */
 #define WIDTH  640.0
 #define HEIGHT 190.0
-#define LEFT   44.0
-#define RIGHT  16.0
+#define LEFT   16.0
+#define RIGHT  44.0
 #define TOP    10.0
 #define BOTTOM 24.0
 #define LINES  4
@@ -45,6 +45,8 @@ step_of(const struct plot *plot)
 	}
 }
 
+/* Its numbers stand to the right, where the newest bars are: a small screen shows
+ * that end. */
 static void
 draw_lines(struct bytes_out *out, int64_t step)
 {
@@ -58,9 +60,9 @@ draw_lines(struct bytes_out *out, int64_t step)
 		    "y2=\"%.1f\"/>",
 		    LEFT, WIDTH - RIGHT, y, y);
 		html(out,
-		    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%" PRId64
+		    "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"start\">%" PRId64
 		    "</text>\n",
-		    LEFT - 6, y + 4, step * i);
+		    WIDTH - RIGHT + 6, y + 4, step * i);
 	}
 }
 

@@ -571,18 +571,19 @@ static void
 use_door(struct visit *visit, struct reason *reason)
 {
 	char token[TOKEN_SIZE + 1];
+	enum door door = DOOR_NONE;
 
-	if (!visit->request->is_post) {
-		reason->may_open = !reason->hides_wait &&
-		    reason->after.state == JOURNAL_WAITS &&
-		    door_may_open(visit, &reason->entry);
-		return;
+	if (visit->request->is_post) {
+		form_field(visit->request->body, "token", token, sizeof token);
+		reason->is_open = !reason->hides_wait &&
+		    door_open(visit, &reason->entry, token);
+		visit->answer->status = reason->is_open ? 200 : 409;
 	}
-	form_field(visit->request->body, "token", token, sizeof token);
-	reason->is_open =
-	    !reason->hides_wait && door_open(visit, &reason->entry, token);
-	if (!reason->is_open)
-		visit->answer->status = 409;
+	if (reason->after.state == JOURNAL_WAITS && !reason->hides_wait)
+		door = door_look(visit, &reason->entry);
+	reason->may_open = door == DOOR_SHUT;
+	if (door == DOOR_OPEN)
+		reason->after.state = JOURNAL_MAY;
 }
 
 void

@@ -61,6 +61,8 @@ const char web_style[] =
     "gap:.3rem 1.2rem;margin:0}\n"
     "dl.facts dt{color:var(--soft)}\n"
     "dl.facts dd{margin:0;min-width:0;overflow-wrap:anywhere}\n"
+    ".facts+.scroll,.scroll+.facts,.scroll+.scroll{margin-top:1.3rem}\n"
+    ".buttons{display:flex;flex-wrap:wrap;gap:.6rem}\n"
     "code,.mono{font-family:ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,"
     "monospace;font-size:.9em}\n"
     ".reference{font-size:1.05em;letter-spacing:.04em;font-weight:600;"

@@ -88,10 +88,15 @@ void web_plot_csv(struct visit *visit);
  * wants that: once, and past nothing but the delay of greylisting. */
 struct journal_entry;
 
-/* Whether this deferral waits for such a delay still, and may be let in.  Asks the
- * store. */
-bool
-door_may_open(const struct visit *visit, const struct journal_entry *entry);
+enum door {
+	DOOR_NONE, /* it waits for something else, or we cannot know */
+	DOOR_SHUT, /* it waits, and may be let in */
+	DOOR_OPEN  /* it need not wait any more */
+};
+
+/* Asks the store. */
+enum door
+door_look(const struct visit *visit, const struct journal_entry *entry);
 
 /* What opens it.  False: out of memory. */
 bool door_token(const struct visit *visit, const struct journal_entry *entry,

@@ -1,6 +1,7 @@
 """A real browser without a screen, driven by W3C WebDriver: Chromium.
 
-    with Browser(language="de", width=390) as browser:
+    with Browser() as browser:
+        browser.become("de", width=PHONE)
         browser.go(url)
         browser.find("h1").text
 
@@ -53,30 +54,17 @@ class Element:
 
 
 class Browser:
-    def __init__(self, language="en", width=DESKTOP, height=900, dark=False):
+    def __init__(self):
         needed()
         self.directory = tempfile.mkdtemp(prefix="milter-defer-browser.")
         self.port = ports.free_port()
         self.driver = None
         self.session = None
-        arguments = [
+        self.options = {"args": [
             "--headless=new", "--no-sandbox", "--disable-gpu",
             "--disable-dev-shm-usage", "--disable-extensions",
             "--disable-background-networking", "--no-first-run",
-            "--hide-scrollbars", "--force-device-scale-factor=1",
-            f"--user-data-dir={self.directory}/profile",
-            f"--lang={language}", f"--window-size={max(width, 500)},{height}"]
-        if dark:
-            pass
-            arguments.append("--blink-settings=preferredColorScheme=0")
-        self.options = {
-            "args": arguments,
-            "prefs": {"intl.accept_languages": language,
-                      "intl.selected_languages": language}}
-        if width < 500:
-            self.options["mobileEmulation"] = {"deviceMetrics": {
-                "width": width, "height": height, "pixelRatio": 1.0,
-                "mobile": True, "touch": True}}
+            "--hide-scrollbars", f"--user-data-dir={self.directory}/profile"]}
 
     def __enter__(self):
         self.driver = subprocess.Popen(
@@ -125,6 +113,33 @@ class Browser:
     def ask(self, method, path, body=None):
         return self._call(method, f"/session/{self.session}/{path}", body)
 
+    def order(self, command, **parameters):
+        """One of Chromium's own commands."""
+        return self.ask("POST", "goog/cdp/execute",
+                        {"cmd": command, "params": parameters})
+
+    def become(self, language="en", width=DESKTOP, dark=False):
+        """What its user prefers, from the next page on."""
+        self.order("Emulation.setUserAgentOverride", acceptLanguage=language,
+                   userAgent=self.run("return navigator.userAgent"))
+        self.order("Emulation.setDeviceMetricsOverride", width=width,
+                   height=900, deviceScaleFactor=1, mobile=width < 500)
+        self.order("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme",
+             "value": "dark" if dark else "light"}])
+
+    def follow(self, css):
+        """Click what leads to another page, and wait for it."""
+        before = self.ask("POST", "element",
+                          {"using": "css selector", "value": "html"})
+        self.find(css).click()
+        wait_for(lambda: self.is_ready() and self.ask(
+            "POST", "element", {"using": "css selector", "value": "html"})
+            != before, "another page is shown")
+
+    def is_ready(self):
+        return self.run("return document.readyState") == "complete"
+
     def go(self, url):
         self.ask("POST", "url", {"url": url})
 
@@ -160,9 +175,8 @@ class Browser:
 
     def picture(self, path):
         """A picture of the whole page, as a PNG file."""
-        png = self.ask("POST", "goog/cdp/execute", {
-            "cmd": "Page.captureScreenshot",
-            "params": {"captureBeyondViewport": True}})["data"]
+        png = self.order("Page.captureScreenshot",
+                         captureBeyondViewport=True)["data"]
         with open(path, "wb") as file:
             file.write(base64.b64decode(png))
 

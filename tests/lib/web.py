@@ -24,8 +24,8 @@ class Answer(NamedTuple):
 class Pages(Daemon):
     """A daemon with pages; `web` are lines of that section."""
 
-    def __init__(self, policy, web="", **more):
-        self.port = ports.free_port()
+    def __init__(self, policy, web="", port=None, **more):
+        self.port = port or ports.free_port()
         self.cookie = None
         super().__init__(
             f'web {{\n\tlisten = "127.0.0.1:{self.port}"\n{web}\n}}\n'
