@@ -1,4 +1,4 @@
-#include "redis/slot.h"
+#include "redis/map.h"
 
 #include "lib/check_main.h"
 

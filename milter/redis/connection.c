@@ -14,6 +14,8 @@ enum {
 	LOGIN_MS = 30000,  /* and where it does not let us in */
 };
 
+#define GREETINGS 5 /* AUTH twice, SELECT, PING, ROLE */
+
 enum state { DOWN, OPENING, GREETING, UP };
 
 struct redis_connection {
@@ -41,10 +43,81 @@ struct redis_connection {
 	struct redis_call own;
 	bool is_asking;
 	struct resp_commands own_commands;
-	struct resp_reply *own_replies[REDIS_GREETINGS];
+	struct resp_reply *own_replies[GREETINGS];
 
 	atomic_bool is_up;
 };
+
+/* ---- What we say first: who we are, and will the server do? */
+
+static void
+add_greeting(
+    struct resp_commands *commands, const struct redis_greeting_terms *terms)
+{
+	if (terms->password != NULL && terms->user != NULL)
+		resp_add(commands, "AUTH", terms->user, terms->password);
+	if (terms->password != NULL &&
+	    (terms->user == NULL || terms->or_default))
+		resp_add(commands, "AUTH", terms->password);
+	if (terms->database != 0) {
+		resp_begin(commands, 2);
+		resp_add_string(commands, "SELECT");
+		resp_add_integer(commands, terms->database);
+	}
+	resp_add(commands, "PING");
+	if (terms->must_be_master)
+		resp_add(commands, "ROLE");
+}
+
+static bool
+is_replica(const struct resp_reply *role)
+{
+	const char *name = resp_string(resp_element(role, 0), NULL);
+
+	return name != NULL && strcmp(name, "master") != 0;
+}
+
+/* After AUTH that failed, one is who one was before. */
+static bool
+is_let_in(const struct redis_call *call, size_t logins)
+{
+	for (size_t i = 0; i < logins; i++)
+		if (i >= call->received || resp_error(call->replies[i]) == NULL)
+			return true;
+	return false;
+}
+
+/* Why the server will not do, as far as the replies go, or NULL.  With
+ * `*is_refused_r` it would have let in somebody else.
+ *
+ * PING may be forbidden, and fails with MISCONF where reading still works. */
+static const char *
+greeting_fault(const struct redis_call *call,
+    const struct redis_greeting_terms *terms, bool *is_refused_r)
+{
+	size_t logins = 0, musts;
+
+	if (terms->password != NULL)
+		logins = terms->user != NULL && terms->or_default ? 2 : 1;
+	musts = logins;
+	if (terms->database != 0)
+		musts++;
+	*is_refused_r = true;
+	if (logins > 0 && !is_let_in(call, logins))
+		return resp_error(call->replies[0]);
+	for (size_t i = logins; i < call->received; i++) {
+		const char *error = resp_error(call->replies[i]);
+
+		if (error != NULL &&
+		    (i < musts || strncmp(error, "NOAUTH ", 7) == 0))
+			return error;
+	}
+	*is_refused_r = false;
+	if (call->received == call->commands->count && terms->must_be_master &&
+	    is_replica(call->replies[call->received - 1]))
+		return "the server is a replica, not the master";
+	return NULL;
+}
 
 /* ---- For any thread, and under the mutex */
 
@@ -146,7 +219,7 @@ end_own(struct redis_call *call)
 {
 	struct redis_connection *conn = call->arg;
 
-	for (size_t i = 0; i < REDIS_GREETINGS; i++)
+	for (size_t i = 0; i < GREETINGS; i++)
 		resp_reply_free(&conn->own_replies[i]);
 	resp_reset(&conn->own_commands);
 	conn->is_asking = false;
@@ -157,8 +230,7 @@ judge_greeting(struct redis_call *call)
 {
 	struct redis_connection *conn = call->arg;
 
-	return redis_greeting_fault(
-	    call, &conn->terms->greeting, &conn->is_refused);
+	return greeting_fault(call, &conn->terms->greeting, &conn->is_refused);
 }
 
 static void
@@ -203,7 +275,7 @@ greet(struct redis_connection *conn)
 
 	call->judge = judge_greeting;
 	call->is_unguarded = true;
-	redis_greeting_add(&conn->own_commands, &conn->terms->greeting);
+	add_greeting(&conn->own_commands, &conn->terms->greeting);
 	conn->state = GREETING;
 	conn->is_refused = false;
 	if (!redis_exchange_begin(&conn->exchange, call))

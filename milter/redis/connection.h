@@ -8,7 +8,15 @@
 #define REDIS_CONNECTION_H
 
 #include "redis/exchange.h"
-#include "redis/greeting.h"
+
+/* What we say first on a new connection. */
+struct redis_greeting_terms {
+	const char *user;     /* with a password; NULL: the default user */
+	const char *password; /* NULL: none */
+	bool or_default; /* who does not know the user may let in without */
+	int database;
+	bool must_be_master; /* replicas will not do */
+};
 
 /* Strings may be NULL.  All must outlive the connection, but what is read when it
  * is made anew may be changed by the client's thread. */

@@ -1,13 +1,18 @@
-/* redis_map -- which master serves which slots, as CLUSTER SLOTS tells.  Pure.
- */
+/* redis_map -- the hash slots of a Redis Cluster: in which one a key lies, and which
+ * master serves which, as CLUSTER SLOTS tells.  Pure. */
 #ifndef REDIS_MAP_H
 #define REDIS_MAP_H
 
 #include "redis/address.h"
 #include "redis/resp.h"
-#include "redis/slot.h"
 
 #include <stdint.h>
+
+enum { REDIS_SLOTS = 16384 };
+
+/* CRC16/XMODEM of the key, or of what stands in its first {braces} if that is
+ * not empty (Redis Cluster specification, "Hash tags"). */
+unsigned redis_slot(const char *key);
 
 enum {
 	REDIS_NODES = 64, /* masters that we speak to at the same time */

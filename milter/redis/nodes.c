@@ -3,7 +3,6 @@
 #include "base/outage.h"
 #include "redis/error.h"
 #include "redis/map.h"
-#include "redis/slot.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

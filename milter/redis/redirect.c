@@ -1,5 +1,5 @@
 #include "redis/redirect.h"
-#include "redis/slot.h"
+#include "redis/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>

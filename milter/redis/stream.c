@@ -3,16 +3,127 @@
 
 #include "redis/stream.h"
 #include "base/ascii.h"
+#include "base/thread.h"
 #include "redis/call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* ---- The addresses of a host, without waiting for the DNS */
+
+struct redis_resolving {
+	struct redis_address address;
+	int wake_fd;		/* our own copy */
+	atomic_int owners;	/* the asker, and the thread while it runs */
+	atomic_bool is_done;	/* then the rest is the asker's */
+	int error;		/* of getaddrinfo */
+	struct addrinfo *found; /* NULL: none, or taken */
+};
+
+static void
+let_go(struct redis_resolving *resolving)
+{
+	if (atomic_fetch_sub(&resolving->owners, 1) != 1)
+		return;
+	if (resolving->found != NULL)
+		freeaddrinfo(resolving->found);
+	(void)close(resolving->wake_fd);
+	free(resolving);
+}
+
+/* Nobody wants to know any more; NULL in it is fine. */
+static void
+forget_resolving(struct redis_resolving **resolving)
+{
+	if (*resolving != NULL)
+		let_go(*resolving);
+	*resolving = NULL;
+}
+
+static void
+resolve(struct redis_resolving *resolving, int flags)
+{
+	const struct addrinfo hints = {
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = flags,
+	};
+
+	resolving->error = getaddrinfo(resolving->address.host,
+	    resolving->address.port, &hints, &resolving->found);
+	if (resolving->error != 0)
+		resolving->found = NULL;
+}
+
+static void *
+resolve_aside(void *arg)
+{
+	struct redis_resolving *resolving = arg;
+
+	resolve(resolving, 0);
+	atomic_store(&resolving->is_done, true);
+	(void)!write(resolving->wake_fd, "", 1);
+	let_go(resolving);
+	return NULL;
+}
+
+static bool
+start_thread(struct redis_resolving *resolving)
+{
+	atomic_store(&resolving->owners, 2);
+	if (thread_start(NULL, "resolve", resolve_aside, resolving))
+		return true;
+	atomic_store(&resolving->owners, 1);
+	return false;
+}
+
+/* Begin.  A byte comes to `wake_fd` when it is done.  NULL: no memory or no
+ * thread. */
+static struct redis_resolving *
+begin_resolving(const struct redis_address *address, int wake_fd)
+{
+	struct redis_resolving *resolving = calloc(1, sizeof *resolving);
+
+	if (resolving == NULL)
+		return NULL;
+	resolving->address = *address;
+	resolving->wake_fd = fcntl(wake_fd, F_DUPFD_CLOEXEC, 0);
+	atomic_init(&resolving->owners, 1);
+	/* An IP address needs no thread. */
+	resolve(resolving, AI_NUMERICHOST | AI_NUMERICSERV);
+	if (resolving->error == 0)
+		atomic_store(&resolving->is_done, true);
+	else if (resolving->wake_fd < 0 || !start_thread(resolving))
+		forget_resolving(&resolving);
+	return resolving;
+}
+
+static bool
+is_resolved(const struct redis_resolving *resolving)
+{
+	return atomic_load(&resolving->is_done);
+}
+
+/* What came of it: NULL and `*found_r`, to be freed by freeaddrinfo(), or else
+ * what is wrong. */
+static const char *
+take_resolved(struct redis_resolving **resolving, struct addrinfo **found_r)
+{
+	int error = (*resolving)->error;
+
+	*found_r = (*resolving)->found;
+	(*resolving)->found = NULL;
+	forget_resolving(resolving);
+	return error != 0 ? gai_strerror(error) : NULL;
+}
 
 /* ---- Closing */
 
@@ -29,7 +140,7 @@ void
 redis_stream_close(struct redis_stream *stream)
 {
 	hang_up(stream);
-	redis_resolve_forget(&stream->resolving);
+	forget_resolving(&stream->resolving);
 	if (stream->found != NULL)
 		freeaddrinfo(stream->found);
 	stream->found = stream->untried = NULL;
@@ -177,9 +288,9 @@ take_addresses(struct redis_stream *stream)
 {
 	const char *why;
 
-	if (!redis_resolve_is_done(stream->resolving))
+	if (!is_resolved(stream->resolving))
 		return;
-	why = redis_resolve_take(&stream->resolving, &stream->found);
+	why = take_resolved(&stream->resolving, &stream->found);
 	stream->untried = stream->found;
 	if (why != NULL)
 		fail(stream, why);
@@ -227,7 +338,7 @@ redis_stream_open(struct redis_stream *stream,
 		return;
 	}
 	stream->state = REDIS_STREAM_RESOLVING;
-	stream->resolving = redis_resolve(address, terms->wake_fd);
+	stream->resolving = begin_resolving(address, terms->wake_fd);
 	if (stream->resolving == NULL)
 		fail(stream, "out of memory, threads or descriptors");
 	else

@@ -7,15 +7,17 @@
 
 #include "redis/address.h"
 #include "redis/error.h"
-#include "redis/resolve.h"
 #include "redis/tls.h"
 
+#include <netdb.h>
 #include <poll.h>
+
+struct redis_resolving;
 
 struct redis_stream_terms {
 	const struct redis_tls *tls; /* NULL: plain; unix sockets always are */
 	const char *tls_name;	     /* NULL: that of the address */
-	int wake_fd;		     /* for redis_resolve */
+	int wake_fd;		     /* when a host is looked up */
 };
 
 enum redis_stream_state {

@@ -14,7 +14,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "redis/error.h"
-#include "redis/slot.h"
+#include "redis/map.h"
 #include "store/redis/store_redis_record.h"
 
 #define KEYS_AT_ONCE "200"
