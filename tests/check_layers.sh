@@ -70,7 +70,7 @@ numbers='abs|labs|fabs|floor|ceil|l*lround|exp|exp2|log|log2|pow|fmin|fmax|l*abs
 text='strto[a-z]*|inet_ntop|inet_pton|__ctype_[a-z_]*|ato[a-z]*|to(lower|upper)'
 compiler='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan)_.*|_?_errno_location'
 # Neighbours that are not pure as a whole: these read and change nothing.
-readers='list_has_[a-z]+|hostname_(clean|is_valid)'
+readers='list_(has_[a-z]+|number)|hostname_(clean|is_valid)'
 harmless="$strings|$numbers|$text|$compiler|$readers"
 
 upward=$(includes | down)
