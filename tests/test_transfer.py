@@ -156,6 +156,29 @@ class Between(unittest.TestCase):
         with start_cluster() as cluster:
             self.move(redis_head(cluster.addresses, "cluster"))
 
+    def test_with_no_more_rights_than_the_manual_gives(self):
+        with open(os.path.join(os.environ.get("srcdir", "."), "milter", "man",
+                               "milter-defer-redis.5")) as file:
+            rights = file.read().partition("ACL SETUSER mdefer reset on ")[2]
+        words = rights.partition(".Ed")[0].replace("password", "pw").split()
+        with start_single() as redis, directory() as where:
+            redis.ask("ACL", "SETUSER", "mdefer", "reset", "on", *words)
+            path = os.path.join(where, "password")
+            with open(path, "w", opener=lambda name, flags:
+                      os.open(name, flags, 0o600)) as file:
+                file.write("pw\n")
+            head = (f'redis {{ servers = {{"{redis.where}"}}  deadline = 2s\n'
+                    f'    user = "mdefer"  password_file = "{path}" }}\n')
+            with daemon(head) as milter:
+                status, done, err = take(milter, clients(50))
+                self.assertEqual((status, done["records"], err), (0, 50, ""))
+                self.assertEqual(len(records(export(milter))), 50)
+                redis.ask("ACL", "SETUSER", "mdefer", "-scan")
+                status, _, err = Ctl(milter).run("export")
+                self.assertEqual(status, 2)
+                self.assertIn("milter-deferctl: ", err)
+                print(err)
+
     def test_all_of_a_cluster(self):
         """Records lie on every master, and a page is not all of them."""
         with start_cluster() as cluster, \
@@ -367,10 +390,18 @@ class Postgrey:
              f"--user={user}", f"--group={group}", "--delay=60", *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
-        wait_for(lambda: os.path.exists(path), "postgrey listens")
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
+        self.socket = wait_for(lambda: self.connect(path), "postgrey listens")
         self.file = self.socket.makefile("rw")
+
+    @staticmethod
+    def connect(path):
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(path)
+        except OSError:
+            client.close()
+            return None
+        return client
 
     def ask(self, number, at, sender, client=None):
         """What it answers; `at` is what time it is."""
