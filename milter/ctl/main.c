@@ -178,6 +178,16 @@ hear_store(void *arg, bool bad, const char *text)
 	pthread_mutex_unlock(&tool->mutex);
 }
 
+/* What was wrong with the store last. */
+static void
+complain_of_store(struct tool *tool, const char *otherwise)
+{
+	pthread_mutex_lock(&tool->mutex);
+	if (tool->news[0] != '\0' || otherwise != NULL)
+		complain(tool->news[0] != '\0' ? tool->news : otherwise);
+	pthread_mutex_unlock(&tool->mutex);
+}
+
 /* One of its nodes is up; the others come soon, unless they are away. */
 static void
 await_cluster(const struct tool *tool)
@@ -212,9 +222,7 @@ open_tool_store(struct tool *tool)
 		await_cluster(tool);
 		return true;
 	}
-	pthread_mutex_lock(&tool->mutex);
-	complain(tool->news[0] != '\0' ? tool->news : "the store is away");
-	pthread_mutex_unlock(&tool->mutex);
+	complain_of_store(tool, "the store is away");
 	return false;
 }
 
@@ -337,6 +345,7 @@ run_with_policy(struct tool *tool)
 {
 	unsigned flags = tool->command->flags;
 	const struct settings *settings;
+	enum ctl_status status;
 
 	tool->policy = conf_load(tool->file, say_finding, NULL);
 	if (tool->policy == NULL)
@@ -351,7 +360,10 @@ run_with_policy(struct tool *tool)
 	    settings->log_facility);
 	if ((flags & CTL_STORE) != 0 && !open_tool_store(tool))
 		return CTL_FAILED;
-	return run_here(tool);
+	status = run_here(tool);
+	if (status == CTL_FAILED)
+		complain_of_store(tool, NULL);
+	return status;
 }
 
 static enum ctl_status
