@@ -336,7 +336,7 @@ class Levers:
         for milter in self.milters:
             self.assertIn("observe", [one["verdict"] for one in
                                       milter.decisions()[-2:]])
-            self.assertTrue(any("everything only observes" in line
+            self.assertTrue(any("everything only observes for" in line
                                 for line in milter.log()))
         self.levers("observe", "off")
         self.within(attempt, GREYLISTED)

@@ -168,21 +168,13 @@ forget(void *arg, const char *what)
 	(void)store_forget(shared->store, &nobody, &count);
 }
 
-static void
-tell_change(const char *what, bool is_set, const char *by, int64_t left)
+static const char *
+who(const char *by)
 {
-	char lasts[48] = "";
-
-	if (!is_set) {
-		log_info("%s: no longer", what);
-		return;
-	}
-	if (left > 0)
-		(void)snprintf(
-		    lasts, sizeof lasts, " for %" PRId64 " seconds", left);
-	log_info("%s, says %s%s", what, by[0] == '\0' ? "somebody" : by, lasts);
+	return by[0] == '\0' ? "somebody" : by;
 }
 
+/* 0: no end. */
 static int64_t
 left_of(int64_t until, int64_t now)
 {
@@ -190,25 +182,35 @@ left_of(int64_t until, int64_t now)
 }
 
 static void
+tell_levers(
+    const struct levers *before, const struct levers *after, int64_t now)
+{
+	if (after->observes && !before->observes)
+		log_info("everything only observes for %" PRId64
+			 " seconds (0: no end), set by %s",
+		    left_of(after->observes_until, now),
+		    who(after->observes_by));
+	if (before->observes && !after->observes)
+		log_info("not everything only observes any more");
+	if (after->has_load &&
+	    (!before->has_load || before->load != after->load))
+		log_info("the load is set to %.2f for %" PRId64
+			 " seconds (0: no end), by %s",
+		    after->load, left_of(after->load_until, now),
+		    who(after->load_by));
+	if (before->has_load && !after->has_load)
+		log_info("the load is what is measured again");
+}
+
+static void
 pull_levers(struct shared *shared, int64_t now)
 {
 	struct levers *levers = &shared->levers, before = *levers;
 	int64_t store_time = store_now(shared->store, now);
-	char load[64];
 
 	if (!levers_read(shared->store, now, levers, forget, shared))
 		levers_expire(levers, store_time);
-	if (levers->observes != before.observes)
-		tell_change("everything only observes", levers->observes,
-		    levers->observes_by,
-		    left_of(levers->observes_until, store_time));
-	if (levers->has_load != before.has_load ||
-	    levers->load != before.load) {
-		(void)snprintf(load, sizeof load, "the load is set to %.2f",
-		    levers->has_load ? levers->load : before.load);
-		tell_change(load, levers->has_load, levers->load_by,
-		    left_of(levers->load_until, store_time));
-	}
+	tell_levers(&before, levers, store_time);
 	atomic_store(&shared->observes, levers->observes);
 	load_watch_force(
 	    shared->load_watch, levers->has_load ? levers->load : (double)NAN);
