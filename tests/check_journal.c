@@ -582,6 +582,115 @@ START_TEST(what_is_no_picture_is_refused)
 }
 END_TEST
 
+/* ---- Boards and queues */
+
+static char heard[4096];
+
+static void
+hear_note(void *arg, const char *name, const char *text)
+{
+	(void)arg;
+	(void)snprintf(heard + strlen(heard), sizeof heard - strlen(heard),
+	    "%s=%s;", name, text);
+}
+
+static const char *
+notes(int64_t at)
+{
+	heard[0] = '\0';
+	ck_assert_int_eq(
+	    store_read_notes(store, "board", at, hear_note, NULL), STORE_OK);
+	return heard;
+}
+
+static void
+put_note(const char *name, const char *text, int64_t life)
+{
+	const struct store_note note = {name, text, life};
+
+	ck_assert_int_eq(store_put_note(store, "board", &note, now), STORE_OK);
+}
+
+START_TEST(notes_are_seen_until_they_expire_or_are_taken_away)
+{
+	open_store();
+	ck_assert_str_eq(notes(now), "");
+	put_note("a", "one  two", 3600);
+	put_note("late", "text", -1);
+	ck_assert_str_eq(notes(now), "a=one  two;");
+	put_note("a", "three", 3600);
+	ck_assert_str_eq(notes(now), "a=three;");
+	put_note("a", NULL, 0);
+	ck_assert_str_eq(notes(now), "");
+	for (int i = 0; i < STORE_NOTES_MAX; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof name, "%d", i);
+		put_note(name, "x", 3600);
+	}
+	ck_assert_uint_gt(strlen(notes(now)), 0);
+	close_store();
+}
+END_TEST
+
+static void
+hear_text(void *arg, const char *text)
+{
+	(void)arg;
+	(void)snprintf(
+	    heard + strlen(heard), sizeof heard - strlen(heard), "%s;", text);
+}
+
+START_TEST(a_queue_gives_what_was_pushed_once_and_in_order)
+{
+	static const char *const texts[] = {"one", "", "two\tthree\033"};
+	size_t taken;
+
+	open_store();
+	heard[0] = '\0';
+	ck_assert_int_eq(
+	    store_pop(store, "queue", hear_text, NULL, &taken), STORE_OK);
+	ck_assert_uint_eq(taken, 0);
+	ck_assert_int_eq(store_push(store, "queue", texts, 3, now), STORE_OK);
+	ck_assert_int_eq(store_push(store, "queue", texts, 1, now), STORE_OK);
+	ck_assert_int_eq(
+	    store_pop(store, "queue", hear_text, NULL, &taken), STORE_OK);
+	ck_assert_uint_eq(taken, 4);
+	ck_assert_str_eq(heard, "one;;two\tthree\033;one;");
+	ck_assert_int_eq(
+	    store_pop(store, "queue", hear_text, NULL, &taken), STORE_OK);
+	ck_assert_uint_eq(taken, 0);
+	close_store();
+}
+END_TEST
+
+START_TEST(a_queue_keeps_the_last)
+{
+	const char *texts[STORE_PUSH_MAX];
+	size_t taken, all = 0;
+
+	open_store();
+	for (int round = 0; round < STORE_QUEUE_MAX / STORE_PUSH_MAX + 5;
+	     round++) {
+		for (int i = 0; i < STORE_PUSH_MAX; i++)
+			texts[i] = round == 5 && i == 0 ? "sixth" : "x";
+		ck_assert_int_eq(
+		    store_push(store, "queue", texts, STORE_PUSH_MAX, now),
+		    STORE_OK);
+	}
+	heard[0] = '\0';
+	do {
+		ck_assert_int_eq(
+		    store_pop(store, "queue", hear_text, NULL, &taken),
+		    STORE_OK);
+		all += taken;
+	} while (taken > 0);
+	ck_assert_uint_eq(all, STORE_QUEUE_MAX);
+	ck_assert_ptr_eq(strstr(heard, "sixth;"), heard);
+	close_store();
+}
+END_TEST
+
 static Suite *
 journal_suite(void)
 {
@@ -607,6 +716,10 @@ journal_suite(void)
 	tcase_add_test(cases, rates_move_on);
 	tcase_add_test(cases, a_picture_of_many_rules_fits);
 	tcase_add_test(cases, what_is_no_picture_is_refused);
+	tcase_add_test(
+	    cases, notes_are_seen_until_they_expire_or_are_taken_away);
+	tcase_add_test(cases, a_queue_gives_what_was_pushed_once_and_in_order);
+	tcase_add_test(cases, a_queue_keeps_the_last);
 	suite_add_tcase(suite, cases);
 	return suite;
 }

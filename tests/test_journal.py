@@ -2,13 +2,14 @@
 what became of it?"""
 
 import collections
+import json
 import os
 import re
 import shutil
 import time
 import unittest
 
-from lib import farm, mta_case
+from lib import daemon, farm, mta_case
 from lib.ctl import Ctl
 from lib.daemon import Daemon, wait_for
 from lib.milterclient import MAIL
@@ -160,6 +161,73 @@ class Why(unittest.TestCase):
             entry, = find(Ctl(milter), line["reference"])
             self.assertEqual((entry["what"], entry["rule"]),
                              ("observe", "trial"))
+
+
+class Trace(unittest.TestCase):
+    """Steps as they come."""
+
+    def setUp(self):
+        self.steps = []
+
+    def follow(self, tool, wanted):
+        """Read what it says until there is a step of this name."""
+        for line in tool.stdout:
+            step = json.loads(line)
+            self.assertEqual(step["kind"], "step", step)
+            self.steps.append(step)
+            if step["step"] == wanted:
+                return step
+        raise AssertionError(f"no {wanted}: {self.steps}")
+
+    def end(self, tool):
+        tool.terminate()
+        tool.wait(daemon.PATIENCE)
+        tool.stdout.close()
+
+    def trace(self, ctl, milter):
+        tool = ctl.start("--json", "trace", "--client", "198.51.100.0/24")
+        self.addCleanup(self.end, tool)
+        self.follow(tool, "ready")
+        mail(milter, address="192.0.2.1", name="[192.0.2.1]")
+        mail(milter)
+        reply = self.follow(tool, "reply")
+        self.follow(tool, "close")
+        self.assertIn("Later, see ", reply["text"].replace(r"\x20", " "))
+        self.assertEqual({step["client"] for step in self.steps
+                          if step["step"] != "ready"}, {CLIENT})
+        self.assertEqual(len({step["session"] for step in self.steps
+                              if step["session"]}), 1)
+        names = [step["step"] for step in self.steps if step["step"] in (
+            "connect", "helo", "mail", "rcpt", "data", "reply", "close")]
+        self.assertEqual(names, ["connect", "helo", "mail", "rcpt", "data",
+                                 "reply", "close"])
+        rules = [step["text"] for step in self.steps if step["step"] == "rule"]
+        self.assertIn(f'recipient=<{BOB}> rule="strangers" answer=yes', rules)
+        since = [step["since_ms"] for step in self.steps[1:]]
+        self.assertEqual(since, sorted(since))
+        self.assertLess(since[-1], 10000)
+
+    def test_embedded(self):
+        with Daemon(greylisting("1h")) as milter:
+            self.trace(Ctl(milter), milter)
+
+    def test_on_another_host(self):
+        with start_single() as server:
+            section = farm.redis(server.where)
+            with farm.daemon(section, greylisting("1h")) as one, farm.daemon(
+                    section, greylisting("1h")) as other:
+                self.trace(Ctl(one), other)
+
+    def test_it_ends_by_itself(self):
+        with Daemon(greylisting("1h")) as milter:
+            ctl = Ctl(milter)
+            status, objects = ctl.ask("trace", "--client", CLIENT,
+                                      "--for", "3s")
+            self.assertEqual(status, 0)
+            self.assertEqual([one["step"] for one in objects], ["ready"])
+            for words in ((), ("--client", "here"),
+                          ("--client", "192.0.2.0/99")):
+                self.assertEqual(ctl.run("trace", *words)[0], 2, words)
 
 
 class Redis(unittest.TestCase):

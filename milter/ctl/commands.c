@@ -33,6 +33,7 @@ const struct ctl_command *const ctl_commands[] = {
     &ctl_show,
     &ctl_status_,
     &ctl_top,
+    &ctl_trace,
     &ctl_why,
 };
 

@@ -30,6 +30,7 @@ extern const struct ctl_command ctl_secret;
 extern const struct ctl_command ctl_show;
 extern const struct ctl_command ctl_status_;
 extern const struct ctl_command ctl_top;
+extern const struct ctl_command ctl_trace;
 extern const struct ctl_command ctl_why;
 
 #endif

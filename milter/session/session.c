@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "config/conf.h"
 #include "mail/glob.h"
 #include "session/session_parts.h"
@@ -254,6 +255,7 @@ session_open(struct shared *shared, int64_t now)
 	session->message.evidence.policy = session->message.policy;
 	session->message.evidence.facts = &session->message.facts;
 	session->opened = now;
+	session->opened_us = clock_steady_us();
 	session->message.facts.helo = session->helo;
 	session->message.facts.helo_certainty = FACT_UNKNOWN;
 	set_sender(session, &nobody);
@@ -280,6 +282,7 @@ session_close(struct session **session, int64_t now)
 
 	if (mine == NULL)
 		return;
+	session_debug_step(mine, "close", NULL);
 	end_message(mine);
 	if (mine->message.network[0] != '\0')
 		message_count_connection(mine->shared, &mine->message, now);
@@ -316,6 +319,7 @@ session_unknown_command(struct session *session)
 void
 session_refused_recipient(struct session *session)
 {
+	session_debug_step(session, "refused", NULL);
 	session->message.facts.refused_recipients++;
 	message_refused(&session->message);
 }
@@ -399,6 +403,7 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
 	session_fill_reply(session, outcome, recipient, reply_r);
 	session_log(session, outcome, recipient, stage);
 	session_record_deferral(session, outcome, recipient, stage, reply_r);
+	session_debug_step(session, "reply", reply_r->lines[0]);
 	message_deferred(session->shared, &session->message, recipient);
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;

@@ -1,21 +1,77 @@
-/* What `milter-defer -d` tells of a session: its steps, the facts of a message
- * when it is judged, and how each rule answered. */
+/* What `milter-defer -d`, and whoever traces the client, is told of a session: its
+ * steps, the facts of a message when it is judged, and how each rule answered. */
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "session/session_parts.h"
+#include "session/tracer.h"
 
 #define FIELD_SIZE 320
+#define TEXT_SIZE  (EVIDENCE_SIZE + 200)
+
+static unsigned
+watchers_of(const struct session *session)
+{
+	return tracer_watchers(
+	    session->shared->tracer, &session->message.facts.client);
+}
+
+static bool
+is_heard(const struct session *session)
+{
+	return log_is_verbose() || watchers_of(session) != 0;
+}
+
+static void
+tell_watchers(const struct session *session, unsigned watchers,
+    const char *step, const char *text)
+{
+	const char *host = session->shared->store->host;
+	char line[TRACER_TEXT];
+
+	(void)snprintf(line, sizeof line,
+	    "%" PRId64 "\t%" PRId64 "\t%s\t%s\t%s\t%s\t%s",
+	    session->message.facts.now,
+	    (clock_steady_us() - session->opened_us) / 1000,
+	    host == NULL ? "" : host, session->id, session->message.address,
+	    step, text);
+	tracer_tell(session->shared->tracer, watchers, line);
+}
+
+static void say(const struct session *session, const char *step,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+say(const struct session *session, const char *step, const char *format, ...)
+{
+	unsigned watchers = watchers_of(session);
+	char text[TEXT_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	log_debug("session=%s %s", session->id, text);
+	if (watchers != 0)
+		tell_watchers(session, watchers, step, text);
+}
 
 void
 session_debug_step(
     const struct session *session, const char *step, const char *text)
 {
+	unsigned watchers = watchers_of(session);
 	char clean[FIELD_SIZE];
 
-	if (log_is_verbose())
-		log_debug("session=%s step=%s text=%s", session->id, step,
-		    log_clean(text == NULL ? "" : text, clean, sizeof clean));
+	if (watchers == 0 && !log_is_verbose())
+		return;
+	log_clean(text == NULL ? "" : text, clean, sizeof clean);
+	log_debug("session=%s step=%s text=%s", session->id, step, clean);
+	if (watchers != 0)
+		tell_watchers(session, watchers, step, clean);
 }
 
 static const char *const certainty_words[] = {[FACT_LATER] = "later",
@@ -39,13 +95,13 @@ say_facts(const struct session *session)
 	char evidence[EVIDENCE_SIZE];
 
 	evidence_say(&session->message.evidence, evidence);
-	log_debug("session=%s facts now=%" PRId64 " connected_for=%" PRId64
-		  " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
-		  " authenticated=%d tls=%d store=%s record=%s score=%.1f"
-		  " load=%.2f%s",
-	    session->id, facts->now, facts->connected_for,
-	    facts->recipients_seen, facts->declared_size, facts->size,
-	    facts->authenticated, facts->tls,
+	say(session, "facts",
+	    "facts now=%" PRId64 " connected_for=%" PRId64
+	    " recipients=%" PRId64 " declared=%" PRId64 " size=%" PRId64
+	    " authenticated=%d tls=%d store=%s record=%s score=%.1f"
+	    " load=%.2f%s",
+	    facts->now, facts->connected_for, facts->recipients_seen,
+	    facts->declared_size, facts->size, facts->authenticated, facts->tls,
 	    facts->store_down	    ? "away"
 		: facts->store_late ? "late"
 				    : "up",
@@ -68,8 +124,8 @@ say_rules(const struct session *session, const struct recipient *recipient,
 	for (size_t i = 0; i < trace.step_count; i++) {
 		const struct condition *by = trace.steps[i].condition;
 
-		log_debug("session=%s recipient=<%s> rule=\"%s\" answer=%s%s%s",
-		    session->id, to, policy->rules[i].name,
+		say(session, "rule", "recipient=<%s> rule=\"%s\" answer=%s%s%s",
+		    to, policy->rules[i].name,
 		    answer_words[trace.steps[i].answer],
 		    by == NULL ? "" : " by=",
 		    by == NULL ? "" : condition_name(by));
@@ -83,7 +139,7 @@ session_debug_rules(const struct session *session, size_t recipient,
 	const struct message *message = &session->message;
 	size_t count = message->facts.recipient_count;
 
-	if (!log_is_verbose())
+	if (!is_heard(session))
 		return;
 	say_facts(session);
 	if (count == 0)
@@ -91,7 +147,7 @@ session_debug_rules(const struct session *session, size_t recipient,
 	for (size_t i = 0; i < count; i++)
 		if (recipient == i || recipient == MESSAGE_WHOLE)
 			say_rules(session, &message->recipients[i], stage);
-	log_debug("session=%s settled=%s rule=\"%s\"", session->id,
+	say(session, "verdict", "settled=%s rule=\"%s\"",
 	    verdict_words[outcome->verdict],
 	    outcome->rule == NULL ? "" : outcome->rule->name);
 }

@@ -31,6 +31,7 @@ struct session {
 	struct message message;
 	char id[TOKEN_SIZE];
 	int64_t opened;
+	int64_t opened_us; /* of the steady clock */
 	/* what the facts point to, for the session */
 	char name[HOSTNAME_SIZE];
 	char helo[HELO_SIZE];

@@ -14,6 +14,7 @@
 #include "config/conf.h"
 #include "dns/evidence.h"
 #include "session/summary.h"
+#include "session/tracer.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000
@@ -35,6 +36,7 @@ open_parts(struct shared *shared)
 	shared->journal = journal_open();
 	shared->counters = counters_open(now);
 	shared->summary = summary_open(now);
+	shared->tracer = tracer_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
 	shared->client_names = client_names_create(seed);
@@ -47,7 +49,7 @@ open_parts(struct shared *shared)
 	    shared->client_names != NULL && shared->reports != NULL &&
 	    shared->file_reports != NULL && shared->dns != NULL &&
 	    shared->journal != NULL && shared->counters != NULL &&
-	    shared->summary != NULL;
+	    shared->summary != NULL && shared->tracer != NULL;
 }
 
 struct shared *
@@ -89,6 +91,7 @@ shared_close(struct shared **shared)
 	journal_close(&mine->journal);
 	counters_close(&mine->counters);
 	summary_close(&mine->summary);
+	tracer_close(&mine->tracer);
 	known_cache_free(&mine->known_cache);
 	known_cache_free(&mine->passed);
 	client_names_free(&mine->client_names);
@@ -251,6 +254,7 @@ shared_tick_journal(struct shared *shared, int64_t now)
 	    settings->journal.entries, settings->journal.age};
 
 	journal_flush(shared->journal, shared->store, &terms);
+	tracer_tick(shared->tracer, shared->store, now);
 	if (counters_tick(shared->counters, shared->store,
 		journal_dropped(shared->journal), now))
 		summary_tick(shared->summary, shared->counters,

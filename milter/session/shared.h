@@ -33,6 +33,7 @@ struct shared {
 	struct journal *journal;
 	struct counters *counters;
 	struct summary *summary;
+	struct tracer *tracer;
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */
 	struct client_names *client_names;
@@ -77,7 +78,7 @@ void shared_tick(struct shared *shared, int64_t now);
 void shared_tick_file(struct shared *shared, int64_t now);
 
 /* A few times a second in another: write down what the journal and the counters
- * have been told.  May wait for the store. */
+ * have been told, and show who watches what he asked for.  May wait for the store. */
 void shared_tick_journal(struct shared *shared, int64_t now);
 
 #endif

@@ -116,6 +116,34 @@ store_read_hosts(struct store *store, int64_t now,
 	return store->ops->read_hosts(store, now, each, arg);
 }
 
+enum store_result
+store_put_note(struct store *store, const char *board,
+    const struct store_note *note, int64_t now)
+{
+	return store->ops->put_note(store, board, note, now);
+}
+
+enum store_result
+store_read_notes(struct store *store, const char *board, int64_t now,
+    void (*each)(void *arg, const char *name, const char *text), void *arg)
+{
+	return store->ops->read_notes(store, board, now, each, arg);
+}
+
+enum store_result
+store_push(struct store *store, const char *queue, const char *const *texts,
+    size_t count, int64_t now)
+{
+	return store->ops->push(store, queue, texts, count, now);
+}
+
+enum store_result
+store_pop(struct store *store, const char *queue,
+    void (*each)(void *arg, const char *text), void *arg, size_t *count_r)
+{
+	return store->ops->pop(store, queue, each, arg, count_r);
+}
+
 bool
 store_is_up(const struct store *store)
 {

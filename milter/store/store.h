@@ -222,6 +222,7 @@ typedef void store_say(void *arg, bool bad, const char *text);
 struct journal_item;
 struct journal_terms;
 struct journal_range;
+struct store_note;
 struct store_record; /* record.h */
 struct store_walk;
 struct triplet_namer;
@@ -262,6 +263,17 @@ struct store_ops {
 	    const struct store_shared *own,
 	    void (*each)(void *arg, const struct store_shared *theirs),
 	    void *arg);
+	enum store_result (*put_note)(struct store *store, const char *board,
+	    const struct store_note *note, int64_t now);
+	enum store_result (*read_notes)(struct store *store, const char *board,
+	    int64_t now,
+	    void (*each)(void *arg, const char *name, const char *text),
+	    void *arg);
+	enum store_result (*push)(struct store *store, const char *queue,
+	    const char *const *texts, size_t count, int64_t now);
+	enum store_result (*pop)(struct store *store, const char *queue,
+	    void (*each)(void *arg, const char *text), void *arg,
+	    size_t *count_r);
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
 	void (*renew)(struct store *store); /* NULL: there is nothing */
@@ -379,6 +391,30 @@ enum store_result store_read_hosts(struct store *store, int64_t now,
 enum store_result
 store_share(struct store *store, const struct store_shared *own,
     void (*each)(void *arg, const struct store_shared *theirs), void *arg);
+
+/* Notes on a board that all servers see, and queues that they fill and one reader
+ * empties: for what is asked of the farm now and then.  Names are printable.
+ * Notes expire; `text` NULL takes one away.  Of a board no more than
+ * STORE_NOTES_MAX are read; a queue holds the last STORE_QUEUE_MAX texts, and is
+ * forgotten when nobody has pushed for a minute.  All of these may wait. */
+#define STORE_NOTES_MAX	 64
+#define STORE_BOARD_SIZE 1024
+#define STORE_PUSH_MAX	 100
+#define STORE_QUEUE_MAX	 2000
+struct store_note {
+	const char *name, *text;
+	int64_t life; /* seconds */
+};
+enum store_result store_put_note(struct store *store, const char *board,
+    const struct store_note *note, int64_t now);
+enum store_result
+store_read_notes(struct store *store, const char *board, int64_t now,
+    void (*each)(void *arg, const char *name, const char *text), void *arg);
+enum store_result store_push(struct store *store, const char *queue,
+    const char *const *texts, size_t count, int64_t now);
+/* Up to STORE_PUSH_MAX of them, the oldest first. */
+enum store_result store_pop(struct store *store, const char *queue,
+    void (*each)(void *arg, const char *text), void *arg, size_t *count_r);
 
 bool store_is_up(const struct store *store);
 

@@ -167,6 +167,7 @@ free_memory(struct memory *memory)
 	memory_counters_close(&memory->counters);
 	memory_distinct_close(&memory->distinct);
 	memory_journal_close(&memory->journal);
+	memory_board_close(&memory->board);
 	free(memory->host);
 	triplet_hash_free(&memory->hash);
 	pthread_mutex_destroy(&memory->mutex);
@@ -303,6 +304,10 @@ static const struct store_ops operations = {
     .last_entries = memory_last_entries,
     .put_host = memory_put_host,
     .read_hosts = memory_read_hosts,
+    .put_note = memory_put_note,
+    .read_notes = memory_read_notes,
+    .push = memory_push,
+    .pop = memory_pop,
     .is_up = is_up,
     .tidy = tidy,
     .save = save_if_due,
@@ -343,6 +348,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->lists = memory_lists_open();
 	memory->journal =
 	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
+	memory->board = memory_board_open();
 	memory->host =
 	    strdup(config->terms.host == NULL ? "" : config->terms.host);
 	memory->store.host = memory->terms.host = memory->host;
@@ -351,8 +357,8 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
 	    memory->distinct == NULL || memory->lists == NULL ||
-	    memory->journal == NULL || memory->host == NULL ||
-	    (has_file && memory->file == NULL)) {
+	    memory->journal == NULL || memory->board == NULL ||
+	    memory->host == NULL || (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
 	}

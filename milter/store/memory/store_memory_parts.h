@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "store/memory/memory_board.h"
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
 #include "store/memory/memory_distinct.h"
@@ -28,6 +29,7 @@ struct memory {
 	void *report_arg;
 	struct listed_name *read; /* only for the background thread */
 	struct memory_journal *journal;
+	struct memory_board *board;
 	char *host; /* terms.host */
 
 	pthread_mutex_t mutex; /* guards what follows */

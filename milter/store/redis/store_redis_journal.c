@@ -15,8 +15,9 @@
 #define HOST_PREFIX "host:"
 #define HOSTS_MAX   1000
 
-static enum store_result
-ask(struct redis_store *store, struct redis_request *request, size_t count)
+enum store_result
+store_redis_ask(
+    struct redis_store *store, struct redis_request *request, size_t count)
 {
 	switch (redis_ask(store->redis, request, count,
 	    redis_due(store->redis,
@@ -148,7 +149,7 @@ store_redis_add_entries(struct store *store, const struct journal_terms *terms,
 	add_entries(&requests[0].commands, journal, terms, items, count);
 	if (has_threads)
 		add_lasts(&requests[1].commands, lasts, terms, items, count);
-	result = ask(self, requests, has_threads ? 2 : 1);
+	result = store_redis_ask(self, requests, has_threads ? 2 : 1);
 	redis_request_free(&requests[0]);
 	redis_request_free(&requests[1]);
 	return result;
@@ -175,7 +176,7 @@ store_redis_read_entries(struct store *store, const struct journal_range *range,
 	resp_add_string(&request.commands, "LIMIT");
 	resp_add_integer(&request.commands, 0);
 	resp_add_integer(&request.commands, (int64_t)range->most);
-	result = ask(self, &request, 1);
+	result = store_redis_ask(self, &request, 1);
 	for (size_t i = 0; result == STORE_OK && goes_on &&
 	     i < resp_count(request.replies[0]);
 	     i++) {
@@ -222,7 +223,7 @@ store_redis_last_entries(struct store *store, const struct journal_terms *terms,
 	for (size_t i = 0; i < count; i++)
 		resp_add_integer(
 		    &request.commands, (int64_t)(threads[i] & mask));
-	result = ask(self, &request, 1);
+	result = store_redis_ask(self, &request, 1);
 	for (size_t i = 0; i < count && result == STORE_OK; i++)
 		places_r[i] = read_last(
 		    resp_string(resp_element(request.replies[0], i), NULL),
@@ -260,7 +261,7 @@ store_redis_put_host(
 	resp_add_bytes(&request.commands, text, length);
 	resp_add_string(&request.commands, "EX");
 	resp_add_integer(&request.commands, STORE_HOST_LIFE);
-	result = ask(self, &request, 1);
+	result = store_redis_ask(self, &request, 1);
 	redis_request_free(&request);
 	return result;
 }
@@ -280,7 +281,7 @@ read_some(struct redis_store *store, const char *const *hosts, size_t count,
 		requests[i].key = keys[i];
 		resp_add(&requests[i].commands, "GET", keys[i]);
 	}
-	result = ask(store, requests, count);
+	result = store_redis_ask(store, requests, count);
 	for (size_t i = 0; i < count; i++) {
 		size_t length = 0;
 		const char *text = result != STORE_OK
@@ -309,7 +310,7 @@ store_redis_read_hosts(struct store *store, int64_t now,
 	(void)now;
 	keys_shared(&self->keys, "load", key);
 	resp_add(&request.commands, "HGETALL", key);
-	result = ask(self, &request, 1);
+	result = store_redis_ask(self, &request, 1);
 	fields = result == STORE_OK ? resp_count(request.replies[0]) : 0;
 	for (size_t i = 0;
 	     i + 1 < fields && i < 2 * HOSTS_MAX && result == STORE_OK;

@@ -91,6 +91,11 @@ store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
 /* Notice, and tell, if another server hashes with another secret. */
 void store_redis_compare_secrets(struct redis_store *store);
 
+/* Ask in the background, for half a second at most; an answer about a key that is
+ * not ours heals it, and is STORE_UNREADABLE. */
+enum store_result store_redis_ask(
+    struct redis_store *store, struct redis_request *request, size_t count);
+
 /* The operations of struct store_ops. */
 enum store_result store_redis_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
@@ -125,6 +130,16 @@ enum store_result store_redis_put_host(
 enum store_result store_redis_read_hosts(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const char *text, size_t length),
     void *arg);
+
+enum store_result store_redis_put_note(struct store *store, const char *board,
+    const struct store_note *note, int64_t now);
+enum store_result
+store_redis_read_notes(struct store *store, const char *board, int64_t now,
+    void (*each)(void *arg, const char *name, const char *text), void *arg);
+enum store_result store_redis_push(struct store *store, const char *queue,
+    const char *const *texts, size_t count, int64_t now);
+enum store_result store_redis_pop(struct store *store, const char *queue,
+    void (*each)(void *arg, const char *text), void *arg, size_t *count_r);
 
 /* Add bad points to a network and a host in it, without waiting. */
 void store_redis_charge(
