@@ -56,6 +56,8 @@ static const struct {
     {"no address", "report_spam"},
     {"an address that is none", "192.0.2.256 spam"},
     {"a network", "192.0.2.0/24 spam"},
+    {"an organisation without a name", "@ spam"},
+    {"one whose name is none", "@exa_mple..org spam"},
     {"a name", "mx.example.org spam"},
     {"an unknown event", "192.0.2.7 murder"},
     {"an event in capitals", "192.0.2.7 SPAM"},
@@ -94,6 +96,20 @@ START_TEST(an_event_without_weight_is_well_formed)
 }
 END_TEST
 
+START_TEST(an_organisation_is_named_by_its_domain)
+{
+	struct reputation_weights weights;
+	struct report report;
+
+	reputation_default_weights(&weights);
+	ck_assert(report_parse("@Example.ORG -2.5", &weights, &report));
+	ck_assert_str_eq(report.organisation, "@example.org");
+	ck_assert_double_eq_tol(report.points.bad, 2.5, 0.001);
+	ck_assert(report_parse("192.0.2.7 spam", &weights, &report));
+	ck_assert_str_eq(report.organisation, "");
+}
+END_TEST
+
 START_TEST(long_lines_are_malformed)
 {
 	struct reputation_weights weights;
@@ -118,4 +134,5 @@ CHECK_MAIN("report_parse", tcase)
 	    tcase, reports_that_are_malformed, 0, COUNT(bad_rows));
 	tcase_add_test(tcase, an_event_without_weight_is_well_formed);
 	tcase_add_test(tcase, long_lines_are_malformed);
+	tcase_add_test(tcase, an_organisation_is_named_by_its_domain);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "mail/hostname.h"
 #include "store/reports.h"
 
 #define POINTS_MAX 1000.0
@@ -31,6 +32,20 @@ parse_times(const char *text, int64_t *times_r)
 	    *times_r >= 1;
 }
 
+/* As a session names an organisation. */
+static bool
+parse_subject(const char *text, struct report *report_r)
+{
+	if (text[0] != '@')
+		return netaddr_parse(text, &report_r->client);
+	if (!hostname_clean(text + 1, report_r->organisation + 1,
+		sizeof report_r->organisation - 1) ||
+	    !hostname_is_valid(report_r->organisation + 1))
+		return false;
+	report_r->organisation[0] = '@';
+	return true;
+}
+
 bool
 report_parse(const char *text, const struct reputation_weights *weights,
     struct report *report_r)
@@ -50,7 +65,7 @@ report_parse(const char *text, const struct reputation_weights *weights,
 	count = strtok_r(NULL, " \t\r\n", &rest);
 	if (address == NULL || event == NULL ||
 	    strtok_r(NULL, " \t\r\n", &rest) != NULL ||
-	    !netaddr_parse(address, &report_r->client) ||
+	    !parse_subject(address, report_r) ||
 	    (count != NULL && !parse_times(count, &times)))
 		return false;
 	if (!reputation_event_by_name(event, strlen(event), &which)) {

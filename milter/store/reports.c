@@ -69,6 +69,9 @@ report_give(const struct policy *policy, struct store *store,
 	if (effects.good <= 0 && effects.bad <= 0)
 		return STORE_OK;
 	identity_network(&policy->settings, &report->client, network);
+	if (report->organisation[0] != '\0')
+		effects.client =
+		    (struct store_client){.network = report->organisation};
 	return store_remember(store, &effects);
 }
 

@@ -1,11 +1,14 @@
 /* reports -- what other programs say of a client, taken in by this host.
  *
- * A report is one line of text: an IP address, an event of the settings
+ * A report is one line of text: an IP address or a domain after an '@', an event of the settings
  * (spam, ham, trap ...) or a number of points (bad ones with a minus), and
  * optionally how many times:
  *
  *     192.0.2.7 report_spam
  *     2001:db8::25 -12.5
+ *     @example.org report_ham
+ *
+ * The last is of an organisation, by its domain.
  *
  * They come through the store and, where one is configured, from a file that
  * programs append to.  Each is counted once in all; a malformed one is dropped
@@ -21,6 +24,7 @@
 #define REPORT_SIZE 200 /* longer lines are malformed */
 
 struct report {
+	char organisation[REPORT_SIZE]; /* "@example.org"; "" for a client */
 	struct netaddr client;
 	struct reputation_sums points;
 };
