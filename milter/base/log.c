@@ -372,6 +372,9 @@ log_line(int priority, const char *prefix, const char *format, va_list args)
 	errno = saved;
 }
 
+/* A macro where the C library checks formats for a compiler that cannot. */
+#undef syslog
+
 /* What libmilter tells syslog(3) comes here, in the place of the C library's: it
  * belongs where our own lines are, and must not wait there either. */
 void
