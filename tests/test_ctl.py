@@ -1,17 +1,20 @@
 """milter-deferctl: its table of commands, and the control socket."""
 
+import json
 import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
+import sys
 import time
 import unittest
 
 from lib import cases, daemon, farm
 from lib.ctl import Ctl
 from lib.daemon import Daemon
-from lib.policies import greylisting
+from lib.policies import GREYLISTED, greylisting
 from lib.redis_servers import start_single
 
 SOURCE = os.environ.get("srcdir", ".")
@@ -295,11 +298,195 @@ def on_terminal(command, **environment):
 
 
 class Socket(unittest.TestCase):
-    def test_its_mode(self):
-        with Daemon(greylisting()) as milter:
-            where = f"{milter.directory}/control.sock"
-            self.assertEqual(os.stat(where).st_mode & 0o777, 0o660)
-        self.assertFalse(os.path.exists(where))
+    """Whatever is done to the control socket, mail is answered meanwhile."""
+
+    def setUp(self):
+        self.milter = Daemon(greylisting())
+        self.addCleanup(self.milter.remove)
+        self.where = f"{self.milter.directory}/control.sock"
+        self.links = []
+
+    def connect(self):
+        link = socket.socket(socket.AF_UNIX)
+        link.settimeout(daemon.PATIENCE)
+        link.connect(self.where)
+        self.links.append(link)
+        return link
+
+    def tearDown(self):
+        for link in self.links:
+            link.close()
+
+    def ask(self, text):
+        """All that is answered to these octets."""
+        link = self.connect()
+        try:
+            link.sendall(text)
+            with link.makefile("rb") as answer:
+                return answer.read().decode()
+        except (BrokenPipeError, ConnectionResetError):
+            return ""
+
+    def assert_well(self):
+        """Mail and the tool are served."""
+        with self.milter.client() as client:
+            self.assertEqual(client.begin().message(
+                "<a@sender.example>", ["<bob@local.test>"]).text, GREYLISTED)
+        self.assertEqual(Ctl(self.milter).run("status")[0], 0)
+
+    def test_its_mode_and_end(self):
+        with self.milter:
+            self.assertEqual(os.stat(self.where).st_mode & 0o777, 0o660)
+        self.assertFalse(os.path.exists(self.where))
+
+    def test_what_is_no_request(self):
+        many = json.dumps({"argv": ["show"] * 257}).encode() + b"\n"
+        with self.milter:
+            for text in (b"\n", b"{\n", b"[]\n", b'{"argv": 1}\n',
+                         b'{"argv": []}\n', b'{"argv": [1]}\n',
+                         b'{"argv": ["nosuch"]}\n', b"\0\0\0\n", many,
+                         b'{"argv": ["help"]}\n', b'{"argv": ["show"]}\n',
+                         b'{"argv": ["status", "--nosuch"]}\n',
+                         b'{"argv": ["show", "\\u0000"]}\n',
+                         b'{"argv": ["show", "\xff"]}\n',
+                         b"[" * 60000 + b"\n"):
+                answer = self.ask(text)
+                objects = [json.loads(line) for line in answer.splitlines()]
+                self.assertEqual([one["kind"] for one in objects],
+                                 ["error", "end"], text[:60])
+                self.assertEqual(objects[-1]["status"], 2)
+            # Longer than any request: it is cut off, and not kept.
+            self.assertEqual(self.ask(b"x" * 200000), "")
+            self.assert_well()
+
+    def test_a_request_in_pieces(self):
+        with self.milter:
+            link = self.connect()
+            for octet in b'{"argv": ["status"]}\n':
+                link.sendall(bytes([octet]))
+            with link.makefile() as answer:
+                kinds = [json.loads(line)["kind"] for line in answer]
+            self.assertIn("store", kinds)
+            self.assertEqual(kinds[-1], "end")
+
+    def test_who_says_nothing_is_cut_off(self):
+        with self.milter:
+            link = self.connect()
+            link.sendall(b'{"argv": [')
+            self.assertEqual(link.recv(100), b"")
+
+    def test_a_flood(self):
+        """More than there are places for; those who come are told."""
+        with self.milter:
+            for _ in range(100):
+                link = self.connect()
+                link.setblocking(False)
+            daemon.wait_for(lambda: self.count_refused() >= 100 - 16,
+                            "those beyond the places are refused")
+            self.assertLessEqual(self.milter.descriptors(), 100)
+            with self.milter.client() as client:
+                self.assertEqual(client.begin().message(
+                    "<a@sender.example>", ["<bob@local.test>"]).text,
+                    GREYLISTED)
+            status, out, err = Ctl(self.milter).run("status")
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("too many", err)
+            for link in self.links:
+                link.close()
+            daemon.wait_for(lambda: Ctl(self.milter).run("status")[0] == 0,
+                            "there are places again")
+
+    def count_refused(self):
+        self.told = getattr(self, "told", set())
+        for link in self.links:
+            try:
+                if link not in self.told and b"too many" in link.recv(1000):
+                    self.told.add(link)
+            except BlockingIOError:
+                pass
+        return len(self.told)
+
+    def test_who_does_not_read(self):
+        """Holds up nobody, and not the end of the daemon either."""
+        with self.milter:
+            for _ in range(3):
+                link = self.connect()
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                link.sendall(b'{"argv": ["top", "--every", "1s"]}\n')
+            self.assert_well()
+            began = time.monotonic()
+        self.assertLess(time.monotonic() - began, 30)
+
+    def test_who_goes_away(self):
+        with self.milter:
+            before = self.milter.descriptors()
+            for _ in range(20):
+                link = self.connect()
+                link.sendall(b'{"argv": ["top", "--every", "1h"]}\n')
+                link.recv(10)
+                link.close()
+            daemon.wait_for(lambda: self.milter.descriptors() <= before,
+                            "nothing is left of them")
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_who_may_not_change_anything(self):
+        """Others than root and the daemon's user may look, if the socket lets
+        them; they are refused what changes something."""
+        changing = [one["name"].split() for one
+                    in Ctl(None).objects("command", "help") if one["changes"]]
+        with self.milter:
+            os.chmod(self.where, 0o666)
+            for words in [["status"], *changing]:
+                said = self.ask_as_nobody(words + ["192.0.2.7"] * 2)
+                if words == ["status"]:
+                    continue
+                self.assertTrue("only root" in said or "few words" in said
+                                or "many words" in said, said)
+            self.assertIn("store", self.ask_as_nobody(["status"]))
+
+    def ask_as_nobody(self, words):
+        script = ("import json, os, socket, sys\nos.setuid(65534)\n"
+                  "link = socket.socket(socket.AF_UNIX)\n"
+                  "link.connect(sys.argv[1])\n"
+                  "link.sendall(json.dumps({'argv': sys.argv[2:]}).encode()"
+                  " + b'\\n')\nprint(link.makefile().read())\n")
+        done = subprocess.run([sys.executable, "-c", script, self.where,
+                               *words], capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+
+class Start(unittest.TestCase):
+    def test_without_the_default_socket(self):
+        """A start that cannot make it warns; a socket that is asked for has to
+        be made."""
+        head = daemon.HEAD.replace('control = "@DIR@/control.sock"\n', "")
+        if os.path.isdir("/run/milter-defer"):
+            self.skipTest("it can be made here")
+        milter = Daemon(greylisting(), head=head)
+        milter.expect("there is no control socket")
+        with milter:
+            milter.wait_log("warning: there is no control socket")
+        milter = Daemon('control = "/nonexistent/control.sock"\n'
+                        + greylisting(), head=head)
+        self.addCleanup(milter.remove)
+        status, _, err = daemon.run("-f", "-c", milter.config)
+        self.assertEqual(status, 1)
+        self.assertIn("/nonexistent", err)
+
+    def test_off(self):
+        head = daemon.HEAD.replace("@DIR@/control.sock", "")
+        with Daemon(greylisting(), head=head) as milter:
+            status, _, err = Ctl(milter).run("status")
+        self.assertEqual(status, 2)
+        self.assertIn("control", err)
+
+    def test_what_is_left_of_a_killed_one_is_removed(self):
+        milter = Daemon(greylisting())
+        self.addCleanup(milter.remove)
+        milter.start()
+        milter.kill()
+        with milter:
+            self.assertEqual(Ctl(milter).run("status")[0], 0)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@
 #include "daemon/endpoint.h"
 
 #define CONNECTIONS  16
+#define BACKLOG	     128
 #define OF_ONE_USER  12 /* of these; root may have all */
 #define REQUEST_SIZE (64 * 1024)
 #define REQUEST_MS   5000  /* for all of the request */
@@ -322,7 +323,7 @@ listen_at(struct control *control, const struct settings *settings, char *why_r,
 	is_bound = control->fd >= 0 &&
 	    bind(control->fd, (struct sockaddr *)&address, sizeof address) == 0;
 	(void)umask(before);
-	if (!is_bound || listen(control->fd, CONNECTIONS) != 0) {
+	if (!is_bound || listen(control->fd, BACKLOG) != 0) {
 		(void)snprintf(why_r, size, "cannot listen on %s: %s",
 		    control->spec.path, strerror(errno));
 		return false;
