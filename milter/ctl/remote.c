@@ -61,8 +61,10 @@ remote_ask(const char *path, size_t count, const char *const *words,
 	(void)json_object_set_new(request, "argv", argv);
 	text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);
-	if (text == NULL || !send_all(fd, text, strlen(text)) ||
-	    !send_all(fd, "\n", 1)) {
+	/* Who refuses us does not listen, and may have said why. */
+	if (text == NULL ||
+	    ((!send_all(fd, text, strlen(text)) || !send_all(fd, "\n", 1)) &&
+		errno != EPIPE)) {
 		(void)snprintf(why_r, CTL_WHY_SIZE,
 		    "the daemon does not take the request: %s",
 		    strerror(errno));
