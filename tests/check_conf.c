@@ -498,6 +498,27 @@ static const struct {
 	"verdict = defer }\n",
 	"E 1: rule \"x\": connections are counted per network, host, server or "
 	"all"},
+    {"octets of a recipient",
+	"rule \"x\" { octets_above = 1M within = 1h per = recipient\n"
+	"verdict = defer }\n",
+	"E 1: rule \"x\": of a recipient only messages are counted: "
+	"messages_above"},
+    {"messages of a recipient at data",
+	"rule \"x\" { messages_above = 9 within = 1h per = recipient at = "
+	"data\n"
+	"verdict = defer }\n",
+	"E 1: rule \"x\" counts messages of each recipient, and so has to "
+	"speak "
+	"at rcpt alone: leave its at out, and move it above all that wait for "
+	"data"},
+    {"or below a rule that waits for it",
+	"rule \"y\" { at = data verdict = greylist }\n"
+	"rule \"x\" { messages_above = 9 within = 1h per = recipient\n"
+	"verdict = defer }\n",
+	"E 2: rule \"x\" counts messages of each recipient, and so has to "
+	"speak "
+	"at rcpt alone: leave its at out, and move it above all that wait for "
+	"data"},
     {"numbers of a file, of nobody",
 	"rule \"x\" { messages_above = \"file:/x\" within = 1h verdict = defer "
 	"}\n",

@@ -39,7 +39,7 @@ BROKEN = [
      "did you mean greylist?"),
     ('rule "x" { messages_above = 5  within = 1h  per = hosts  verdict = defer }',
      'E 1: per "hosts": it has to be one of: network host sender_domain user '
-     "all sender server; did you mean host?"),
+     "all sender server recipient; did you mean host?"),
     ('rule "x" { spf = sotffail  verdict = defer }',
      'E 1: spf "sotffail": none, neutral, pass, fail, softfail or permerror '
      "is needed; did you mean softfail?"),

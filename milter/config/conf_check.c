@@ -277,6 +277,21 @@ check_spf(const struct conf_build *build, const struct conf_tree *tree,
 			    "spf is never known: section dns names no servers");
 }
 
+/* ---- Limits of recipients */
+
+static void
+check_recipients(const struct conf_build *build, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++)
+		if (condition_counts_recipients(&rule->conditions[i]) &&
+		    !rule->of_rest)
+			conf_error(build->report, rule->line,
+			    "rule \"%s\" counts messages of each recipient, "
+			    "and so has to speak at rcpt alone: leave its at "
+			    "out, and move it above all that wait for data",
+			    rule->name);
+}
+
 /* ---- Lists of the store */
 
 /* Redis's are changed by any program. */
@@ -315,6 +330,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_link(build, rule);
 		check_spf(build, tree, rule);
 		check_shared(build, rule);
+		check_recipients(build, rule);
 		rule++;
 	}
 }

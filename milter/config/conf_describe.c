@@ -109,7 +109,7 @@ static void
 describe_limit(const struct condition *limit, FILE *out, int *column)
 {
 	static const char *const per[] = {"network", "host", "sender_domain",
-	    "user", "all", "sender", "server"};
+	    "user", "all", "sender", "server", "recipient"};
 	char period[CONF_VALUE_SIZE], text[CONF_WORDS_SIZE];
 
 	conf_value_say_duration(limit->period, period);

@@ -43,7 +43,8 @@ const struct setting rule_option_table[] = {
     {"rule", "wait", SETTING_DURATION, MEMBER(wait), "5m", 0, 7 * DAY},
     {"rule", "within", SETTING_DURATION, MEMBER(within), NULL, 1, 31 * DAY},
     {"rule", "per", SETTING_CHOICE, MEMBER(per), "network",
-	.choices = "network host sender_domain user all sender server"},
+	.choices = "network host sender_domain user all sender server "
+		   "recipient"},
     {"rule", "scale_by_reputation", SETTING_BOOL, MEMBER(scale_by_reputation),
 	"false"},
     {"rule", "uncapped", SETTING_BOOL, MEMBER(uncapped), "false"},
@@ -197,6 +198,9 @@ check_per(const struct reading *reading)
 		complain(reading, "per",
 		    "a sender is one sender; count them per network, host, "
 		    "user, sender_domain, server or all");
+	if (by == LIMIT_BY_RECIPIENT && counts != LIMIT_MESSAGES)
+		complain(reading, "per",
+		    "of a recipient only messages are counted: messages_above");
 	if (reading->limit->numbers != 0 && !of_sender && by != LIMIT_BY_USER)
 		complain(reading, reading->limit->type->name,
 		    "numbers of a file need per = user, sender or "

@@ -380,6 +380,13 @@ condition_counts(const struct condition *condition)
 	return condition->type->counts != LIMIT_NONE;
 }
 
+bool
+condition_counts_recipients(const struct condition *condition)
+{
+	return condition_counts(condition) &&
+	    condition->by == LIMIT_BY_RECIPIENT;
+}
+
 /* Whose numbers stand in a file; NULL: of nobody. */
 static const char *
 key_of(const struct condition *condition, const struct facts *facts)
@@ -707,6 +714,16 @@ condition_type_find(const char *name, bool *negated_r)
 	return NULL;
 }
 
+enum stage
+condition_ready(const struct condition *condition)
+{
+	enum stage ready = condition->type->ready;
+
+	return condition_counts_recipients(condition) && ready < STAGE_RCPT
+	    ? STAGE_RCPT
+	    : ready;
+}
+
 const char *
 condition_name(const struct condition *condition)
 {
@@ -720,6 +737,8 @@ condition_flags(const struct condition *condition)
 {
 	unsigned flags = condition->type->flags;
 
+	if (condition_counts_recipients(condition))
+		flags |= ASKS_RECIPIENT;
 	if (!condition->negated)
 		return flags;
 	flags &= ~(unsigned)ASKS_CLIENT;
@@ -738,7 +757,8 @@ is_answerable(const struct asked *asked)
 	const enum certainty *certainty =
 	    (const void *)((const char *)asked->facts + type->certainty);
 
-	if (type->ready == STAGE_RCPT && asked->recipient == NULL)
+	if (condition_ready(asked->condition) == STAGE_RCPT &&
+	    asked->recipient == NULL)
 		return ANSWER_LATER;
 	if ((type->kind == VALUE_FILE || type->kind == VALUE_SHARED) &&
 	    list_of(asked) == NULL)

@@ -70,7 +70,8 @@ enum limit_by {
 	LIMIT_BY_USER,
 	LIMIT_BY_ALL,
 	LIMIT_BY_SENDER, /* the whole address */
-	LIMIT_BY_SERVER	 /* all, but of this server alone */
+	LIMIT_BY_SERVER, /* all, but of this server alone */
+	LIMIT_BY_RECIPIENT
 };
 
 struct header_pattern {
@@ -171,8 +172,9 @@ enum answer condition_judge(const struct condition *condition,
  * known. */
 enum answer answer_while(enum certainty certainty);
 
-/* Whether it is a limit. */
+/* Whether it is a limit, and one of each recipient. */
 bool condition_counts(const struct condition *condition);
+bool condition_counts_recipients(const struct condition *condition);
 
 /* The most that a limit admits here, in its units, before it is scaled by
  * reputation.  UNKNOWN: the list that has it is not loaded, or it is not known yet
@@ -192,7 +194,11 @@ condition_type_find(const char *name, bool *negated_r);
 /* As the configuration calls it. */
 const char *condition_name(const struct condition *condition);
 
-/* What sets it apart, enum condition_flags: a contrary names nobody. */
+/* What sets it apart, enum condition_flags: a contrary names nobody, and a limit
+ * of recipients asks about each. */
 unsigned condition_flags(const struct condition *condition);
+
+/* When its fact is known at the latest. */
+enum stage condition_ready(const struct condition *condition);
 
 #endif

@@ -29,7 +29,7 @@ judge_conditions(struct question *question, const struct rule *rule)
 
 		/* Units of recipients are taken once all are known. */
 		if (answer == ANSWER_ASK &&
-		    condition->type->ready > question->stage)
+		    condition_ready(condition) > question->stage)
 			answer = ANSWER_LATER;
 		if (answer > strongest) {
 			strongest = answer;

@@ -32,14 +32,15 @@ plan_conditions(struct policy *policy)
 }
 
 /* Who is deferred there for more than one recipient was asked about one already,
- * and may send to that. */
+ * and may send to that; and a recipient that has too much mail is no other's
+ * fault. */
 static bool
 asks_about_rest(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((condition_flags(&rule->conditions[i]) & ASKS_ABOUT_REST) !=
-			0 &&
-		    rule->conditions[i].number > 0)
+		if (condition_counts_recipients(&rule->conditions[i]) ||
+		    ((rule->conditions[i].type->flags & ASKS_ABOUT_REST) != 0 &&
+			rule->conditions[i].number > 0))
 			return true;
 	return false;
 }
@@ -59,9 +60,9 @@ stage_without_size(const struct rule *rule)
 	enum stage stage = rule->at;
 
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->ready > stage &&
+		if (condition_ready(&rule->conditions[i]) > stage &&
 		    !may_be_declared(&rule->conditions[i]))
-			stage = rule->conditions[i].type->ready;
+			stage = condition_ready(&rule->conditions[i]);
 	if (rule->verdict == RULE_GREYLIST && rule->by == BY_TRIPLET &&
 	    stage < STAGE_RCPT)
 		stage = STAGE_RCPT;
@@ -203,7 +204,7 @@ plan_rule_wants(struct policy *policy, const struct rule *rule)
 	if (rule->verdict != RULE_ACCEPT || asks(rule, READS_RECIPIENTS))
 		policy->wants_rcpt = true;
 	for (size_t i = 0; i < rule->condition_count; i++)
-		if (rule->conditions[i].type->ready == STAGE_RCPT)
+		if (condition_ready(&rule->conditions[i]) == STAGE_RCPT)
 			policy->wants_rcpt = true;
 	policy->wants_headers |= asks(rule, READS_HEADERS);
 	policy->wants_body |= asks(rule, READS_BODY);

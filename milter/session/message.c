@@ -305,6 +305,8 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	int64_t began_us, took_us, waited_us = 0; /* for the store */
 
 	evidence_take(&message->evidence, stage);
+	if (recipient != MESSAGE_WHOLE)
+		limits_begin_recipient(message, recipient);
 	for (int tries = 0;; tries++) {
 		organisation_find(shared, message);
 		outcome = recipient == MESSAGE_WHOLE
@@ -393,8 +395,12 @@ hand_over(struct shared *shared, struct message *message,
 		memcpy(stored.client_mark, effects->client,
 		    sizeof effects->client);
 	}
+	stored.returned = returned;
 	if (is_over)
 		add_rest(message, &stored, returned);
+	else
+		stored.returned_count =
+		    limits_return_recipient(message, returned);
 	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy ||
 	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
 	    stored.returned_count > 0) {

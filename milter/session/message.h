@@ -22,7 +22,8 @@ struct message {
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
-	bool is_untaken[LIMITS_MAX];  /* they were only read so far */
+	size_t limited; /* the recipient whom limits of such are about */
+	bool is_untaken[LIMITS_MAX]; /* they were only read so far */
 	bool load_crossed[THRESHOLDS_MAX];
 	unsigned char settled[SETTLED_MAX];
 	struct evidence evidence; /* of DNS, about the facts */

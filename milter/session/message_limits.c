@@ -18,6 +18,21 @@ limits_forget(struct message *message)
 	}
 }
 
+void
+limits_begin_recipient(struct message *message, size_t recipient)
+{
+	const struct policy *policy = message->policy;
+
+	message->limited = recipient;
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		if (!condition_counts_recipients(policy->limits[i].condition))
+			continue;
+		memset(&message->limits[i], 0, sizeof message->limits[i]);
+		message->limits[i].certainty = FACT_ASK;
+		message->is_untaken[i] = false;
+	}
+}
+
 /* Whom a limit counts here: the client's network, or its host, for NULL.  False:
  * nobody. */
 static bool
@@ -31,6 +46,11 @@ find_holder(
 		break;
 	case LIMIT_BY_SENDER:
 		*holder_r = message->facts.sender;
+		break;
+	case LIMIT_BY_RECIPIENT:
+		*holder_r = message->limited < message->facts.recipient_count
+		    ? message->pairs[message->limited].recipient
+		    : "";
 		break;
 	case LIMIT_BY_SERVER:
 		*holder_r = message->server;
@@ -198,10 +218,14 @@ limits_choose(const struct message *message, enum stage stage, bool only_reads,
 		int64_t units;
 
 		if (message->limits[i].certainty != FACT_ASK ||
-		    limit->condition->type->ready > stage ||
+		    condition_ready(limit->condition) > stage ||
 		    !may_hold(message, limit))
 			continue;
-		if (limit->condition->type->counts == LIMIT_CONNECTIONS)
+		if (condition_counts_recipients(limit->condition) &&
+		    stage > STAGE_RCPT)
+			continue;
+		if (condition_counts_recipients(limit->condition) ||
+		    limit->condition->type->counts == LIMIT_CONNECTIONS)
 			units = units_of(message, limit);
 		else
 			units = only_reads ? 0 : units_of(message, limit);
@@ -279,6 +303,7 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		int64_t units = message->limits[i].counts.units;
 
 		if (message->limits[i].certainty != FACT_KNOWN || units == 0 ||
+		    condition_counts_recipients(limit->condition) ||
 		    limit->condition->type->counts == LIMIT_CONNECTIONS)
 			continue;
 		message->limits[i].counts.units = 0;
@@ -302,6 +327,25 @@ limits_return(struct message *message, bool all,
 	message->refused = 0;
 	return count +
 	    add_uncounted(message, LIMIT_REFUSED, -refused, &takes_r[count]);
+}
+
+size_t
+limits_return_recipient(
+    struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX])
+{
+	const struct policy *policy = message->policy;
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		int64_t units = message->limits[i].counts.units;
+
+		if (!condition_counts_recipients(policy->limits[i].condition) ||
+		    message->limits[i].certainty != FACT_KNOWN || units == 0)
+			continue;
+		message->limits[i].counts.units = 0;
+		count += add_takes(message, i, units, &takes_r[count], NULL);
+	}
+	return count;
 }
 
 size_t

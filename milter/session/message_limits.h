@@ -11,6 +11,13 @@
  * counted for that stays. */
 void limits_forget(struct message *message);
 
+/* From now on limits of recipients are about this one. */
+void limits_begin_recipient(struct message *message, size_t recipient);
+
+/* He is deferred: give back what they took for him. */
+size_t limits_return_recipient(
+    struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX]);
+
 /* The takes of a look-up at this stage; `which_r` names the limit of each,
  * from LIMITS_MAX on that of a family.  `only_reads`: nothing is taken of what a
  * deferral would give back. */

@@ -65,8 +65,9 @@ write_rule(struct input *input, FILE *file, unsigned number)
 	    "greylist by = client delay = 30s"};
 	static const char *const places[] = {
 	    "", "at = rcpt", "at = data", "at = eom"};
-	static const char *const holders[] = {
-	    "", "per = host", "per = sender_domain", "per = user", "per = all"};
+	static const char *const holders[] = {"", "per = host",
+	    "per = sender_domain", "per = user", "per = all", "per = sender",
+	    "per = server"};
 	unsigned conditions = draw(input, 4);
 
 	fprintf(file, "rule \"%u\" { ", number);
@@ -76,7 +77,7 @@ write_rule(struct input *input, FILE *file, unsigned number)
 
 		fprintf(file, "%s = %s ", type->name, values[type->kind]);
 		if (type->counts != LIMIT_NONE)
-			fprintf(file, "%s ", holders[draw(input, 5)]);
+			fprintf(file, "%s ", holders[draw(input, 7)]);
 	}
 	fprintf(file, "verdict = %s %s %s }\n", verdicts[draw(input, 5)],
 	    places[draw(input, 4)],
