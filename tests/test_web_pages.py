@@ -349,8 +349,14 @@ class Users(unittest.TestCase):
             self.assertEqual(self.pages.post(
                 "/client", {**form, "token": token},
                 Origin="https://evil.example").status, 403)
-        self.assertEqual(self.pages.post(
-            "/client", {**form, "token": token}).status, 200)
+        for what in "pass", "block", "forget":
+            with self.subTest(what):
+                answer = self.pages.post(
+                    "/client", {**form, "do": what, "token": token})
+                self.assertEqual(answer.status, 200)
+                self.assertNotIn("note bad", answer.text)
+                self.pages.wait_log(
+                    f'(?=.*web:anna)(?=.*{what}).*198.51.100.1')
 
     def test_logging_out(self):
         self.log_in(source="127.0.0.14")

@@ -219,6 +219,13 @@ quality_of(const char *element, size_t length)
 	return 1;
 }
 
+static bool
+is_of(const char *element, enum language language)
+{
+	return ascii_has_prefix(element, language_names[language]) &&
+	    !ascii_is_alnum(element[2]);
+}
+
 enum language
 language_choose(const char *accepted)
 {
@@ -227,15 +234,14 @@ language_choose(const char *accepted)
 
 	while (accepted != NULL && *accepted != '\0') {
 		size_t length = strcspn(accepted, ",");
+		double its = quality_of(accepted, length);
+		enum language i = ENGLISH;
 
-		for (enum language i = ENGLISH; i < LANGUAGES; i++) {
-			double its = quality_of(accepted, length);
-
-			if (ascii_has_prefix(accepted, language_names[i]) &&
-			    !ascii_is_alnum(accepted[2]) && its > quality) {
-				best = i;
-				quality = its;
-			}
+		while (i < LANGUAGES && !is_of(accepted, i))
+			i++;
+		if (i < LANGUAGES && its > quality) {
+			best = i;
+			quality = its;
 		}
 		accepted += length;
 		accepted += strspn(accepted, ", \t");

@@ -207,6 +207,7 @@ never_wait(void *arg, int64_t ms)
 static void
 run(struct visit *visit, const char *const *words, size_t count)
 {
+	char why[CTL_WHY_SIZE], who[USER_NAME_SIZE + 4];
 	size_t used;
 	struct shown shown = {
 	    .visit = visit, .command = ctl_find(count, words, &used)};
@@ -214,12 +215,14 @@ run(struct visit *visit, const char *const *words, size_t count)
 	    .policy = (struct policy *)visit->policy,
 	    .store = visit->shared->store,
 	    .shared = visit->shared,
-	    .user = visit->user.name,
+	    .user = who,
 	    .uid = geteuid(),
+	    .may_change = visit->user.role == ROLE_CHANGE,
 	    .io = {.emit = show_object, .wait = never_wait, .arg = &shown}};
 	struct ctl_args *args = calloc(1, sizeof *args);
-	char why[CTL_WHY_SIZE];
 
+	/* As the log has it. */
+	(void)snprintf(who, sizeof who, "web:%s", visit->user.name);
 	if (args == NULL || shown.command == NULL)
 		html_raw(visit->out,
 		    "<p class=\"note\">This is not to be had.</p>\n");

@@ -21,7 +21,6 @@
 #define SLACK	   64	 /* connections that are being closed */
 #define BACKLOG	   64
 #define STALLED_US 1000000 /* then it may have to make room for another */
-#define PLACE_SIZE 16
 #define IPV6_HOME  8 /* octets of a /64 */
 /* Status codes; libmicrohttpd renames its own now and then. */
 #define NOT_ALLOWED 405
@@ -405,6 +404,7 @@ take_body(struct incoming *incoming, const char *data, size_t length)
 /* libmicrohttpd calls this for the head, for each piece of the body, and at its
  * end.  A refusal has to wait for the end, or comes at the head. */
 static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size) ; the library wants it so */
 on_request(void *cls, struct MHD_Connection *connection, const char *path,
     const char *method, const char *version, const char *data, size_t *length,
     void **place)

@@ -64,6 +64,7 @@ enum word {
 	WORDS
 };
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma) */
 static const char *const words[LANGUAGES][WORDS] = {
     [ENGLISH] =
 	{
@@ -187,6 +188,7 @@ static const char *const words[LANGUAGES][WORDS] = {
 	    [WORD_OTHER] = "English",
 	},
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 static const char *const states[LANGUAGES][JOURNAL_NOT_KEPT + 1] = {
     {"Waiting", "May come now", "Accepted", "Not seen again", "Long ago"},
