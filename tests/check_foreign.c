@@ -1,12 +1,12 @@
 /* What other programs leave, and what only looks so. */
-#include "ctl/foreign.h"
+#include "transfer/foreign.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/berkeley.h"
 #include "lib/check_main.h"
+#include "transfer/berkeley.h"
 
 static char path[64];
 
@@ -303,16 +303,13 @@ static const struct {
 static void
 feed(const char *from, char *out_r, size_t size, bool *good_r)
 {
-	static const struct ctl_option option = {
-	    .name = "from", .argument = "PROGRAM"};
-	struct ctl_args args = {.words = {path}, .word_count = 1};
+	const char *const paths[] = {path};
+	const struct foreign_source source = {
+	    .program = from, .paths = paths, .count = 1};
 	FILE *out = fmemopen(out_r, size, "w");
 
-	args.given[0].option = &option;
-	args.given[0].value = from;
-	args.given_count = 1;
 	ck_assert_ptr_nonnull(out);
-	*good_r = foreign_feed(&args, out);
+	*good_r = foreign_feed(&source, out);
 	fclose(out);
 }
 

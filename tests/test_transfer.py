@@ -47,6 +47,7 @@ def daemon(head="", secret=SECRET, delay="1h", policy=None):
     milter.configure(strangers(head, delay) if policy is None
                      else head + policy)
     with milter:
+        milter.wait_log("serving")  # and so the control socket is there
         yield milter
 
 

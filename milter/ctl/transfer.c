@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "ctl/commands.h"
-#include "ctl/foreign.h"
-#include "ctl/record_json.h"
+#include "transfer/foreign.h"
+#include "transfer/record_json.h"
 
 #define TRIES	    10
 #define TRY_MS	    300 /* between them */
@@ -475,6 +475,18 @@ run_import(struct ctl *ctl, const struct ctl_args *args)
 	return status;
 }
 
+static bool
+feed_import(const struct ctl_args *args, FILE *out)
+{
+	const struct foreign_source source = {
+	    .program = ctl_value(args, "from"),
+	    .whitelisted_after = ctl_value(args, "auto-whitelist"),
+	    .paths = args->words,
+	    .count = args->word_count};
+
+	return foreign_feed(&source, out);
+}
+
 static const struct ctl_option import_options[] = {
     {"from", "PROGRAM", "postgrey, sqlgrey or milter-greylist: their files",
 	false},
@@ -507,7 +519,7 @@ const struct ctl_command ctl_import = {.name = "import",
     .options = import_options,
     .layouts = import_layouts,
     .run = run_import,
-    .feed = foreign_feed};
+    .feed = feed_import};
 
 /* ---- secret */
 

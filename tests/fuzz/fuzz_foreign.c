@@ -6,24 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/foreign.h"
+#include "transfer/foreign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 feed(const char *from, const char *path)
 {
-	static const struct ctl_option option = {
-	    .name = "from", .argument = "PROGRAM"};
+	const struct foreign_source source = {
+	    .program = from, .paths = &path, .count = 1};
 	static FILE *out;
-	struct ctl_args args = {.words = {path}, .word_count = 1};
 
 	if (out == NULL)
 		out = fopen("/dev/null", "w");
-	args.given[0].option = &option;
-	args.given[0].value = from;
-	args.given_count = 1;
-	(void)foreign_feed(&args, out);
+	(void)foreign_feed(&source, out);
 }
 
 /* What each begins with, so that what follows is looked at. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/record_json.h"
 #include "store/memory/store_memory.h"
+#include "transfer/record_json.h"
 
 #define NOON INT64_C(1780000000)
 

@@ -1,5 +1,5 @@
 /* What another program knew of a client, as records: see record_json.h. */
-#include "ctl/record_json.h"
+#include "transfer/record_json.h"
 
 #include <string.h>
 

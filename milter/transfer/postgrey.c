@@ -4,14 +4,15 @@
  * base of its network or, with --lookup-by-host, its address; postgrey_clients.db has
  * the address -> "deliveries,last".  With --privacy all of these are SHA-1, of which
  * nothing can be taken over. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/ascii.h"
 #include "base/decimal.h"
-#include "ctl/berkeley.h"
-#include "ctl/foreign.h"
 #include "mail/netaddr.h"
+#include "transfer/berkeley.h"
+#include "transfer/foreign.h"
 
 #define DELAY	    300 /* seconds: postgrey's default */
 #define NUMBER_MAX  INT64_C(253402300799)

@@ -1,4 +1,4 @@
-#include "ctl/record_json.h"
+#include "transfer/record_json.h"
 
 #include <math.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 
 #include "base/ascii.h"
 #include "base/decimal.h"
-#include "ctl/foreign.h"
 #include "mail/netaddr.h"
+#include "transfer/foreign.h"
 
 #define TIME_MAX INT64_C(253402300799)
 #define DELAY	 1800 /* seconds: the default of milter-greylist */

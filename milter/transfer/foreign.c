@@ -1,8 +1,9 @@
-#include "ctl/foreign.h"
+#include "transfer/foreign.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -46,6 +47,23 @@ complain(struct foreign *foreign, const char *path, const char *why)
 
 /* ---- Lines */
 
+/* What is no UTF-8 in it becomes question marks. */
+static json_t *
+text_of(const char *text)
+{
+	json_t *string = json_string(text);
+	char *copy = string == NULL ? strdup(text) : NULL;
+
+	if (copy == NULL)
+		return string;
+	for (char *at = copy; *at != '\0'; at++)
+		if ((*at & 0x80) != 0)
+			*at = '?';
+	string = json_string(copy);
+	free(copy);
+	return string;
+}
+
 static void
 put(struct foreign *foreign, json_t *object)
 {
@@ -73,7 +91,7 @@ flush_pairs(struct foreign *foreign)
 	if (foreign->pairs == NULL)
 		return;
 	object = json_pack("{s:s, s:o, s:o}", "kind", "client", "client",
-	    ctl_text(foreign->client), "pairs", foreign->pairs);
+	    text_of(foreign->client), "pairs", foreign->pairs);
 	if (object == NULL)
 		return;
 	put_number(object, "passes", foreign->deliveries);
@@ -91,7 +109,7 @@ foreign_client(struct foreign *foreign, const char *client, int64_t deliveries,
 
 	flush_pairs(foreign);
 	(void)json_object_set_new(object, "kind", json_string("client"));
-	(void)json_object_set_new(object, "client", ctl_text(client));
+	(void)json_object_set_new(object, "client", text_of(client));
 	(void)json_object_set_new(object, "known", json_boolean(known));
 	put_number(object, "passes", deliveries);
 	put_number(object, "used", last);
@@ -112,9 +130,9 @@ foreign_pair(struct foreign *foreign, const struct foreign_pair *pair)
 	(void)snprintf(
 	    foreign->client, sizeof foreign->client, "%s", pair->client);
 	object = json_object();
-	(void)json_object_set_new(object, "sender", ctl_text(pair->sender));
+	(void)json_object_set_new(object, "sender", text_of(pair->sender));
 	(void)json_object_set_new(
-	    object, "recipient", ctl_text(pair->recipient));
+	    object, "recipient", text_of(pair->recipient));
 	put_number(object, "first", pair->first);
 	put_number(object, "passed", pair->passed);
 	(void)json_array_append_new(foreign->pairs, object);
@@ -130,7 +148,7 @@ foreign_listed(struct foreign *foreign, const char *text)
 	flush_pairs(foreign);
 	put(foreign,
 	    json_pack("{s:s, s:s, s:o}", "kind", "listed", "what", "client",
-		"text", ctl_text(text)));
+		"text", text_of(text)));
 }
 
 void
@@ -140,7 +158,7 @@ foreign_left(struct foreign *foreign, const char *what, const char *text,
 	flush_pairs(foreign);
 	put(foreign,
 	    json_pack("{s:s, s:s, s:o, s:s}", "kind", "left", "what", what,
-		"text", ctl_text(text), "why", why));
+		"text", text_of(text), "why", why));
 }
 
 /* ---- Notes */
@@ -345,15 +363,15 @@ read_directory(struct foreign *foreign, const struct program *program,
 
 static void
 read_all(struct foreign *foreign, const struct program *program,
-    const struct ctl_args *args)
+    const struct foreign_source *source)
 {
 	put(foreign,
 	    json_pack("{s:s, s:i, s:s}", "kind", "milter-defer clients",
 		"version", 1, "from", program->name));
-	if (args->word_count == 0)
+	if (source->count == 0)
 		read_directory(foreign, program, program->fallback);
-	for (size_t i = 0; i < args->word_count; i++) {
-		const char *path = args->words[i];
+	for (size_t i = 0; i < source->count; i++) {
+		const char *path = source->paths[i];
 
 		if (is_directory(path))
 			read_directory(foreign, program, path);
@@ -379,10 +397,9 @@ find_program(const char *name)
 }
 
 bool
-foreign_feed(const struct ctl_args *args, FILE *out)
+foreign_feed(const struct foreign_source *source, FILE *out)
 {
-	const char *from = ctl_value(args, "from");
-	const char *after = ctl_value(args, "auto-whitelist");
+	const char *after = source->whitelisted_after;
 	const struct program *program;
 	struct foreign foreign = {
 	    .out = out, .whitelisted_after = 1, .is_good = true};
@@ -393,16 +410,16 @@ foreign_feed(const struct ctl_args *args, FILE *out)
 		complain(&foreign, "--auto-whitelist", "a number is needed");
 		return false;
 	}
-	if (from != NULL) {
-		program = find_program(from);
+	if (source->program != NULL) {
+		program = find_program(source->program);
 		if (program != NULL)
-			read_all(&foreign, program, args);
+			read_all(&foreign, program, source);
 		free(foreign.noted);
 		return program != NULL && foreign.is_good;
 	}
-	if (args->word_count == 0)
+	if (source->count == 0)
 		read_path(&foreign, NULL, "-");
-	for (size_t i = 0; i < args->word_count; i++)
-		read_path(&foreign, NULL, args->words[i]);
+	for (size_t i = 0; i < source->count; i++)
+		read_path(&foreign, NULL, source->paths[i]);
 	return foreign.is_good;
 }

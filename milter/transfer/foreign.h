@@ -5,13 +5,21 @@
 #ifndef FOREIGN_H
 #define FOREIGN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
-#include "ctl/ctl.h"
+/* What is to be read: `count` files, "-" for standard input, or directories. */
+struct foreign_source {
+	const char *program; /* that left them; NULL: they hold lines already */
+	const char *whitelisted_after; /* a number, or NULL */
+	const char *const *paths;
+	size_t count;
+};
 
-/* What import reads: the files of the command line as they are, or what the program
- * left that --from names.  Runs in the tool. */
-bool foreign_feed(const struct ctl_args *args, FILE *out);
+/* Write their lines.  False: something was wrong, and standard error tells. */
+bool foreign_feed(const struct foreign_source *source, FILE *out);
 
 /* ---- For the readers */
 

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "base/decimal.h"
-#include "ctl/foreign.h"
 #include "mail/netaddr.h"
+#include "transfer/foreign.h"
 
 #define TIME_MAX   INT64_C(253402300799)
 #define VALUES	   16

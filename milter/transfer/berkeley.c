@@ -1,4 +1,4 @@
-#include "ctl/berkeley.h"
+#include "transfer/berkeley.h"
 
 #include <stdint.h>
 #include <stdlib.h>
