@@ -53,6 +53,14 @@ static const struct {
 	PF "4Rb1x2Xb3zz9: client=unknown[192.0.2.9], sasl_method=PLAIN, "
 	   "sasl_username=joe@local.test",
 	"client 4Rb1x2Xb3zz9 192.0.2.9 - - joe@local.test - - -1 -1"},
+    {"what a content filter hands back is no attempt",
+	PF "4Rb1x2Xb3zz9: client=localhost[127.0.0.1], "
+	   "orig_queue_id=42C25A724FA, orig_client=a.example[192.0.2.9]",
+	"other 4Rb1x2Xb3zz9 192.0.2.9 a.example - - - - -1 -1"},
+    {"what a proxy filter hands on is its client's",
+	PF "4Rb1x2Xb3zz9: client=localhost[127.0.0.1], "
+	   "orig_queue_id=NOQUEUE, orig_client=a.example[192.0.2.9]",
+	"client 4Rb1x2Xb3zz9 192.0.2.9 a.example - - - - -1 -1"},
     {"several instances go by other names",
 	T "postfix/mx1/smtpd[5]: connect from unknown[192.0.2.1]",
 	"connect - 192.0.2.1 - - - - - -1 -1"},
@@ -440,6 +448,15 @@ static const struct {
 		"AAAAAA: to=<d@c>, status=sent\n",
 	"01 192.0.2.1 a.example - - s@a b@c 0\n"
 	"04 192.0.2.2 b.example - - t@a d@c 0\n"},
+    {"what a proxy filter is asked has no queue id yet",
+	SECONDS "01" SMTPD "NOQUEUE: client=a.example[192.0.2.1]\n" SECONDS
+		"01" SMTPD "NOQUEUE: client=b.example[192.0.2.2]\n" SECONDS
+		"02" SMTPD
+		"AAAAAA: client=localhost[127.0.0.1], orig_queue_id=NOQUEUE, "
+		"orig_client=a.example[192.0.2.1]\n" SECONDS "02" QMGR
+		"AAAAAA: from=<s@a>, size=99, nrcpt=1 (q)\n" SECONDS "03" LMTP
+		"AAAAAA: to=<b@c>, status=sent\n",
+	"02 192.0.2.1 a.example - - s@a b@c 0\n"},
     {"encryption and log-in are the connection's",
 	SECONDS
 	"01" SMTPD "connect from a.example[192.0.2.1]\n" SECONDS "01" SMTPD

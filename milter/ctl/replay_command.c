@@ -13,30 +13,13 @@
 #include "config/conf_value.h"
 #include "ctl/commands.h"
 #include "maillog/maillog_lines.h"
+#include "replay/findings.h"
 
 #define RETRY_DEFAULT 600 /* seconds */
 #define LIST_DEFAULT  20
-#define LIST_MAX      10000
 #define TESTS_MAX     16
 #define LOOK_EVERY    4096 /* lines, to see what time it is */
 #define TELL_EVERY_US 1000000
-
-/* ---- What is told of one client */
-
-/* Whom a list is about: a client as it is remembered, and the rule. */
-struct finding {
-	char *client, *name, *sender, *recipient; /* of the first time */
-	char *who;
-	const struct rule *rule;
-	int64_t first;
-	int64_t count;
-};
-
-struct findings {
-	struct finding *found;
-	size_t count, most;
-	int64_t clients; /* those, too, for which there was no room */
-};
 
 struct run {
 	struct ctl *ctl;
@@ -47,63 +30,13 @@ struct run {
 	struct maillog *log;
 	struct findings known; /* known clients that waited */
 	struct findings newly; /* who waits, and did not before */
+	size_t listed;	       /* clients, at most */
 	int64_t newly_delayed; /* messages */
 	int64_t no_longer;     /* messages that waited before, and do not */
 	int64_t first, last;   /* times of attempts; 0: there was none */
 	int64_t told_us;
 	struct figures_rule sum;
 };
-
-static void
-findings_free(struct findings *findings)
-{
-	for (size_t i = 0; i < findings->count; i++) {
-		free(findings->found[i].client);
-		free(findings->found[i].name);
-		free(findings->found[i].sender);
-		free(findings->found[i].recipient);
-		free(findings->found[i].who);
-	}
-	free(findings->found);
-}
-
-static bool
-findings_note(struct findings *findings, const struct maillog_attempt *attempt,
-    const struct rehearsed *played, size_t recipient)
-{
-	const char *who =
-	    played->pool[0] != '\0' ? played->pool : played->network;
-	const struct rule *rule = played->rules[recipient];
-	struct finding *found;
-
-	for (size_t i = 0; i < findings->count; i++) {
-		found = &findings->found[i];
-		if (found->rule == rule && strcmp(found->who, who) == 0) {
-			found->count++;
-			return true;
-		}
-	}
-	findings->clients++;
-	if (findings->count == findings->most)
-		return true;
-	if (findings->found == NULL)
-		findings->found =
-		    calloc(findings->most, sizeof *findings->found);
-	if (findings->found == NULL)
-		return false;
-	found = &findings->found[findings->count++];
-	found->rule = rule;
-	found->first = attempt->at;
-	found->count = 1;
-	found->who = strdup(who);
-	found->client = strdup(attempt->client);
-	found->name = strdup(attempt->name == NULL ? "" : attempt->name);
-	found->sender = strdup(attempt->sender);
-	found->recipient = strdup(attempt->recipients[recipient]);
-	return found->who != NULL && found->client != NULL &&
-	    found->name != NULL && found->sender != NULL &&
-	    found->recipient != NULL;
-}
 
 /* ---- Names for --fail-if, and what they stand for */
 
@@ -142,7 +75,7 @@ VALUE(value_p90, figures_share(run->sum.delays, 0.9))
 VALUE(value_p99, figures_share(run->sum.delays, 0.99))
 VALUE(value_longest, run->sum.delays->longest)
 VALUE(value_newly, run->newly_delayed)
-VALUE(value_newly_clients, run->newly.clients)
+VALUE(value_newly_clients, run->newly.count)
 VALUE(value_no_longer, run->no_longer)
 VALUE(value_garbage, maillog_lines_counts(run->lines)->garbage)
 
@@ -470,21 +403,14 @@ tell_hours(struct run *run)
 	}
 }
 
-static int
-by_count(const void *a, const void *b)
-{
-	const struct finding *left = a, *right = b;
-
-	return (left->count < right->count) - (left->count > right->count);
-}
-
 static void
 tell_findings(struct run *run, const char *kind, struct findings *findings)
 {
-	if (findings->count > 0)
-		qsort(findings->found, findings->count, sizeof *findings->found,
-		    by_count);
-	for (size_t i = 0; i < findings->count; i++) {
+	size_t most =
+	    findings->count < run->listed ? findings->count : run->listed;
+
+	findings_sort(findings);
+	for (size_t i = 0; i < most; i++) {
 		const struct finding *found = &findings->found[i];
 
 		(void)ctl_emit(run->ctl,
@@ -497,10 +423,10 @@ tell_findings(struct run *run, const char *kind, struct findings *findings)
 			rule_name(found->rule), "first",
 			(json_int_t)found->first));
 	}
-	if (findings->clients > (int64_t)findings->count)
+	if (most < findings->count || findings->unlisted > 0)
 		ctl_warn(run->ctl,
-		    "%s: %" PRId64 " further ones are not listed (see --list)",
-		    kind, findings->clients - (int64_t)findings->count);
+		    "%s: %zu further ones are not listed (see --list)", kind,
+		    findings->count - most);
 }
 
 /* Whether the check fails. */
@@ -631,8 +557,7 @@ read_list(struct run *run)
 
 	if (!ctl_number(run->ctl, run->args, "list", &most))
 		return false;
-	run->known.most = run->newly.most =
-	    most < LIST_MAX ? (size_t)most : LIST_MAX;
+	run->listed = (size_t)most;
 	return true;
 }
 
@@ -683,8 +608,8 @@ static const struct ctl_option replay_options[] = {
 	false},
     {NULL, NULL, NULL, false}};
 
-#define RULE_COLUMNS                                                           \
-	{"rule", "RULE", CTL_TEXT}, {"accepted", "ACCEPTS", CTL_NUMBER},       \
+#define RULE_COLUMNS(title)                                                    \
+	{"rule", title, CTL_TEXT}, {"accepted", "ACCEPTS", CTL_NUMBER},        \
 	    {"deferred", "DEFERS", CTL_NUMBER},                                \
 	    {"pairs", "PAIRS", CTL_NUMBER}, {"came_back", "BACK", CTL_NUMBER}, \
 	    {"passed", "PASSED", CTL_NUMBER}, {"gave_up", "GONE", CTL_NUMBER}, \
@@ -693,8 +618,8 @@ static const struct ctl_option replay_options[] = {
 	{                                                                      \
 		"delay_p90", "90 %", CTL_SPAN                                  \
 	}
-#define CLIENT_COLUMNS                                                         \
-	{"messages", "TIMES", CTL_NUMBER}, {"client", "CLIENT", CTL_TEXT},     \
+#define CLIENT_COLUMNS(title)                                                  \
+	{"messages", "TIMES", CTL_NUMBER}, {"client", title, CTL_TEXT},        \
 	    {"name", "NAME", CTL_TEXT}, {"sender", "SENDER", CTL_TEXT},        \
 	    {"recipient", "RECIPIENT", CTL_TEXT},                              \
 	{                                                                      \
@@ -702,14 +627,14 @@ static const struct ctl_option replay_options[] = {
 	}
 
 static const struct ctl_layout replay_layouts[] = {
-    {"rule", true, {RULE_COLUMNS, {NULL}}},
-    {"against", true, {RULE_COLUMNS, {NULL}}},
+    {"rule", true, {RULE_COLUMNS("RULE"), {NULL}}},
+    {"against", true, {RULE_COLUMNS("RULE (--against)"), {NULL}}},
     {"hour", true,
 	{{"at", "HOUR", CTL_TIME}, {"messages", "MESSAGES", CTL_NUMBER},
 	    {"deferred", "DEFERRED", CTL_NUMBER}, {"share", "", CTL_BAR},
 	    {NULL}}},
-    {"known", true, {CLIENT_COLUMNS, {NULL}}},
-    {"newly", true, {CLIENT_COLUMNS, {NULL}}},
+    {"known", true, {CLIENT_COLUMNS("KNOWN, AND WAITS"), {NULL}}},
+    {"newly", true, {CLIENT_COLUMNS("NEWLY WAITS"), {NULL}}},
     {"log", false,
 	{{"lines", "lines", CTL_TEXT}, {"garbage", "garbage", CTL_TEXT},
 	    {"misplaced", "of no near time", CTL_TEXT},

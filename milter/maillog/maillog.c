@@ -338,6 +338,8 @@ take_client(struct maillog *log, const struct maillog_line *line)
 	struct held *held;
 
 	close_open(process);
+	if (line->queue_id.length == 0)
+		return; /* a proxy filter is asked first */
 	held = held_of(log, line, false);
 	/* Queue ids are used again. */
 	if (held != NULL && held->client != NULL) {

@@ -319,16 +319,23 @@ read_reject(struct span text, bool by_filter, struct maillog_line *line)
 		line->kind = MAILLOG_GARBAGE;
 }
 
+/* What a content filter hands back had its attempt before, under another queue id;
+ * what a proxy filter hands on (NOQUEUE) has it here. */
 static void
 read_smtpd_client(struct span text, struct maillog_line *line)
 {
-	struct span user;
+	struct span first, origin;
 
 	if (!take_client(&text, line))
 		return;
-	if (get_field(text, "sasl_username=", &user))
-		line->user = user;
 	line->kind = MAILLOG_CLIENT;
+	(void)get_field(text, "sasl_username=", &line->user);
+	if (get_field(text, "orig_queue_id=", &first) &&
+	    !span_is(first, "NOQUEUE"))
+		line->kind = MAILLOG_OTHER;
+	if (get_field(text, "orig_client=", &origin) &&
+	    !take_client(&origin, line))
+		line->kind = MAILLOG_GARBAGE;
 }
 
 static void
