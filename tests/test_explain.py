@@ -7,7 +7,7 @@ import shutil
 import time
 import unittest
 
-from lib import cases, daemon, farm
+from lib import daemon, farm, mta, mta_case
 from lib.ctl import Ctl
 from lib.daemon import Daemon, wait_for
 from lib.redis_servers import start_single
@@ -293,5 +293,86 @@ class Agreement(unittest.TestCase):
                              before)
 
 
+class Listed(unittest.TestCase):
+    """Shared lists are seen as they are now, with both stores."""
+
+    WORDS = ("explain", "--client", "192.0.2.7", "--from", "a@nobody.test",
+             "--to", "bob@local.test")
+    POLICY = ('''
+rule "blocked" { listed = "blocklist"  at = data  verdict = defer  wait = 1h  uncapped = true  response = "blocklisted" }
+''')
+
+    def look(self, milter):
+        ctl = Ctl(milter)
+        self.assertEqual(ctl.objects("verdict", *self.WORDS)[0]["verdict"],
+                         "accept")
+        self.assertEqual(ctl.run("list", "add", "blocklist", "192.0.2.0/24",
+                                 "--for", "1h")[0], 0)
+        verdict = ctl.objects("verdict", *self.WORDS)[0]
+        self.assertEqual((verdict["verdict"], verdict["rule"]),
+                         ("defer", "blocked"))
+        self.assertEqual(ctl.objects("verdict", *self.WORDS, "--at",
+                                     "+2h")[0]["verdict"], "accept")
+
+    def test_embedded(self):
+        with Daemon(self.POLICY) as milter:
+            self.look(milter)
+
+    def test_redis(self):
+        if not shutil.which("redis-server"):
+            self.skipTest("no redis-server here")
+        server = start_single()
+        self.addCleanup(server.stop)
+        with farm.daemon(farm.redis(server.where), self.POLICY) as milter:
+            wait_for(lambda: server.ask("EXISTS", "mdefer:1:load"),
+                     "the daemon has found Redis")
+            self.look(milter)
+
+
+class WithPostfix(mta_case.MtaTest):
+    """What real clients of a real Postfix are told."""
+
+    kind = mta.Postfix
+    POLICY = '''
+response "no" { reply = "451 4.7.1 No, %{client_addr}: %{rule}" }
+rule "known network" { client = "203.0.113.0/24"  verdict = accept }
+rule "closed" { recipient = "closed@*"  verdict = defer  response = "no" }
+rule "helo" { helo = "evil*"  at = data  verdict = defer  response = "no" }
+rule "large" { size_above = 5k  verdict = defer  response = "no" }
+rule "quick" { at = data  verdict = greylist  delay = 1s  response = "greylisted" }
+'''
+
+    def compare(self, milter, client, sender, to, helo="client.example"):
+        status, objects = Ctl(milter).ask(
+            "explain", "--client", client, "--helo", helo, "--from", sender,
+            "--to", to)
+        self.assertEqual(status, 0)
+        verdict = [one for one in objects if one["kind"] == "verdict"][-1]
+        with self.server.session(client) as session:
+            session.ehlo(helo)
+            said = str(session.deliver(sender, (to,)))
+        if verdict["verdict"] == "accept":
+            self.assertTrue(said.startswith("250"), said)
+        else:
+            self.assertEqual(verdict["reply"], said)
+        return verdict["rule"]
+
+    def test_each(self):
+        alice, bob = "alice@sender.example", "bob@local.test"
+        with self.milter(self.POLICY) as milter:
+            for rule, case in (
+                    ("quick", ("198.51.100.7", alice, bob)),
+                    ("quick", ("198.51.100.8", alice, bob)),
+                    ("closed", ("198.51.100.7", alice, "closed@local.test")),
+                    ("known network", ("203.0.113.9", alice, bob)),
+                    ("helo", ("198.51.100.9", alice, bob, "evil.example")),
+                    ("quick", ("198.51.100.7", "", bob))):
+                with self.subTest(rule, case=case):
+                    self.assertEqual(self.compare(milter, *case), rule)
+            time.sleep(1.2)
+            self.assertEqual(
+                self.compare(milter, "198.51.100.7", alice, bob), "")
+
+
 if __name__ == "__main__":
-    cases.main()
+    mta_case.main()

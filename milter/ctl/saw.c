@@ -241,7 +241,8 @@ say_fact(const struct condition *condition, const struct facts *facts,
 		say_list(condition, facts, recipient, text_r);
 		break;
 	case VALUE_REAL:
-		(void)snprintf(text_r, SAW_SIZE, "%.1f", facts->score);
+		(void)snprintf(text_r, SAW_SIZE, "%.1f",
+		    *(const double *)member(condition, facts));
 		break;
 	case VALUE_SIZE:
 		conf_value_say_size(facts->size > facts->declared_size

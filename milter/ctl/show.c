@@ -183,7 +183,11 @@ choose_limits(const struct show *show,
 		const struct condition *condition = policy->limits[i].condition;
 		enum limit_by by = condition->by;
 
-		if (by == LIMIT_BY_SENDER_DOMAIN || by == LIMIT_BY_USER)
+		/* The others ask for more than who the client is. */
+		if ((by != LIMIT_BY_NETWORK && by != LIMIT_BY_HOST &&
+			by != LIMIT_BY_ALL) ||
+		    condition->type->counts == LIMIT_DISTINCT_SENDERS ||
+		    condition->type->counts == LIMIT_DISTINCT_RECIPIENTS)
 			continue;
 		limits_r[count] = &policy->limits[i];
 		takes_r[count++] =
@@ -199,8 +203,9 @@ static void
 emit_limits(const struct show *show, const struct limit *const *limits,
     size_t count, const struct store_answer *answer, double score)
 {
-	static const char *const per[] = {
-	    "network", "host", "sender_domain", "user", "all"};
+	static const char *const per[] = {[LIMIT_BY_NETWORK] = "network",
+	    [LIMIT_BY_HOST] = "host",
+	    [LIMIT_BY_ALL] = "all"};
 
 	for (size_t i = 0; i < count; i++) {
 		const struct condition *condition = limits[i]->condition;
