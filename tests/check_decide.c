@@ -336,34 +336,41 @@ static const struct {
 	enum certainty certainty;
 	struct greylist_clock real, deferred;
 	enum verdict verdict;
+	bool supposed;
 } cap_rows[] = {
     {"a pair that was put off for as long as is allowed passes", {DEFER}, CAP,
-	FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_ACCEPT},
+	FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_ACCEPT, false},
     {"not one second earlier", {DEFER}, CAP, FACT_KNOWN, {NOON - CAP + 1, 0},
-	{0, 0}, VERDICT_DEFER},
+	{0, 0}, VERDICT_DEFER, false},
     {"a first attempt does not", {DEFER}, CAP, FACT_KNOWN, {0, 0}, {0, 0},
-	VERDICT_DEFER},
+	VERDICT_DEFER, false},
     {"a forgotten one is a first attempt", {DEFER}, CAP, FACT_KNOWN,
-	{NOON - 25 * HOUR - 1, 0}, {0, 0}, VERDICT_DEFER},
+	{NOON - 25 * HOUR - 1, 0}, {0, 0}, VERDICT_DEFER, false},
     {"an uncapped rule goes on", {DEFER, .uncapped = true}, CAP, FACT_KNOWN,
-	{NOON - CAP, 0}, {0, 0}, VERDICT_DEFER},
+	{NOON - CAP, 0}, {0, 0}, VERDICT_DEFER, false},
     {"so does every rule without a cap", {DEFER}, 0, FACT_KNOWN,
-	{NOON - CAP, 0}, {0, 0}, VERDICT_DEFER},
+	{NOON - CAP, 0}, {0, 0}, VERDICT_DEFER, false},
     {"a long greylist delay is capped too",
 	{.verdict = RULE_GREYLIST, .terms = {8 * HOUR, 25 * HOUR, 25 * HOUR}},
-	CAP, FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_ACCEPT},
+	CAP, FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_ACCEPT, false},
     {"a pair that passed once starts afresh", {DEFER}, CAP, FACT_KNOWN,
-	{0, NOON - 9 * HOUR}, {0, 0}, VERDICT_DEFER},
+	{0, NOON - 9 * HOUR}, {0, 0}, VERDICT_DEFER, false},
     {"and passes when it was put off long enough since", {DEFER}, CAP,
-	FACT_KNOWN, {0, NOON - 9 * HOUR}, {NOON - CAP, 0}, VERDICT_ACCEPT},
+	FACT_KNOWN, {0, NOON - 9 * HOUR}, {NOON - CAP, 0}, VERDICT_ACCEPT,
+	false},
     {"the clock of a passed pair is nothing to a new one", {DEFER}, CAP,
-	FACT_KNOWN, {NOON - 300, 0}, {NOON - CAP, 0}, VERDICT_DEFER},
+	FACT_KNOWN, {NOON - 300, 0}, {NOON - CAP, 0}, VERDICT_DEFER, false},
     {"the cap asks for the clock", {DEFER}, CAP, FACT_ASK, {0, 0}, {0, 0},
-	VERDICT_ASK},
+	VERDICT_ASK, false},
     {"an uncapped rule need not", {DEFER, .uncapped = true}, CAP, FACT_ASK,
-	{0, 0}, {0, 0}, VERDICT_DEFER},
+	{0, 0}, {0, 0}, VERDICT_DEFER, false},
     {"without the store the rule has its way", {DEFER}, CAP, FACT_UNKNOWN,
-	{0, 0}, {0, 0}, VERDICT_DEFER},
+	{0, 0}, {0, 0}, VERDICT_DEFER, false},
+    {"a wait that is only supposed defeats no other rule", {DEFER}, CAP,
+	FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_DEFER, true},
+    {"but the longest greylist delay",
+	{.verdict = RULE_GREYLIST, .terms = {8 * HOUR, 25 * HOUR, 25 * HOUR}},
+	CAP, FACT_KNOWN, {NOON - CAP, 0}, {0, 0}, VERDICT_ACCEPT, true},
 };
 
 START_TEST(the_delay_cap)
@@ -373,6 +380,7 @@ START_TEST(the_delay_cap)
 	struct facts facts = {.now = NOON};
 	struct recipient bob = {.address = "bob",
 	    .clock_certainty = cap_rows[_i].certainty,
+	    .is_supposed = cap_rows[_i].supposed,
 	    .clock = {[CLOCK_REAL] = cap_rows[_i].real,
 		[CLOCK_DEFERRED] = cap_rows[_i].deferred}};
 	struct outcome outcome =

@@ -345,14 +345,14 @@ class Levers:
 
 
 class WithRedis(Levers, unittest.TestCase):
-    def start(self, policy):
+    def start(self, policy, faults=True):
         self.server = start_single()
         self.addCleanup(self.server.stop)
         self.milters = []
         for number in range(2):
             section = (f'server_name = "mx{number}.example"\n'
                        + farm.redis(self.server.where))
-            milter = farm.daemon(section, policy, faults=True).start()
+            milter = farm.daemon(section, policy, faults=faults).start()
             self.addCleanup(milter.remove)
             self.addCleanup(milter.stop)
             self.milters.append(milter)
@@ -406,6 +406,31 @@ class WithRedis(Levers, unittest.TestCase):
         self.server.ask("ACL", "SETUSER", "default", "-zcard", "-zrange")
         self.server.ask("SADD", "mdefer:1:list:blocklist", NEIGHBOUR)
         self.within(lambda m: attempt(m, NEIGHBOUR), BLOCKED)
+
+
+    def test_the_rights_in_the_manual_suffice(self):
+        self.start(POLICY, faults=False)
+        with open(os.path.join(os.environ.get("srcdir", "."), "milter", "man",
+                               "milter-defer-redis.5")) as file:
+            manual = file.read()
+        rights = re.search(r"ACL SETUSER mdefer reset on >password (.*?)\n\.Ed",
+                           manual, re.DOTALL).group(1).split()
+        self.server.ask("ACL", "SETUSER", "default", "resetkeys",
+                        "resetchannels", "nocommands", *rights)
+        self.make_known()
+        self.levers("block", NEIGHBOUR, "--for", "1h")
+        self.within(lambda m: attempt(m, NEIGHBOUR), BLOCKED)
+        exported = self.ctl.run("list", "export", "blocklist")[1]
+        self.levers("block", "--remove", NEIGHBOUR)
+        self.levers("list", "import", "blocklist", stdin=exported)
+        self.levers("list", "show")
+        self.levers("forget", CLIENT, "--name", "")
+        self.levers("forget", "--from", "a@b.example", "--to", "c@d.example",
+                    status=1)
+        self.levers("reputation", "add", CLIENT, "-500")
+        self.within(attempt, POOR)
+        self.levers("load", "set", "0.9")
+        self.within(attempt, BUSY)
 
 
 class WithTheEmbeddedStore(Levers, unittest.TestCase):

@@ -120,7 +120,9 @@ deferred_since(const struct question *question)
 	return since;
 }
 
-/* NO: this pair has been deferred for as long as the postmaster allows. */
+/* NO: this pair has been deferred for as long as the postmaster allows.  A wait that
+ * is only supposed is none for this: it spares the pair the greylist, and a flood of
+ * first attempts shall not defeat limits and load rules by it. */
 static enum answer
 judge_cap(struct question *question, const struct rule *rule)
 {
@@ -136,6 +138,9 @@ judge_cap(struct question *question, const struct rule *rule)
 		return ANSWER_YES;
 	if (answer != ANSWER_YES)
 		return answer;
+	if (question->recipient->is_supposed &&
+	    (rule->verdict != RULE_GREYLIST || rule->by != BY_TRIPLET))
+		return ANSWER_YES;
 	since = deferred_since(question);
 	if (since == 0 || question->facts->now - since < cap)
 		return ANSWER_YES;

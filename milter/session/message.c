@@ -192,7 +192,8 @@ learn_record(struct shared *shared, struct message *message,
 
 /* A pair without a clock, whose host's first attempts are pushed out by others of
  * its own, may have come before any of those: once that has gone on for as long
- * as anybody is put off, it is taken to have waited. */
+ * as anybody is put off, it is taken to have waited for the greylist, though not for
+ * the delay cap of other rules. */
 static void
 mind_crowd(const struct message *message, const struct store_answer *answer,
     struct recipient *recipient)
