@@ -98,6 +98,16 @@ class Usage(unittest.TestCase):
             self.assertEqual((status, out), (2, ""), words)
             self.assertIn(said, err)
 
+    def test_too_much(self):
+        status, _, err = Ctl(None).run("help", *["x"] * 300)
+        self.assertEqual(status, 2)
+        self.assertIn("too many words", err)
+        with Daemon(greylisting()) as milter:
+            status, _, err = Ctl(milter).run("show", "x" * 100000)
+            self.assertEqual(status, 2)
+            self.assertNotEqual(err, "")
+            self.assertEqual(Ctl(milter).run("status")[0], 0)
+
     def test_version(self):
         self.assertIn("milter-deferctl", Ctl(None).say("--version"))
 
@@ -456,6 +466,9 @@ class Socket(unittest.TestCase):
                 self.assertTrue("only root" in said or "few words" in said
                                 or "many words" in said, said)
             self.assertIn("store", self.ask_as_nobody(["status"]))
+            self.assertIn("only root", self.ask_as_nobody(
+                ["explain", "--client", "192.0.2.7", "--from", "a@b.test",
+                 "--to", "c@d.test", "--config", "x"]))
 
     def ask_as_nobody(self, words):
         script = ("import json, os, socket, sys\nos.setuid(65534)\n"

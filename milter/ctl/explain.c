@@ -570,6 +570,12 @@ run_explain(struct ctl *ctl, const struct ctl_args *args)
 	if (!netaddr_parse(client, &address))
 		return ctl_fail(
 		    ctl, "--client %s: an IP address is needed", client);
+	/* It may include files that only the daemon may read, and what is wrong
+	 * with them is told. */
+	if (ctl_value(args, "config") != NULL && !ctl->may_change)
+		return ctl_fail(ctl,
+		    "only root and the daemon's own user may have it read "
+		    "another configuration");
 	explain.now = store_now(ctl->store, (int64_t)time(NULL));
 	if (at != NULL && !ctl_time(ctl, at, &explain.now))
 		return CTL_FAILED;

@@ -21,7 +21,7 @@
 #define SLACK	   64	 /* connections that are being closed */
 #define BACKLOG	   64
 #define STALLED_US 1000000 /* then it may have to make room for another */
-#define IPV6_HOME  8 /* octets of a /64 */
+#define IPV6_HOME  8	   /* octets of a /64 */
 /* Status codes; libmicrohttpd renames its own now and then. */
 #define NOT_ALLOWED 405
 #define TOO_LARGE   413
