@@ -11,8 +11,8 @@
 #define HELD_MAX     65536
 #define HELD_OCTETS  (64 << 20)
 #define TEXT_MAX     1024 /* octets of an address or name */
-#define ID_BUCKETS   65536
-#define PROCESSES    32768 /* a power of 2 */
+#define ID_BUCKETS   16384
+#define PROCESSES    8192 /* a power of 2 */
 #define PROCESS_WAYS 4
 
 /* One that is under way.  Strings are its own; NULL: not told. */
@@ -540,7 +540,8 @@ maillog_close(struct maillog **log)
 	if (mine == NULL)
 		return;
 	for (size_t i = 0; i < PROCESSES; i++)
-		reset_process(&mine->processes[i]);
+		if (mine->processes[i].key != 0)
+			reset_process(&mine->processes[i]);
 	while (mine->first != NULL) {
 		struct held *next = mine->first->next;
 
