@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/siphash.h"
 #include "lib/store_steps.h"
 #include "store/counters.h"
 #include "store/journal.h"
@@ -133,6 +134,29 @@ START_TEST(references_are_drawn_from_60_bits)
 			same += a[j] == b[j];
 	}
 	ck_assert_int_lt(same, 2 * 12000 / 32);
+}
+END_TEST
+
+/* The vectors of its authors: keys and texts are 0, 1, 2 ... */
+START_TEST(hashes_are_those_of_the_book)
+{
+	static const struct {
+		size_t length;
+		uint64_t hash;
+	} vectors[] = {{0, UINT64_C(0x726fdb47dd0e0e31)},
+	    {1, UINT64_C(0x74f839c593dc67fd)},
+	    {7, UINT64_C(0xab0200f58b01d137)},
+	    {8, UINT64_C(0x93f5f5799a932462)},
+	    {15, UINT64_C(0xa129ca6149be45e5)},
+	    {63, UINT64_C(0x958a324ceb064572)}};
+	unsigned char octets[64];
+
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (unsigned char)i;
+	for (int i = 0; i < COUNT(vectors); i++)
+		ck_assert_msg(siphash(octets, octets, vectors[i].length) ==
+			vectors[i].hash,
+		    "of %zu octets", vectors[i].length);
 }
 END_TEST
 
@@ -524,6 +548,43 @@ START_TEST(what_was_counted_is_published)
 }
 END_TEST
 
+START_TEST(a_restart_knows_what_matched_before)
+{
+	struct counters *counters;
+	struct load_report load = {0, 0.5}, loads[4];
+	struct rule rules[2];
+	size_t count;
+	int64_t then;
+
+	open_store();
+	load.at = now;
+	counters = counters_open(now - 100000);
+	use_rules(counters, rules);
+	counters_verdict(counters, COUNT_DEFERRED, &rules[1], now - 90000);
+	ck_assert_int_eq(
+	    store_exchange_load(store, &load, loads, 4, &then, &count),
+	    STORE_OK);
+	ck_assert(counters_tick(counters, store, 0, now - 50000));
+	counters_close(&counters);
+
+	memset(&farm, 0, sizeof farm);
+	ck_assert_int_eq(counters_read(store, now, sum_up, NULL), STORE_OK);
+	ck_assert_uint_eq(farm.rule_count, 0); /* it is silent */
+
+	counters = counters_open(now - 10);
+	use_rules(counters, rules);
+	ck_assert(counters_tick(counters, store, 0, now));
+	ck_assert_int_eq(counters_read(store, now, sum_up, NULL), STORE_OK);
+	ck_assert_int_eq(farm.since, now - 10);
+	ck_assert_int_eq(farm.watched, now - 100000);
+	ck_assert_int_eq(farm.rules[1].matched, 0);
+	ck_assert_int_eq(farm.rules[2].matched, now - 90000);
+	ck_assert_int_eq(farm.rules[2].deferred, 0);
+	counters_close(&counters);
+	close_store();
+}
+END_TEST
+
 START_TEST(rates_move_on)
 {
 	struct counters_view view = {.at = 7200 * 60};
@@ -700,6 +761,7 @@ journal_suite(void)
 	tcase_set_timeout(cases, 60);
 	tcase_add_loop_test(cases, references, 0, COUNT(reference_rows));
 	tcase_add_test(cases, references_are_drawn_from_60_bits);
+	tcase_add_test(cases, hashes_are_those_of_the_book);
 	tcase_add_test(cases, what_was_put_is_found_by_its_reference);
 	tcase_add_test(
 	    cases, a_reference_is_found_as_long_as_its_entry_is_kept);
@@ -713,6 +775,7 @@ journal_suite(void)
 	tcase_add_test(cases, a_full_queue_drops_and_counts);
 	tcase_add_test(cases, without_a_journal_nothing_is_kept);
 	tcase_add_test(cases, what_was_counted_is_published);
+	tcase_add_test(cases, a_restart_knows_what_matched_before);
 	tcase_add_test(cases, rates_move_on);
 	tcase_add_test(cases, a_picture_of_many_rules_fits);
 	tcase_add_test(cases, what_is_no_picture_is_refused);

@@ -99,13 +99,14 @@ find_rule(const struct counters_view *sum, const char *name)
 	return NULL;
 }
 
-/* Whether it never matched within so long, and we have counted for as long.  */
+/* Whether it never matched within so long, and that has been watched for as long. */
 static bool
 is_idle(const struct farm *farm, int64_t matched, int64_t idle)
 {
-	int64_t last = matched > farm->sum.since ? matched : farm->sum.since;
+	int64_t watched = farm->sum.watched;
+	int64_t last = matched > watched ? matched : watched;
 
-	return farm->sum.since != 0 && farm->now - last >= idle;
+	return watched != 0 && farm->now - last >= idle;
 }
 
 static void

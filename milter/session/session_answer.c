@@ -10,7 +10,7 @@
 #define FIELD_SIZE 320
 #define LINK_SIZE  (REPLY_TEXT_MAX + 1)
 #define WAIT_SIZE  32
-#define LIST_SIZE  1000 /* of all recipients in a line */
+#define LIST_SIZE  1200 /* of recipients in a line, with room for one more */
 
 void
 session_draw_token(char token_r[TOKEN_SIZE])
@@ -99,16 +99,18 @@ say_recipients(const struct session *session, size_t recipient,
 	size_t at = of_one ? recipient : 0;
 	int64_t left = of_one ? 1 : facts->recipients_seen;
 	size_t end = of_one ? recipient + 1 : facts->recipient_count;
-	char clean[FIELD_SIZE];
 	size_t length = 0;
 
 	text_r[0] = '\0';
-	for (; at < end; at++, left--) {
-		log_clean(facts->recipients[at].address, clean, sizeof clean);
-		if (length + strlen(clean) + 4 > LIST_SIZE)
-			break;
-		length += (size_t)snprintf(text_r + length, LIST_SIZE - length,
-		    "%s<%s>", length > 0 ? "," : "", clean);
+	for (; at < end && length + FIELD_SIZE + 4 < LIST_SIZE; at++, left--) {
+		if (length > 0)
+			text_r[length++] = ',';
+		text_r[length++] = '<';
+		log_clean(
+		    facts->recipients[at].address, text_r + length, FIELD_SIZE);
+		length += strlen(text_r + length);
+		text_r[length++] = '>';
+		text_r[length] = '\0';
 	}
 	if (length == 0)
 		(void)snprintf(text_r, LIST_SIZE, "<>");

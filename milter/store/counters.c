@@ -33,6 +33,7 @@ struct counters {
 	pthread_mutex_t mutex; /* guards the rest */
 	size_t rule_count;
 	struct counters_view view;
+	bool has_recalled; /* only for the background thread */
 };
 
 /* ---- By rule */
@@ -113,7 +114,8 @@ counters_open(int64_t now)
 		return NULL;
 	}
 	if (counters != NULL)
-		counters->view.since = counters->view.at = now;
+		counters->view.since = counters->view.at =
+		    counters->view.watched = now;
 	return counters;
 }
 
@@ -234,6 +236,60 @@ take_picture(struct counters *counters, int64_t dropped, int64_t now)
 	take_rules(counters, view);
 }
 
+/* ---- After a restart */
+
+struct recall {
+	struct counters *counters;
+	const char *host;
+};
+
+static void
+recall_rule(struct counters *counters, const struct counters_rule *rule)
+{
+	unsigned index = atomic_load_explicit(
+	    place_of(counters, rule->name), memory_order_acquire);
+	atomic_llong *matched;
+
+	if (index == 0)
+		return;
+	matched = &counters->rules[index - 1].matched;
+	if (read(matched) < rule->matched)
+		atomic_store_explicit(
+		    matched, rule->matched, memory_order_relaxed);
+}
+
+static void
+take_recalled(void *arg, const char *host, const char *text, size_t length)
+{
+	const struct recall *recall = arg;
+	struct counters *counters = recall->counters;
+	struct counters_view *view;
+
+	if (recall->host == NULL || strcmp(host, recall->host) != 0)
+		return;
+	view = malloc(sizeof *view);
+	if (view != NULL && counters_decode(text, length, 0, view)) {
+		for (size_t i = 0; i < view->rule_count; i++)
+			recall_rule(counters, &view->rules[i]);
+		pthread_mutex_lock(&counters->mutex);
+		if (view->watched > 0 && view->watched < counters->view.watched)
+			counters->view.watched = view->watched;
+		pthread_mutex_unlock(&counters->mutex);
+	}
+	free(view);
+}
+
+/* What this host published before it began anew.  False: nobody can tell now. */
+static bool
+recall(struct counters *counters, struct store *store, int64_t now)
+{
+	struct recall recall = {counters, store->host};
+	enum store_result result =
+	    store_read_hosts(store, now, take_recalled, &recall);
+
+	return result == STORE_OK || result == STORE_UNREADABLE;
+}
+
 bool
 counters_tick(struct counters *counters, struct store *store, int64_t dropped,
     int64_t now)
@@ -243,13 +299,15 @@ counters_tick(struct counters *counters, struct store *store, int64_t dropped,
 
 	if (now == counters->view.at)
 		return false;
+	if (!counters->has_recalled)
+		counters->has_recalled = recall(counters, store, now);
 	text = malloc(COUNTERS_TEXT_MAX);
 	pthread_mutex_lock(&counters->mutex);
 	take_picture(counters, dropped, now);
 	if (text != NULL)
 		length = counters_encode(&counters->view, text);
 	pthread_mutex_unlock(&counters->mutex);
-	if (text != NULL)
+	if (text != NULL && counters->has_recalled)
 		(void)store_put_host(store, text, length, now);
 	free(text);
 	return true;

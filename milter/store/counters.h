@@ -50,6 +50,9 @@ struct counters_rule {
 struct counters_view {
 	int64_t since; /* Unix seconds: when it began to count */
 	int64_t at;    /* when the picture was taken */
+	/* Since when it is known which rules matched: longer than `since`, as far
+	 * as the store tells after a restart. */
+	int64_t watched;
 	int64_t counts[COUNTS];
 	struct counters_rule rules[COUNTERS_RULES];
 	size_t rule_count;
@@ -66,7 +69,7 @@ struct counters_view {
 };
 
 /* Add another host's picture: counts and rates, by rule; `since` is the earlier,
- * `at` the later.  Pure. */
+ * `watched` too, `at` the later.  Pure. */
 void counters_add(struct counters_view *sum, const struct counters_view *more);
 
 /* Move the rates on to `now`.  Pure. */

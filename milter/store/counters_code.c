@@ -103,6 +103,9 @@ counters_add(struct counters_view *sum, const struct counters_view *more)
 {
 	if (sum->since == 0 || more->since < sum->since)
 		sum->since = more->since;
+	if (sum->watched == 0 ||
+	    (more->watched != 0 && more->watched < sum->watched))
+		sum->watched = more->watched;
 	if (more->at > sum->at)
 		counters_move_on(sum, more->at);
 	add_all(sum->counts, more->counts, COUNTS);
@@ -185,6 +188,7 @@ static const struct {
 	}
     ARRAY("since", since),
     ARRAY("at", at),
+    ARRAY("watched", watched),
     ARRAY("counts", counts),
     ARRAY("waits", waits),
     ARRAY("wait", wait_us),
@@ -330,8 +334,12 @@ take_host(void *arg, const char *host, const char *text, size_t length)
 {
 	struct reading *reading = arg;
 
-	if (counters_decode(text, length, reading->now, reading->view))
+	if (counters_decode(text, length, 0, reading->view) &&
+	    seconds_apart(reading->now, reading->view->at) <= STORE_HOST_LIFE) {
+		if (reading->now > reading->view->at)
+			counters_move_on(reading->view, reading->now);
 		reading->each(reading->arg, host, reading->view);
+	}
 }
 
 enum store_result

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "mail/mailaddr.h"
+#include "base/secret.h"
+#include "store/record.h"
+#include "store/triplet.h"
 
 #define QUEUE_MAX   8192		 /* entries that wait */
 #define QUEUE_BYTES ((size_t)(16 << 20)) /* and their octets */
@@ -176,35 +178,21 @@ journal_put(struct journal *journal, const struct journal_note *note)
 
 /* ---- To the store */
 
-enum store_result
-journal_hash(struct store *store, char letter, const char *text,
-    char hash_r[STORE_NAME_SIZE])
-{
-	char lettered[MAILADDR_SIZE + 2];
-
-	(void)snprintf(lettered, sizeof lettered, "%c:%s", letter, text);
-	return store_hash(store, lettered, hash_r);
-}
-
-static enum store_result
-hash_all(struct store *store, struct pending *pending)
+static void
+hash_all(const struct triplet_namer *namer, struct pending *pending)
 {
 	struct journal_entry *entry = &pending->entry;
 	const char *text = pending->addresses;
-	enum store_result result;
 
-	result = journal_hash(store, JOURNAL_IDENTITY, text, entry->identity);
+	triplet_mark(namer, JOURNAL_IDENTITY, text, entry->identity);
 	text += strlen(text) + 1;
-	if (result == STORE_OK && !entry->null_sender)
-		result =
-		    journal_hash(store, JOURNAL_SENDER, text, entry->sender);
-	for (size_t i = 0; i < entry->recipient_hashes && result == STORE_OK;
-	     i++) {
+	if (!entry->null_sender)
+		triplet_mark(namer, JOURNAL_SENDER, text, entry->sender);
+	for (size_t i = 0; i < entry->recipient_hashes; i++) {
 		text += strlen(text) + 1;
-		result = journal_hash(
-		    store, JOURNAL_RECIPIENT, text, entry->recipients[i]);
+		triplet_mark(
+		    namer, JOURNAL_RECIPIENT, text, entry->recipients[i]);
 	}
-	return result;
 }
 
 /* What a rule on trial says of a message is no step on its way. */
@@ -217,6 +205,8 @@ fill_item(const struct journal_entry *entry, char text[JOURNAL_ITEM_MAX],
 	item_r->place = journal_place(entry->reference, entry->at);
 	item_r->thread_count =
 	    entry->kind == JOURNAL_OBSERVE ? 0 : entry->recipient_hashes;
+	if (item_r->thread_count > JOURNAL_THREADS)
+		item_r->thread_count = JOURNAL_THREADS;
 	for (size_t i = 0; i < item_r->thread_count; i++)
 		item_r->threads[i] = journal_thread(entry, i);
 }
@@ -262,16 +252,19 @@ hand_over(struct store *store, const struct journal_terms *terms,
     struct pending *const *pending, size_t count)
 {
 	struct batch *batch = malloc(sizeof *batch);
-	enum store_result result = batch == NULL ? STORE_DOWN : STORE_OK;
+	struct triplet_namer namer;
+	enum store_result result =
+	    batch == NULL ? STORE_DOWN : store_namer(store, &namer);
 
 	for (size_t i = 0; i < count && result == STORE_OK; i++) {
-		result = hash_all(store, pending[i]);
+		hash_all(&namer, pending[i]);
 		fill_item(
 		    &pending[i]->entry, batch->texts[i], &batch->items[i]);
 	}
 	if (result == STORE_OK)
 		result =
 		    store->ops->add_entries(store, terms, batch->items, count);
+	secret_wipe(&namer, sizeof namer);
 	free(batch);
 	return result;
 }

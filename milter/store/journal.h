@@ -187,12 +187,13 @@ void journal_flush(struct journal *journal, struct store *store,
 #define JOURNAL_ITEM_MAX 4096 /* octets of an entry as text */
 #define JOURNAL_BATCH	 256  /* entries that are added at once */
 
+#define JOURNAL_THREADS 4
 struct journal_item {
 	uint64_t place;
 	const char *text;
-	/* One for each (client, sender, recipient): the last item of each can be
-	 * asked for. */
-	uint64_t threads[JOURNAL_RECIPIENTS];
+	/* One for each (client, sender, recipient) of the first few: the last item
+	 * of each can be asked for. */
+	uint64_t threads[JOURNAL_THREADS];
 	size_t thread_count;
 };
 

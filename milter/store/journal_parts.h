@@ -15,11 +15,9 @@ uint64_t journal_thread(const struct journal_entry *entry, size_t recipient);
 /* What may stand in an entry; all else is '?'. */
 char journal_clean(char octet);
 
-/* What is hashed: a letter for what it is, and a text. */
+/* What is hashed (triplet_mark()): the kinds of texts. */
 #define JOURNAL_IDENTITY  'i'
 #define JOURNAL_SENDER	  's'
 #define JOURNAL_RECIPIENT 'r'
-enum store_result journal_hash(struct store *store, char letter,
-    const char *text, char hash_r[STORE_NAME_SIZE]);
 
 #endif

@@ -3,10 +3,26 @@
 #include <string.h>
 
 #include "base/seconds.h"
+#include "base/secret.h"
 #include "mail/mailaddr.h"
+#include "store/record.h"
+#include "store/triplet.h"
 
 #define SLACK	  INT64_C(60) /* seconds that clocks may be apart */
 #define TIME_SPAN (INT64_C(1) << 20)
+
+static enum store_result
+hash(struct store *store, char kind, const struct mailaddr *address,
+    char hash_r[STORE_NAME_SIZE])
+{
+	struct triplet_namer namer;
+	enum store_result result = store_namer(store, &namer);
+
+	if (result == STORE_OK)
+		triplet_mark(&namer, kind, address->text, hash_r);
+	secret_wipe(&namer, sizeof namer);
+	return result;
+}
 
 enum store_result
 journal_hash_sender(
@@ -16,7 +32,7 @@ journal_hash_sender(
 
 	mailaddr_parse(address, &parsed);
 	mailaddr_normalise_sender(&parsed, &normal);
-	return journal_hash(store, JOURNAL_SENDER, normal.text, hash_r);
+	return hash(store, JOURNAL_SENDER, &normal, hash_r);
 }
 
 enum store_result
@@ -27,7 +43,7 @@ journal_hash_recipient(
 
 	mailaddr_parse(address, &parsed);
 	mailaddr_normalise_recipient(&parsed, &normal);
-	return journal_hash(store, JOURNAL_RECIPIENT, normal.text, hash_r);
+	return hash(store, JOURNAL_RECIPIENT, &normal, hash_r);
 }
 
 /* ---- One entry */

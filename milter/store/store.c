@@ -96,12 +96,6 @@ store_share(struct store *store, const struct store_shared *own,
 }
 
 enum store_result
-store_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
-{
-	return store->ops->hash(store, text, hash_r);
-}
-
-enum store_result
 store_put_host(
     struct store *store, const char *text, size_t length, int64_t now)
 {

@@ -241,8 +241,6 @@ struct store_ops {
 	    struct store *store, const char *name, struct list **list_r);
 	enum store_result (*take_reports)(struct store *store, int64_t now,
 	    void (*each)(void *arg, const char *text), void *arg);
-	enum store_result (*hash)(struct store *store, const char *text,
-	    char hash_r[STORE_NAME_SIZE]);
 	enum store_result (*add_entries)(struct store *store,
 	    const struct journal_terms *terms, const struct journal_item *items,
 	    size_t count);
@@ -372,14 +370,10 @@ enum store_result store_forget(
 enum store_result store_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
 
-/* A keyed hash of any text, from which nobody can tell it: triplet_holder().  May
- * wait for the store, when it does not know its key yet. */
-enum store_result
-store_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE]);
-
-/* Publish what this host tells of itself, for `STORE_HOST_LIFE` seconds, and read
- * what all do (own included).  Background only: may wait. */
-#define STORE_HOST_LIFE INT64_C(120)
+/* Publish what this host tells of itself, and read what all did within the last
+ * hour (own included); it is kept for 40 days.  Background only: may wait. */
+#define STORE_HOST_LIFE INT64_C(120) /* seconds; older is of a silent host */
+#define STORE_HOST_KEPT INT64_C(40) * 86400
 enum store_result store_put_host(
     struct store *store, const char *text, size_t length, int64_t now);
 enum store_result store_read_hosts(struct store *store, int64_t now,

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/secret.h"
+#include "base/siphash.h"
 
 #define DIGEST	   32 /* octets of SHA-256 */
 #define BLOCK	   64 /* that it works on at once */
@@ -75,22 +76,29 @@ keyed_digest(EVP_MD_CTX *sha256, const unsigned char key[DIGEST],
 	    digest_both(sha256, outer, digest_r, DIGEST, digest_r);
 }
 
-/* 6 octets make 8 characters. */
+/* 48 bits make 8 characters. */
 static void
-write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
+write_bits(uint64_t bits, char name_r[TRIPLET_SIZE])
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				       "abcdefghijklmnopqrstuvwxyz"
 				       "0123456789-_";
-	uint64_t bits = 0;
 
-	for (int i = 0; i < 6; i++)
-		bits = bits << 8 | digest[i];
 	for (int i = TRIPLET_LENGTH - 1; i >= 0; i--) {
 		name_r[i] = alphabet[bits & 63];
 		bits >>= 6;
 	}
 	name_r[TRIPLET_LENGTH] = '\0';
+}
+
+static void
+write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 6; i++)
+		bits = bits << 8 | digest[i];
+	write_bits(bits, name_r);
 }
 
 /* The digest of the first text is the key for the second, so that no text can
@@ -153,6 +161,20 @@ triplet_fingerprint(
     const struct triplet_namer *namer, char name_r[TRIPLET_SIZE])
 {
 	return triplet_holder(namer, "do we agree?", name_r);
+}
+
+/* The kind is part of the key, so that no text can be of another. */
+void
+triplet_mark(const struct triplet_namer *namer, char kind, const char *text,
+    char name_r[TRIPLET_SIZE])
+{
+	unsigned char key[SIPHASH_KEY];
+
+	_Static_assert(TRIPLET_KEY >= SIPHASH_KEY, "the key is too short");
+	memcpy(key, namer->key, sizeof key);
+	key[0] ^= (unsigned char)kind;
+	write_bits(siphash(key, text, strlen(text)), name_r);
+	secret_wipe(key, sizeof key);
 }
 
 bool

@@ -45,6 +45,11 @@ bool triplet_holder(const struct triplet_namer *namer, const char *holder,
 bool triplet_member(const struct triplet_namer *namer,
     const struct store_take *take, size_t pair, char name_r[TRIPLET_SIZE]);
 
+/* What stands for a text of some kind (a letter) in the journal; never the name of
+ * a pair or a holder.  48 bits of SipHash, as there are many. */
+void triplet_mark(const struct triplet_namer *namer, char kind,
+    const char *text, char name_r[TRIPLET_SIZE]);
+
 /* What an address is called within its network's record: by chance two of them
  * share a name once in 2^24.  False: out of memory. */
 #define TRIPLET_ADDRESS_LENGTH 4

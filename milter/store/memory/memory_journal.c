@@ -154,15 +154,6 @@ note_threads(struct memory_journal *journal, const struct journal_item *item)
 }
 
 enum store_result
-memory_hash(struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
-{
-	const struct memory *memory = (const struct memory *)store;
-
-	return triplet_holder(&memory->key.namer, text, hash_r) ? STORE_OK
-								: STORE_DOWN;
-}
-
-enum store_result
 memory_add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count)
 {

@@ -15,8 +15,6 @@ struct memory_journal *memory_journal_open(size_t octets_max);
 void memory_journal_close(struct memory_journal **journal);
 
 /* The operations of struct store_ops. */
-enum store_result memory_hash(
-    struct store *store, const char *text, char hash_r[STORE_NAME_SIZE]);
 enum store_result
 memory_add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count);

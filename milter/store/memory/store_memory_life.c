@@ -298,7 +298,6 @@ static const struct store_ops operations = {
     .exchange_load = exchange_load,
     .read_list = memory_read_list,
     .take_reports = take_reports,
-    .hash = memory_hash,
     .add_entries = memory_add_entries,
     .read_entries = memory_read_entries,
     .last_entries = memory_last_entries,

@@ -260,7 +260,6 @@ static const struct store_ops operations = {
     .read_list = store_redis_read_list,
     .take_reports = store_redis_take_reports,
     .share = store_redis_share,
-    .hash = store_redis_hash,
     .add_entries = store_redis_add_entries,
     .read_entries = store_redis_read_entries,
     .last_entries = store_redis_last_entries,

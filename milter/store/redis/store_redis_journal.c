@@ -38,19 +38,6 @@ store_redis_ask(
 	return STORE_OK;
 }
 
-enum store_result
-store_redis_hash(
-    struct store *store, const char *text, char hash_r[STORE_NAME_SIZE])
-{
-	struct triplet_namer namer;
-	enum store_result result =
-	    store_redis_prepare((struct redis_store *)store, &namer, 0);
-
-	if (result != STORE_OK)
-		return result;
-	return triplet_holder(&namer, text, hash_r) ? STORE_OK : STORE_DOWN;
-}
-
 /* ---- Adding */
 
 static void
@@ -260,7 +247,7 @@ store_redis_put_host(
 	resp_add_string(&request.commands, key);
 	resp_add_bytes(&request.commands, text, length);
 	resp_add_string(&request.commands, "EX");
-	resp_add_integer(&request.commands, STORE_HOST_LIFE);
+	resp_add_integer(&request.commands, STORE_HOST_KEPT);
 	result = store_redis_ask(self, &request, 1);
 	redis_request_free(&request);
 	return result;

@@ -114,8 +114,6 @@ store_redis_share(struct store *store, const struct store_shared *own,
 enum store_result store_redis_take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg);
 
-enum store_result store_redis_hash(
-    struct store *store, const char *text, char hash_r[STORE_NAME_SIZE]);
 enum store_result
 store_redis_add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count);
