@@ -264,6 +264,34 @@ class Counts(unittest.TestCase):
                             "the daemon has found Redis")
             self.look(milter)
 
+    def test_two_servers(self):
+        """Either tells of both, and of what they did together."""
+        if not shutil.which("redis-server"):
+            self.skipTest("no redis-server here")
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        one, other = (farm.daemon(farm.redis(redis.where)
+                                  + f'server_name = "{name}.local.test"\n',
+                                  self.POLICY) for name in ("mx1", "mx2"))
+        with one, other:
+            daemon.wait_for(lambda: redis.ask("HLEN", "mdefer:1:load") == 2,
+                            "both have found Redis")
+            self.mail(one, "192.0.2.1")
+            self.mail(other, "192.0.2.2")
+            self.mail(other, "192.0.2.3")
+            for ctl in map(Ctl, (one, other)):
+                daemon.wait_for(lambda: ctl.objects("totals", "status")[0]
+                                ["deferred"] == 3, "all is counted")
+                hosts = {row["host"]: row for row
+                         in ctl.objects("host", "status")}
+                self.assertEqual(
+                    {name: (row["state"], row["deferred"])
+                     for name, row in hosts.items()},
+                    {"mx1.local.test": ("ok", 1), "mx2.local.test": ("ok", 2)})
+                networks = ctl.objects("network", "top", "--rounds", "1",
+                                       "--server", "mx2.local.test")
+                self.assertEqual([row["deferred"] for row in networks], [2])
+
     def test_top_on_a_terminal(self):
         """In place, within 80 columns; no colour where it is not wanted."""
         with Daemon(self.POLICY) as milter:
