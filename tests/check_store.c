@@ -535,6 +535,33 @@ START_TEST(abandoned)
 }
 END_TEST
 
+/* Who only looks finds what whoever comes next will find, and leaves it as it is. */
+START_TEST(who_only_looks)
+{
+	struct store_query query = {.client = stranger,
+	    .pairs = &other_pair,
+	    .pair_count = 1,
+	    .spaces = {true, true, true},
+	    .peeks = true};
+	struct store_answer seen, again;
+	const struct store_answer *found;
+
+	open_store();
+	mark_pair(&stranger, &pair, CLOCK_REAL, MARK_FIRST,
+	    now - KEEPER_ABANDONED_AFTER);
+	query.now = now;
+	ck_assert_int_eq(store_look_up(store, &query, &seen), STORE_OK);
+	ck_assert_int_eq(store_look_up(store, &query, &again), STORE_OK);
+	ck_assert_double_eq_tol(seen.network.bad, again.network.bad, 1e-9);
+	ck_assert(!seen.is_new);
+	settle(&stranger);
+	found = look_up(&stranger);
+	ck_assert_double_eq_tol(found->network.bad, 2, 0.01);
+	ck_assert(seen.network.bad == 0 || fabs(seen.network.bad - 2) < 0.01);
+	close_store();
+}
+END_TEST
+
 static const struct {
 	const char *when;
 	const struct store_client *first, *then;
@@ -618,6 +645,7 @@ store_suite(void)
 	tcase_add_test(records, sessions_at_once_earn_once);
 	tcase_add_loop_test(records, abandoned, 0, COUNT(abandoned_rows));
 	tcase_add_loop_test(records, blame, 0, COUNT(blame_rows));
+	tcase_add_test(records, who_only_looks);
 	tcase_add_test(records, who_comes_back_late_has_not_abandoned_it);
 	suite_add_tcase(suite, records);
 	return suite;

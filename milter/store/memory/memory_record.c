@@ -553,8 +553,18 @@ is_of_client(const struct memory_clock *clock)
 	return memcmp(clock->name.pair, none, sizeof none) == 0;
 }
 
+static enum clock_worth
+worth_of(const struct memory_clock *clock, const struct store_terms *terms,
+    int64_t now)
+{
+	return clock_worth(clock->clock,
+	    is_of_client(clock) ? CLOCK_OBSERVED
+				: (enum clock_space)clock->name.space,
+	    terms, now);
+}
+
 size_t
-memory_record_prune(struct memory_record *record,
+memory_record_blamed(const struct memory_record *record,
     const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
     size_t asked_count, int64_t now,
     struct memory_blame blamed_r[MEMORY_BLAMED_MAX])
@@ -563,22 +573,38 @@ memory_record_prune(struct memory_record *record,
 
 	if (now < record->prune_at)
 		return 0;
+	for (size_t i = record->clock_count; i-- > 0;) {
+		const struct memory_clock *clock = &record->clocks[i];
+
+		if (worth_of(clock, terms, now) == CLOCK_ABANDONED &&
+		    !clock->opener.spared &&
+		    !is_asked(clock, asked, asked_count))
+			blamed = blame(blamed_r, blamed, &clock->opener);
+	}
+	return blamed;
+}
+
+size_t
+memory_record_prune(struct memory_record *record,
+    const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
+    size_t asked_count, int64_t now,
+    struct memory_blame blamed_r[MEMORY_BLAMED_MAX])
+{
+	size_t blamed = memory_record_blamed(
+	    record, terms, asked, asked_count, now, blamed_r);
+
+	if (now < record->prune_at)
+		return 0;
 	record->prune_at = INT64_MAX;
 	for (size_t i = record->clock_count; i-- > 0;) {
 		struct memory_clock *clock = &record->clocks[i];
-		enum clock_space space = is_of_client(clock)
-		    ? CLOCK_OBSERVED
-		    : (enum clock_space)clock->name.space;
-		enum clock_worth worth =
-		    clock_worth(clock->clock, space, terms, now);
+		enum clock_worth worth = worth_of(clock, terms, now);
 
 		if ((worth != CLOCK_FORGOTTEN && worth != CLOCK_ABANDONED) ||
 		    is_asked(clock, asked, asked_count)) {
 			note_end(record, terms, clock);
 			continue;
 		}
-		if (worth == CLOCK_ABANDONED && !clock->opener.spared)
-			blamed = blame(blamed_r, blamed, &clock->opener);
 		remove_clock(record, clock);
 	}
 	return blamed;

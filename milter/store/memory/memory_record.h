@@ -156,6 +156,12 @@ struct memory_blame {
 	size_t count;
 };
 
+/* Who would be told by memory_record_prune() now, and nothing is changed. */
+size_t memory_record_blamed(const struct memory_record *record,
+    const struct store_terms *terms, char (*asked)[TRIPLET_SIZE],
+    size_t asked_count, int64_t now,
+    struct memory_blame blamed_r[MEMORY_BLAMED_MAX]);
+
 /* Remove the clocks that are forgotten by now, and the first attempts that were
  * abandoned, and tell who is to blame; how many they are is returned.  Pairs of
  * these names are spared: their senders have just come back. */

@@ -144,6 +144,31 @@ read_network(struct memory *memory, const struct memory_record *record,
 	    memory_record_crowded(record, &opener, query->now);
 }
 
+/* What first attempts that nobody came back for will have cost by then: other
+ * look-ups charge it before they read. */
+static void
+foresee_charge(const struct memory *memory, const struct memory_record *record,
+    struct names *names, const struct store_query *query,
+    struct store_answer *answer)
+{
+	struct memory_blame blamed[MEMORY_BLAMED_MAX];
+	size_t left = STORE_ABANDONED_MOST;
+	size_t count = memory_record_blamed(record, &memory->terms,
+	    names->pairs, names->pair_count, query->now, blamed);
+
+	for (size_t i = 0; i < count && left > 0; i++) {
+		size_t most = blamed[i].count < left ? blamed[i].count : left;
+		double bad = (double)most * memory->terms.abandoned_points;
+
+		left -= most;
+		if (blamed[i].opener.network != record->number)
+			continue;
+		answer->network.bad += bad;
+		if (blamed[i].opener.host == (query->client.host & 0xff))
+			answer->host.bad += bad;
+	}
+}
+
 /* What both know of a clock, the network also of all of its addresses; NULL: that
  * record is not there. */
 static struct greylist_clock
@@ -395,6 +420,8 @@ memory_look_up(struct store *store, const struct store_query *query,
 	find_records(memory, query, &names, records);
 	if (records[0] != NULL)
 		read_network(memory, records[0], query, answer_r);
+	if (query->peeks && records[0] != NULL)
+		foresee_charge(memory, records[0], &names, query, answer_r);
 	read_trust(memory, records, &names, query, answer_r);
 	read_clocks(memory, records, &names, query, answer_r);
 	taken = (query->organisation == NULL ||
