@@ -318,6 +318,8 @@ START_TEST(what_was_counted_is_forgotten)
 {
 	const struct store_take what = {.id = 7, .period = HOUR, .units = 3};
 	const struct store_take reading = {.id = 7, .period = HOUR};
+	const struct store_take of_family = {
+	    .id = 8, .holder = "2001:db8::/48", .period = HOUR, .units = 3};
 
 	open_store();
 	mark(&stranger, MARK_FIRST, now);
@@ -330,6 +332,12 @@ START_TEST(what_was_counted_is_forgotten)
 			      .period_count = 1}),
 	    0);
 	ck_assert_int_eq(take(&stranger, &reading).slots[WINDOW_SLOT_NOW], 0);
+	ck_assert_int_eq(take(&stranger, &of_family).slots[WINDOW_SLOT_NOW], 3);
+	ck_assert_uint_gt(
+	    forget(&(struct store_forget){
+		.tag = "2001:db8::/48", .periods = hour, .period_count = 1}),
+	    0);
+	ck_assert_int_eq(take(&stranger, &of_family).slots[WINDOW_SLOT_NOW], 3);
 	close_store();
 }
 END_TEST

@@ -60,11 +60,7 @@ clear_lever(struct ctl *ctl, const struct ctl_args *args, const char *lever)
 	return CTL_DONE;
 }
 
-static const struct ctl_layout layouts[] = {
-    {"lever", true,
-	{{"lever", "SET", CTL_TEXT}, {"value", "TO", CTL_TEXT},
-	    {"until", "ENDS", CTL_UNTIL}, {"by", "BY", CTL_TEXT}, {NULL}}},
-    {NULL}};
+static const struct ctl_layout layouts[] = {ENTRIES_LEVER_LAYOUT, {NULL}};
 
 /* ---- observe */
 
@@ -160,18 +156,28 @@ show_lever(void *arg, const struct store_entry *kept)
 	showing->count++;
 }
 
-static enum ctl_status
-run_levers(struct ctl *ctl, const struct ctl_args *args)
+enum store_result
+entries_emit_levers(struct ctl *ctl, size_t *count_r)
 {
 	struct showing showing = {.ctl = ctl, .now = entries_now(ctl)};
 	enum store_result result =
 	    store_list_each(ctl->store, LEVERS_LIST, show_lever, &showing);
 
+	*count_r = showing.count;
+	return result;
+}
+
+static enum ctl_status
+run_levers(struct ctl *ctl, const struct ctl_args *args)
+{
+	size_t count;
+	enum store_result result = entries_emit_levers(ctl, &count);
+
 	(void)args;
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
-	return showing.count > 0 ? CTL_DONE
-				 : ctl_nothing(ctl, "nothing is set by hand");
+	return count > 0 ? CTL_DONE
+			 : ctl_nothing(ctl, "nothing is set by hand");
 }
 
 const struct ctl_command ctl_levers = {.name = "levers",

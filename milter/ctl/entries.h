@@ -56,4 +56,20 @@ void
 entries_emit(struct ctl *ctl, const struct entry *entry, const char *change);
 extern const struct ctl_layout entries_layouts[];
 
+/* Emit what is set by hand, as objects of kind "lever", and count it. */
+enum store_result entries_emit_levers(struct ctl *ctl, size_t *count_r);
+#define ENTRIES_LEVER_LAYOUT                                                   \
+	{                                                                      \
+		"lever", true,                                                 \
+		{                                                              \
+			{"lever", "SET BY HAND", CTL_TEXT},                    \
+			    {"value", "TO", CTL_TEXT},                         \
+			    {"until", "ENDS", CTL_UNTIL},                      \
+			    {"by", "BY", CTL_TEXT},                            \
+			{                                                      \
+				NULL                                           \
+			}                                                      \
+		}                                                              \
+	}
+
 #endif

@@ -21,6 +21,8 @@
  * with a second time. */
 #define UNDER_WAY_MS 200
 
+#define FORGOTTEN_MAX 300 /* that servers are told of singly within an hour */
+
 struct forgetting {
 	struct ctl *ctl;
 	const struct store_pair *pair; /* only its clocks; NULL: all */
@@ -96,21 +98,46 @@ forget_one(struct forgetting *forgetting, const struct store_forget *what)
 				  : ctl_fail_store(forgetting->ctl, result);
 }
 
-/* What servers keep in their own memory goes as they read this. */
+static void
+count_forgotten(void *arg, const struct store_entry *entry)
+{
+	*(size_t *)arg +=
+	    strncmp(entry->text, LEVERS_FORGET "@", sizeof LEVERS_FORGET) == 0;
+}
+
+/* What servers keep in their own memory goes as they read this.  They read all of it
+ * each second: of many it is everything that goes. */
 static enum ctl_status
 tell_servers(struct forgetting *forgetting, const char *what)
 {
 	struct ctl *ctl = forgetting->ctl;
 	char text[sizeof LEVERS_FORGET + STORE_POOL_MAX];
-	struct entry entry = {.list = LEVERS_LIST,
-	    .text = text,
-	    .until = entries_now(ctl) + LEVERS_FORGET_FOR,
-	    .note = entries_note(ctl, NULL)};
+	struct entry entry = {
+	    .list = LEVERS_LIST, .text = text, .note = entries_note(ctl, NULL)};
 	enum store_change change;
+	size_t count = 0;
 
+	(void)store_list_each(ctl->store, LEVERS_LIST, count_forgotten, &count);
+	entry.until =
+	    store_now(ctl->store, (int64_t)time(NULL)) + LEVERS_FORGET_FOR;
+	if (forgetting->pair != NULL)
+		what = "-";
 	(void)snprintf(text, sizeof text, LEVERS_FORGET "@%s",
-	    forgetting->pair != NULL ? "-" : what);
+	    count < FORGOTTEN_MAX ? what : "*");
 	return entries_put(ctl, &entry, &change);
+}
+
+/* What is counted for all networks of an IPv6 client. */
+static enum ctl_status
+forget_family(struct forgetting *forgetting, const struct netaddr *address)
+{
+	char family[STORE_POOL_MAX];
+
+	identity_family(&forgetting->ctl->policy->settings, address, "",
+	    sizeof family, family);
+	if (family[0] == '\0' || forgetting->pair != NULL)
+		return CTL_DONE;
+	return forget_one(forgetting, &(struct store_forget){.tag = family});
 }
 
 static enum ctl_status
@@ -126,6 +153,8 @@ forget_address(struct forgetting *forgetting, const struct netaddr *address)
 		forget.address = text;
 		forget.host = netaddr_host_bucket(address);
 	}
+	if (forget_family(forgetting, address) != CTL_DONE)
+		return CTL_FAILED;
 	return forget_one(forgetting, &forget);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "ctl/commands.h"
+#include "ctl/entries.h"
 #include "ctl/farm.h"
 #include "ctl/open_store.h"
 #include "store/record.h"
@@ -207,6 +208,7 @@ run_with(struct ctl *ctl, const struct ctl_args *args, struct farm *farm)
 {
 	int64_t idle = IDLE_AFTER;
 	enum store_result result;
+	size_t levers;
 
 	if (!ctl_duration(ctl, args, "idle", &idle))
 		return CTL_FAILED;
@@ -214,6 +216,7 @@ run_with(struct ctl *ctl, const struct ctl_args *args, struct farm *farm)
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	emit_store(ctl, farm);
+	(void)entries_emit_levers(ctl, &levers);
 	for (size_t i = 0; i < farm->host_count; i++)
 		emit_host(ctl, farm, &farm->hosts[i]);
 	emit_totals(ctl, farm);
@@ -248,6 +251,7 @@ static const struct ctl_layout layouts[] = {
 	{{"mode", "store", CTL_TEXT}, {"servers", "servers", CTL_TEXT},
 	    {"state", "state", CTL_MARK}, {"time", "its time", CTL_TIME},
 	    {NULL}}},
+    ENTRIES_LEVER_LAYOUT,
     {"host", true,
 	{{"host", "SERVER", CTL_TEXT}, {"state", "STATE", CTL_MARK},
 	    {"load", "LOAD", CTL_NUMBER}, {"seen", "SEEN", CTL_AGO},

@@ -15,6 +15,7 @@ struct forgetting {
 	char address[TRIPLET_ADDRESS_SIZE]; /* if there is one */
 	char pair[TRIPLET_SIZE];	    /* the same */
 	char host[KEYS_FIELD_SIZE]; /* what the fields of the host end in */
+	char holder[KEYS_TAG_SIZE]; /* the tag as a holder of limits */
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request;
 	size_t count;
@@ -27,7 +28,7 @@ name_all(struct forgetting *forgetting)
 	const struct store_client client = {
 	    .network = forget->tag, .address = forget->address};
 	struct triplet_namer namer;
-	char field[KEYS_FIELD_SIZE];
+	char field[KEYS_FIELD_SIZE], name[TRIPLET_SIZE];
 
 	if (store_redis_prepare(forgetting->store, &namer, 0) != STORE_OK)
 		return false;
@@ -35,6 +36,9 @@ name_all(struct forgetting *forgetting)
 	forgetting->request.key = forgetting->key;
 	keys_host(KEYS_PACED, forget->host, field);
 	strcpy(forgetting->host, field + 1);
+	if (!triplet_holder(&namer, forget->tag, name))
+		return false;
+	keys_holder_tag(name, forgetting->holder);
 	return (forget->address == NULL ||
 		   triplet_address(&namer, &client, forgetting->address)) &&
 	    (forget->pair == NULL ||
@@ -185,7 +189,7 @@ forget_fields(struct forgetting *forgetting)
 /* ---- The whole record, and what was counted */
 
 static void
-add_windows(struct forgetting *forgetting)
+add_windows(struct forgetting *forgetting, const char *tag)
 {
 	const struct store_forget *forget = forgetting->forget;
 	int64_t now = redis_clock_now(&forgetting->store->clock);
@@ -196,8 +200,8 @@ add_windows(struct forgetting *forgetting)
 		int64_t slot = window_slot(now, period);
 
 		for (int which = -1; which <= 1; which++) {
-			keys_window(&forgetting->store->keys, forget->tag,
-			    period, slot + (int64_t)which * KEYS_SLOTS, key);
+			keys_window(&forgetting->store->keys, tag, period,
+			    slot + (int64_t)which * KEYS_SLOTS, key);
 			resp_add(&forgetting->request.commands, "UNLINK", key);
 		}
 	}
@@ -219,13 +223,14 @@ forget_record(struct forgetting *forgetting)
 }
 
 static enum store_result
-forget_counters(struct forgetting *forgetting)
+forget_counters(struct forgetting *forgetting, const char *tag)
 {
 	enum store_result result;
 	int64_t removed;
 
 	redis_request_free(&forgetting->request);
-	add_windows(forgetting);
+	keys_record(&forgetting->store->keys, tag, forgetting->key);
+	add_windows(forgetting, tag);
 	if (forgetting->request.commands.count == 0)
 		return STORE_OK;
 	result = ask(forgetting);
@@ -255,7 +260,9 @@ store_redis_forget(
 	    ? forget_fields(&forgetting)
 	    : forget_record(&forgetting);
 	if (result == STORE_OK && forget->pair == NULL)
-		result = forget_counters(&forgetting);
+		result = forget_counters(&forgetting, forget->tag);
+	if (result == STORE_OK && forget->pair == NULL)
+		result = forget_counters(&forgetting, forgetting.holder);
 	redis_request_free(&forgetting.request);
 	*count_r = forgetting.count;
 	return result;
