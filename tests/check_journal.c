@@ -612,17 +612,24 @@ START_TEST(a_picture_of_many_rules_fits)
 	static char text[COUNTERS_TEXT_MAX];
 	size_t length;
 
-	memset(&view, 0x7f, sizeof view);
+	memset(&view, 0, sizeof view);
 	view.rule_count = COUNTERS_RULES;
 	for (size_t i = 0; i < COUNTERS_RULES; i++)
 		(void)snprintf(
 		    view.rules[i].name, COUNTERS_NAME, "%04zu%059d", i, 0);
+	for (size_t i = 0; i < COUNTERS_RULES; i++)
+		view.rules[i].accepted = view.rules[i].deferred =
+		    view.rules[i].observed = view.rules[i].passed =
+			view.rules[i].matched = INT64_C(1000000000000000);
+	for (int i = 0; i <= COUNT_PASSED; i++)
+		for (int j = 0; j < COUNTERS_MINUTES; j++)
+			view.minutes[i][j] = INT64_C(1000000000000000);
 	view.at = now;
 	length = counters_encode(&view, text);
 	ck_assert_uint_lt(length, sizeof text - 1);
 	ck_assert(counters_decode(text, length, now, &read));
 	ck_assert_uint_eq(read.rule_count, COUNTERS_RULES);
-	ck_assert_mem_eq(&read.hours, &view.hours, sizeof view.hours);
+	ck_assert_mem_eq(&read.minutes, &view.minutes, sizeof view.minutes);
 	ck_assert_str_eq(read.rules[COUNTERS_RULES - 1].name,
 	    view.rules[COUNTERS_RULES - 1].name);
 }
@@ -633,7 +640,8 @@ START_TEST(what_is_no_picture_is_refused)
 	static struct counters_view view;
 	static const char *const texts[] = {"", "version 1", "version 2\n",
 	    "version 1\ncounts 1 x\n", "version 1\nrule 1 2\n",
-	    "version 1\ncounts 1 2", "version 1\ncounts -1\n"};
+	    "version 1\ncounts 1 2", "version 1\ncounts -1\n",
+	    "version 1\ncounts 9999999999999999\n"};
 
 	for (int i = 0; i < COUNT(texts); i++)
 		ck_assert_msg(

@@ -10,9 +10,10 @@
 #include "base/ascii.h"
 #include "base/seconds.h"
 
-#define VERSION "1"
-#define MINUTE	INT64_C(60)
-#define HOUR	INT64_C(3600)
+#define VERSION	   "1"
+#define MINUTE	   INT64_C(60)
+#define NUMBER_MAX INT64_C(1000000000000000) /* many can be added up */
+#define HOUR	   INT64_C(3600)
 
 const char *const count_names[COUNTS] = {
     [COUNT_ACCEPTED] = "accepted",
@@ -237,7 +238,7 @@ read_number(const char **text, int64_t *number_r)
 	char *end;
 	long long number = strtoll(*text, &end, 10);
 
-	if (end == *text || **text != ' ' || number < 0)
+	if (end == *text || **text != ' ' || number < 0 || number > NUMBER_MAX)
 		return false;
 	*number_r = number;
 	*text = end;

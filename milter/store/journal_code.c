@@ -175,6 +175,16 @@ static const struct {
     [LOAD] = {'L', 0, (int64_t)LOAD_MAX * 1000},
 };
 
+/* In thousandths. */
+static int64_t
+load_of(const struct journal_entry *entry)
+{
+	if (!(entry->load > 0))
+		return 0;
+	return entry->load < LOAD_MAX ? (int64_t)(entry->load * 1000 + 0.5)
+				      : (int64_t)LOAD_MAX * 1000;
+}
+
 static void
 numbers_of(const struct journal_entry *entry, int64_t numbers_r[NUMBERS])
 {
@@ -188,7 +198,7 @@ numbers_of(const struct journal_entry *entry, int64_t numbers_r[NUMBERS])
 	numbers_r[HAS_SCORE] = entry->has_score;
 	numbers_r[SCORE] = entry->score;
 	numbers_r[KNOWN] = entry->known;
-	numbers_r[LOAD] = (int64_t)(entry->load * 1000);
+	numbers_r[LOAD] = load_of(entry);
 	for (int i = 0; i < NUMBERS; i++) {
 		if (numbers_r[i] < numbers[i].least)
 			numbers_r[i] = numbers[i].least;
