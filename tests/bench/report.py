@@ -132,6 +132,8 @@ def peer_rows(found, name):
         if name in case:
             yield f"milter, {at_once}", spread(
                 ratios(case[name], case["null"]), ".2f")
+            yield f"CPU us, {at_once}", spread(
+                [one["milter_us"] for one in case[name]], ".0f")
     for at_once, case in found.get("through", {}).items():
         if name not in case:
             continue
@@ -147,7 +149,8 @@ def show_peers(results, options):
           f"{options.rounds} rounds\n(min-max).  milter: over the milter "
           "protocol, to the null milter; Postfix: through a real\nPostfix, to "
           "Postfix that says 451 by itself; added: milliseconds from MAIL to "
-          "the reply.\nThe number is of sessions at once.")
+          "the reply;\nCPU: of the filter for a session.  The number is of "
+          "sessions at once.")
     for found, title in zip(results, (
             "Empty", f"With {options.triplets:,} triplets stored")):
         tables = {}
