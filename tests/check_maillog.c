@@ -178,6 +178,8 @@ static const struct {
 	"<bob@local.test> -1 -1 put-off"},
     {"other programs are nothing to us", T "sshd[1]: connect from x[192.0.2.1]",
 	"other - - - - - - - -1 -1"},
+    {"what syslogd says has no program", T "last message repeated 3 times",
+	"other - - - - - - - -1 -1"},
     {"the kernel has no process", T "kernel: [1.0] hello",
 	"other - - - - - - - -1 -1"},
     {"a time with a year and a zone",

@@ -7,6 +7,7 @@ writes it, and what it told its clients is known.
 import collections
 import gzip
 import json
+import math
 import os
 import re
 import resource
@@ -87,7 +88,8 @@ class Truth:
             self.rules[rule]["gave_up" if gone else "waiting"] += 1
 
     def share(self, share):
-        return sorted(self.delays)[max(0, -int(-share * len(self.delays)) - 1)]
+        place = math.ceil(share * len(self.delays) - 1e-6)
+        return sorted(self.delays)[max(1, place) - 1]
 
 
 def story(log, truth, pairs):

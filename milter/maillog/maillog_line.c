@@ -632,9 +632,14 @@ maillog_line_read(const char *text, size_t length, struct maillog_line *line_r)
 	while (rest.length > 0 && rest.at[rest.length - 1] == '\r')
 		rest.length--;
 	line_r->has_stamp = take_stamp(&rest, &line_r->stamp);
-	if (!line_r->has_stamp || !take_until(&rest, " ", &line_r->host) ||
-	    !take_until(&rest, ": ", &tag))
+	if (!line_r->has_stamp || !take_until(&rest, " ", &line_r->host))
 		return;
+	if (!take_until(&rest, ": ", &tag)) {
+		/* What syslogd says itself has no program. */
+		if (begins(rest, "last message repeated "))
+			line_r->kind = MAILLOG_OTHER;
+		return;
+	}
 	bracket = find(tag, "[");
 	if (bracket < tag.length) {
 		line_r->pid =
