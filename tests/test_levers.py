@@ -300,6 +300,13 @@ class Levers:
 
     # ---- load and observe
 
+    def explained(self):
+        """The rule that the next mail would meet, and its verdict."""
+        (verdict,) = [one for one in self.levers(
+            "explain", "--client", CLIENT, "--from", "a@sender.example",
+            "--to", "bob@local.test") if one["kind"] == "verdict"]
+        return verdict["rule"], verdict["verdict"]
+
     def test_load(self):
         self.start(SLOW)
         (lever,) = self.levers("load", "set", "0.9")
@@ -307,6 +314,8 @@ class Levers:
         self.within(attempt, BUSY)
         self.assert_audited("load set 0.9")
         self.assertEqual(self.levers("levers")[0]["value"], "0.900")
+        self.assertIn("0.900", self.ctl.say("status"))
+        self.assertEqual(self.explained(), ("busy", "defer"))
         self.levers("load", "set", "clear")
         self.within(attempt, GREYLISTED)
         self.levers("load", "set", "clear", status=1)
@@ -338,8 +347,10 @@ class Levers:
                                       milter.decisions()[-2:]])
             self.assertTrue(any("everything only observes for" in line
                                 for line in milter.log()))
+        self.assertEqual(self.explained(), ("", "accept"))
         self.levers("observe", "off")
         self.within(attempt, GREYLISTED)
+        self.assertEqual(self.explained(), ("strangers", "defer"))
         self.levers("observe", "off", status=1)
         self.levers("observe", "perhaps", status=2)
 

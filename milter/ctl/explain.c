@@ -461,6 +461,27 @@ suppose_load(struct explain *explain, struct load_watch *own)
 	return true;
 }
 
+static void
+forget_nothing(void *arg, const char *what)
+{
+	(void)arg;
+	(void)what;
+}
+
+/* What is set by hand holds for real mail, hence here. */
+static void
+pull_levers(struct explain *explain, struct load_watch *own)
+{
+	struct levers levers = {.observes = false};
+
+	if (!levers_read(explain->ctl->store, (int64_t)time(NULL), &levers,
+		forget_nothing, NULL))
+		return;
+	atomic_store(&explain->shared->observes, levers.observes);
+	if (levers.has_load)
+		load_watch_force(own, levers.load);
+}
+
 static enum ctl_status
 explain_with(struct explain *explain, const struct netaddr *client)
 {
@@ -471,6 +492,7 @@ explain_with(struct explain *explain, const struct netaddr *client)
 	lists_refresh(explain->shared->lists, explain->shared->policy,
 	    explain->shared->store, LISTS_MS);
 	dns_tick(explain->shared->dns, explain->shared->policy);
+	pull_levers(explain, own);
 	if (ctl_number(explain->ctl, explain->args, "size", &size) &&
 	    ctl_duration(
 		explain->ctl, explain->args, "connected", &connected) &&
