@@ -50,12 +50,13 @@ remote_ask(const char *path, size_t count, const char *const *words,
     char why_r[CTL_WHY_SIZE])
 {
 	int fd = connect_to(path, why_r);
-	json_t *argv = json_array();
-	json_t *request = json_object();
+	json_t *argv, *request;
 	char *text;
 
 	if (fd < 0)
 		return -1;
+	argv = json_array();
+	request = json_object();
 	for (size_t i = 0; i < count; i++)
 		(void)json_array_append_new(argv, ctl_text(words[i]));
 	(void)json_object_set_new(request, "argv", argv);
