@@ -16,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from lib import cases, maillog, mta
+from lib import cases, farm, mta
 from lib.ctl import Ctl
 from lib.daemon import Daemon, wait_for
 from lib.maillog import Log, START, stamp_of
@@ -314,6 +314,39 @@ class Comparing(Case):
                          ("night", "198.51.100.1", "news@regular.example"))
         self.assertEqual(known["messages"], objects["total"][0]["known.delayed"])
         self.assertGreater(known["messages"], 5)
+
+    def test_it_begins_with_what_a_daemon_knows(self):
+        """A real one: its client has come back three times."""
+        policy = ('secret_file = "@DIR@/secret"\n'
+                  'rule "known" { known = true verdict = accept }\n'
+                  'rule "strangers" { verdict = greylist delay = 1s '
+                  'at = data response = "greylisted" }\n')
+        milter = Daemon(policy)
+        farm.put(milter, "secret", "0123456789abcdef" * 4)
+        with milter:
+            for _ in range(2):
+                for number in range(3):
+                    with milter.client() as client:
+                        client.begin("mail.regular.example", "198.51.100.1")
+                        client.message("<news@regular.example>",
+                                       [f"<old{number}@local.test>"])
+                time.sleep(1.5)
+            out = Ctl(milter).say("export")
+            with open(self.path("export"), "w") as file:
+                file.write(out)
+            with open(milter.config) as file:
+                config = file.read()
+            self.write_regular()
+            for known, wanted in (((), 3), (("--known", self.path("export")), 0)):
+                status, objects = self.replay(*known, self.path("log"),
+                                              policy=config)
+                self.assertEqual(status, 0, objects["error"])
+                self.assertEqual(objects["total"][0]["deferred"], wanted)
+            status, objects = self.replay(
+                "--known", self.path("export"), self.path("log"),
+                policy=config.replace("secret_file", "# secret_file"))
+            self.assertEqual(status, 2)
+            self.assertIn("another secret_file", objects["error"][0]["text"])
 
     def test_the_first_part_only_teaches(self):
         self.write_regular()

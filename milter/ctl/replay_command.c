@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/conf_value.h"
 #include "ctl/commands.h"
+#include "ctl/replay_records.h"
 #include "maillog/maillog_lines.h"
 #include "replay/findings.h"
 
@@ -35,6 +36,7 @@ struct run {
 	int64_t no_longer;     /* messages that waited before, and do not */
 	int64_t first, last;   /* times of attempts; 0: there was none */
 	int64_t told_us;
+	bool has_failed; /* and that was told */
 	struct figures_rule sum;
 };
 
@@ -491,11 +493,25 @@ read_load(struct ctl *ctl, const struct ctl_args *args, double *load_r)
 }
 
 static bool
+furnish(void *arg, struct store *store, int64_t now)
+{
+	struct run *run = arg;
+
+	run->has_failed |= !replay_take_records(
+	    run->ctl, ctl_value(run->args, "known"), store, now);
+	return !run->has_failed;
+}
+
+static bool
 open_policies(struct run *run)
 {
 	struct replay_terms terms = {
 	    .config = run->ctl->file, .retry = RETRY_DEFAULT};
 
+	if (ctl_value(run->args, "known") != NULL) {
+		terms.furnish = furnish;
+		terms.furnish_arg = run;
+	}
 	if (!ctl_duration(run->ctl, run->args, "retry", &terms.retry) ||
 	    !ctl_duration(run->ctl, run->args, "ignore", &terms.ignored) ||
 	    !read_load(run->ctl, run->args, &terms.load))
@@ -577,7 +593,7 @@ run_replay(struct ctl *ctl, const struct ctl_args *args)
 			tell(&run);
 			status = tell_tests(&run, tests, count) ? CTL_NOTHING
 								: CTL_DONE;
-		} else if (!ctl->is_ended) {
+		} else if (!ctl->is_ended && !run.has_failed) {
 			(void)ctl_fail(ctl, "out of memory");
 		}
 	}
@@ -596,6 +612,8 @@ static const struct ctl_option replay_options[] = {
 	false},
     {"fail-if", "TEST", "exit with 1 if so, as in 'known.delayed > 0'", true},
     {"ignore", "DURATION", "learn from the first part of the log, uncounted",
+	false},
+    {"known", "FILE", "begin with what the servers know, as export wrote it",
 	false},
     {"list", "NUMBER", "list so many clients at most (default 20)", false},
     {"load", "LOAD", "as if the server were so busy all the time", false},

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/log.h"
+#include "base/secret.h"
 #include "config/conf.h"
 #include "mail/mailaddr.h"
 #include "replay/retries.h"
@@ -28,6 +28,7 @@ struct replay {
 	struct retries *retries;
 	struct figures figures;
 	struct rehearsed played;
+	unsigned char key[TRIPLET_KEY];
 	int64_t began; /* 0: nothing was played yet */
 	int64_t now;
 	int64_t ticked;
@@ -71,14 +72,21 @@ load_policy(const char *config, conf_say *say, void *arg)
 	return policy;
 }
 
-static struct store *
-open_store(const struct settings *settings, int64_t now)
+/* Hashed as the daemon does it, so that what that knows can be taken over. */
+static bool
+set_key(struct replay *replay, conf_say *say, void *arg)
 {
 	static const unsigned char key[TRIPLET_KEY] = "a replay has no secrets";
-	const struct store_memory_config config = {
-	    .terms = store_terms_of(settings, ""), .key = key};
+	const char *path = replay->policy->settings.secret_file;
+	char why[512], text[600];
 
-	return store_memory_open(&config, now);
+	memcpy(replay->key, key, sizeof replay->key);
+	if (replay->terms.furnish == NULL || path[0] == '\0' ||
+	    triplet_key_read(path, replay->key, why, sizeof why))
+		return true;
+	(void)snprintf(text, sizeof text, "secret_file: %s", why);
+	say(arg, true, text);
+	return false;
 }
 
 static void
@@ -110,7 +118,7 @@ replay_open(const struct replay_terms *terms, conf_say *say, void *arg)
 	replay->retries = retries_open(RETRIES_MAX);
 	replay->room = waiting_open(WAITING_MAX, count_left, replay);
 	if (replay->policy == NULL || replay->retries == NULL ||
-	    replay->room == NULL ||
+	    replay->room == NULL || !set_key(replay, say, arg) ||
 	    !figures_open(&replay->figures, replay->policy))
 		replay_close(&replay);
 	return replay;
@@ -128,6 +136,7 @@ replay_close(struct replay **replay)
 	figures_close(&mine->figures);
 	shared_close(&mine->shared);
 	policy_release(&mine->policy);
+	secret_wipe(mine->key, sizeof mine->key);
 	free(mine);
 	*replay = NULL;
 }
@@ -136,11 +145,19 @@ replay_close(struct replay **replay)
 static bool
 begin(struct replay *replay, int64_t now)
 {
-	struct store *store = open_store(&replay->policy->settings, now);
+	const struct settings *settings = &replay->policy->settings;
+	const struct store_memory_config config = {
+	    .terms = store_terms_of(settings, ""), .key = replay->key};
+	struct store *store = store_memory_open(&config, now);
 
 	replay->began = now;
 	if (store == NULL)
 		return false;
+	if (replay->terms.furnish != NULL &&
+	    !replay->terms.furnish(replay->terms.furnish_arg, store, now)) {
+		store_close(&store);
+		return false;
+	}
 	replay->shared = shared_open(policy_hold(replay->policy), store);
 	if (replay->shared == NULL)
 		return false;

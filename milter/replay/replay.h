@@ -1,7 +1,7 @@
 /* replay -- what a policy would have done to the mail of a log.
  *
  * Time is that of the log, the decisions are those of the daemon, on an embedded
- * store that is empty at first.  A message that the log shows as delivered, and that
+ * store that is empty at first, or furnished.  A message that the log shows as delivered, and that
  * the policy puts off, is assumed to be tried again: nobody knows when. */
 #ifndef REPLAY_H
 #define REPLAY_H
@@ -17,6 +17,10 @@ struct replay_terms {
 			     * long, and so on; 0: nobody comes again */
 	int64_t ignored; /* seconds of the log that are played, not counted */
 	double load;
+	/* Fills the store when the log begins, at `now`; NULL: it stays empty.
+	 * False: it cannot. */
+	bool (*furnish)(void *arg, struct store *store, int64_t now);
+	void *furnish_arg;
 };
 
 struct replay;
