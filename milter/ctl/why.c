@@ -241,14 +241,14 @@ static const struct ctl_layout layouts[] = {
 	    {"waited", "waited", CTL_SPAN}, {"after", "since then", CTL_MARK},
 	    {"passed_at", "passed", CTL_TIME},
 	    {"tried_again_at", "last try", CTL_TIME},
-	    {"waited_in_all", "after", CTL_SPAN}, {"until", "until", CTL_TIME},
+	    {"waited_in_all", "in all", CTL_SPAN}, {"until", "until", CTL_TIME},
 	    {NULL}}},
     {"entry", true,
 	{{"at", "WHEN", CTL_TIME}, {"host", "HOST", CTL_TEXT},
 	    {"what", "WHAT", CTL_TEXT}, {"client", "CLIENT", CTL_TEXT},
 	    {"rule", "RULE", CTL_TEXT}, {"wait", "WAIT", CTL_SPAN},
 	    {"after", "SINCE THEN", CTL_MARK},
-	    {"waited_in_all", "AFTER", CTL_SPAN},
+	    {"waited_in_all", "IN ALL", CTL_SPAN},
 	    {"reference", "REFERENCE", CTL_TEXT}, {NULL}}},
     {NULL}};
 

@@ -403,7 +403,7 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
 	session_fill_reply(session, outcome, recipient, reply_r);
 	session_log(session, outcome, recipient, stage);
 	session_record_deferral(session, outcome, recipient, stage, reply_r);
-	session_debug_step(session, "reply", reply_r->lines[0]);
+	session_debug_reply(session, reply_r);
 	message_deferred(session->shared, &session->message, recipient);
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;

@@ -151,3 +151,12 @@ session_debug_rules(const struct session *session, size_t recipient,
 	    verdict_words[outcome->verdict],
 	    outcome->rule == NULL ? "" : outcome->rule->name);
 }
+
+void
+session_debug_reply(const struct session *session, const struct reply *reply)
+{
+	if (is_heard(session))
+		say(session, "reply", "reply=\"%s%s%s %s\"", reply->code,
+		    reply->xcode[0] == '\0' ? "" : " ", reply->xcode,
+		    reply->lines[0]);
+}

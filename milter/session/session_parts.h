@@ -98,6 +98,8 @@ void session_record_pass(struct session *session);
 /* session_debug.c: each step, and how each rule answered, if that is wanted. */
 void session_debug_step(
     const struct session *session, const char *step, const char *text);
+void
+session_debug_reply(const struct session *session, const struct reply *reply);
 void session_debug_rules(const struct session *session, size_t recipient,
     enum stage stage, const struct outcome *outcome);
 
