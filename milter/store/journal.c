@@ -24,7 +24,14 @@ struct pending {
 	char addresses[];
 };
 
+/* What goes to the store at once; the texts stand behind each other. */
+struct batch {
+	struct journal_item items[JOURNAL_BATCH];
+	char texts[JOURNAL_BATCH * JOURNAL_ITEM_MAX];
+};
+
 struct journal {
+	struct batch batch; /* only for who flushes */
 	atomic_llong dropped;
 	pthread_mutex_t mutex;		  /* guards the rest */
 	struct pending *queue[QUEUE_MAX]; /* a ring */
@@ -195,12 +202,14 @@ hash_all(const struct triplet_namer *namer, struct pending *pending)
 	}
 }
 
-/* What a rule on trial says of a message is no step on its way. */
-static void
-fill_item(const struct journal_entry *entry, char text[JOURNAL_ITEM_MAX],
-    struct journal_item *item_r)
+/* The end of the text, and its NUL.  What a rule on trial says of a message is no
+ * step on its way. */
+static char *
+fill_item(
+    const struct journal_entry *entry, char *text, struct journal_item *item_r)
 {
-	(void)journal_encode(entry, text);
+	size_t length = journal_encode(entry, text);
+
 	item_r->text = text;
 	item_r->place = journal_place(entry->reference, entry->at);
 	item_r->thread_count =
@@ -209,6 +218,7 @@ fill_item(const struct journal_entry *entry, char text[JOURNAL_ITEM_MAX],
 		item_r->thread_count = JOURNAL_THREADS;
 	for (size_t i = 0; i < item_r->thread_count; i++)
 		item_r->threads[i] = journal_thread(entry, i);
+	return text + length + 1;
 }
 
 static void
@@ -242,30 +252,23 @@ peek(struct journal *journal, struct pending *pending_r[JOURNAL_BATCH])
 	return count;
 }
 
-struct batch {
-	struct journal_item items[JOURNAL_BATCH];
-	char texts[JOURNAL_BATCH][JOURNAL_ITEM_MAX];
-};
-
 static enum store_result
-hand_over(struct store *store, const struct journal_terms *terms,
-    struct pending *const *pending, size_t count)
+hand_over(struct batch *batch, struct store *store,
+    const struct journal_terms *terms, struct pending *const *pending,
+    size_t count)
 {
-	struct batch *batch = malloc(sizeof *batch);
 	struct triplet_namer namer;
-	enum store_result result =
-	    batch == NULL ? STORE_DOWN : store_namer(store, &namer);
+	enum store_result result = store_namer(store, &namer);
+	char *end = batch->texts;
 
 	for (size_t i = 0; i < count && result == STORE_OK; i++) {
 		hash_all(&namer, pending[i]);
-		fill_item(
-		    &pending[i]->entry, batch->texts[i], &batch->items[i]);
+		end = fill_item(&pending[i]->entry, end, &batch->items[i]);
 	}
 	if (result == STORE_OK)
 		result =
 		    store->ops->add_entries(store, terms, batch->items, count);
 	secret_wipe(&namer, sizeof namer);
-	free(batch);
 	return result;
 }
 
@@ -281,7 +284,8 @@ journal_flush(struct journal *journal, struct store *store,
 		count = peek(journal, pending);
 		if (count == 0 ||
 		    (terms->entries > 0 &&
-			hand_over(store, terms, pending, count) != STORE_OK))
+			hand_over(&journal->batch, store, terms, pending,
+			    count) != STORE_OK))
 			return;
 		drop(journal, count);
 	}

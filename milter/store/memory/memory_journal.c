@@ -87,21 +87,24 @@ drop_surplus(struct memory_journal *journal, const struct journal_terms *terms,
 		drop_first(journal);
 }
 
-/* Room for one more behind the last. */
+/* Room for so many more behind the last. */
 static bool
-make_room(struct memory_journal *journal)
+make_room(struct memory_journal *journal, size_t more)
 {
-	size_t size = journal->size == 0 ? 256 : 2 * journal->size;
+	size_t size = journal->size == 0 ? JOURNAL_BATCH : journal->size;
 	struct kept *kept;
 
-	if (journal->first + journal->count < journal->size)
+	if (journal->first + journal->count + more <= journal->size)
 		return true;
-	if (journal->first > journal->count) {
+	if (journal->first > 0) {
 		memmove(journal->kept, journal->kept + journal->first,
 		    journal->count * sizeof *journal->kept);
 		journal->first = 0;
-		return true;
 	}
+	while (size < 2 * (journal->count + more))
+		size *= 2;
+	if (size == journal->size)
+		return true;
 	kept = realloc(journal->kept, size * sizeof *kept);
 	if (kept == NULL)
 		return false;
@@ -110,26 +113,50 @@ make_room(struct memory_journal *journal)
 	return true;
 }
 
-/* Most come in their order, but for the random part of their places. */
-static bool
-insert(struct memory_journal *journal, const struct journal_item *item)
+static int
+by_place(const void *a, const void *b)
 {
-	struct kept kept = {item->place, strdup(item->text), 0};
-	size_t at;
+	const struct kept *one = a, *other = b;
 
-	if (kept.text == NULL || !make_room(journal)) {
-		free(kept.text);
-		return false;
+	return (one->place > other->place) - (one->place < other->place);
+}
+
+/* Copies of the items in their order; how many there are, less than `count` only
+ * for want of memory. */
+static size_t
+copy_items(const struct journal_item *items, size_t count,
+    struct kept kept_r[JOURNAL_BATCH])
+{
+	size_t copied = 0;
+
+	for (; copied < count; copied++) {
+		char *text = strdup(items[copied].text);
+
+		if (text == NULL)
+			break;
+		kept_r[copied] =
+		    (struct kept){items[copied].place, text, strlen(text)};
 	}
-	kept.length = strlen(kept.text);
-	at = journal->first + journal->count;
-	for (; at > journal->first && journal->kept[at - 1].place > item->place;
-	     at--)
-		journal->kept[at] = journal->kept[at - 1];
-	journal->kept[at] = kept;
-	journal->count++;
-	journal->octets += kept.length;
-	return true;
+	qsort(kept_r, copied, sizeof *kept_r, by_place);
+	return copied;
+}
+
+/* Most come in their order, but for the random part of their places: so only those
+ * of the last seconds are moved, and once for all that come together. */
+static void
+merge(struct memory_journal *journal, const struct kept *fresh, size_t count)
+{
+	struct kept *kept = journal->kept + journal->first;
+	size_t old = journal->count, at = old + count;
+
+	journal->count += count;
+	while (count > 0)
+		if (old > 0 && kept[old - 1].place > fresh[count - 1].place) {
+			kept[--at] = kept[--old];
+		} else {
+			kept[--at] = fresh[--count];
+			journal->octets += kept[at].length;
+		}
 }
 
 static bool
@@ -158,19 +185,24 @@ memory_add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count)
 {
 	struct memory_journal *journal = ((struct memory *)store)->journal;
+	struct kept fresh[JOURNAL_BATCH];
+	size_t copied =
+	    count <= JOURNAL_BATCH ? copy_items(items, count, fresh) : 0;
 	bool added;
 
 	pthread_mutex_lock(&journal->mutex);
-	added = make_lasts(journal, terms);
-	for (size_t i = 0; i < count && added; i++) {
-		added = insert(journal, &items[i]);
-		if (!added)
-			break;
-		note_threads(journal, &items[i]);
-		drop_surplus(journal, terms, items[i].place);
+	added = copied == count && count > 0 && make_lasts(journal, terms) &&
+	    make_room(journal, count);
+	if (added) {
+		merge(journal, fresh, count);
+		for (size_t i = 0; i < count; i++)
+			note_threads(journal, &items[i]);
+		drop_surplus(journal, terms, fresh[count - 1].place);
 	}
 	pthread_mutex_unlock(&journal->mutex);
-	return added ? STORE_OK : STORE_DOWN;
+	while (!added && copied > 0)
+		free(fresh[--copied].text);
+	return added || count == 0 ? STORE_OK : STORE_DOWN;
 }
 
 /* ---- Reading */
