@@ -1,11 +1,15 @@
 """The pages are bounded in everything, and mail does not notice them."""
 
+import crypt
 import os
+import random
+import re
 import socket
+import threading
 import time
 import unittest
 
-from lib import cases
+from lib import cases, farm
 from lib.daemon import wait_for
 from lib.policies import GREYLISTED, greylisting
 from lib.web import Pages
@@ -162,6 +166,130 @@ class Bounds(unittest.TestCase):
             wait_for(lambda: is_well(pages), "there is room again")
             for one in held:
                 one.close()
+
+    def test_random_references_lead_nowhere(self):
+        """Of many visitors, each within what it may ask."""
+        policy = greylisting() + 'journal { entries = 1000 }\n'
+        with Pages(policy, "lookups = 1000") as pages:
+            said = set()
+            for number in range(REFERENCES):
+                dice = random.Random(number)
+                reference = "".join(dice.choices(ALPHABET, k=16))
+                answer = pages.get("/" + reference,
+                                   source=f"127.1.{number % 200}.9")
+                said.add((answer.status, answer.text))
+                if number % 50 == 0:
+                    self.assertEqual(mail(pages), GREYLISTED)
+            self.assertEqual(len(said), 1)
+            self.assertEqual(said.pop()[0], 404)
+
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+REFERENCES = int(os.environ.get("WEB_REFERENCES") or 500)
+FUZZ_SECONDS = float(os.environ.get("WEB_FUZZ_SECONDS") or 3)
+
+SEEDS = [
+    b"GET /ABCDEFGHJKMNPQRS?lang=de HTTP/1.1\r\nHost: localhost\r\n"
+    b"Accept: application/json\r\nAccept-Language: de-AT;q=0.5, en\r\n\r\n",
+    b"POST /release HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 52\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    b"reference=ABCDEFGHJKMNPQRS&token=0123456789abcdef%41+",
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost"
+    b"\r\nContent-Length: 31\r\nX-Forwarded-For: 192.0.2.1, [::1]:99\r\n\r\n"
+    b"name=anna&password=open+%73esame",
+    b"GET /deferrals?client=198.51.100.0/24&sender=abcdefgh&hours=24&before="
+    b"12345&rule=a%20b HTTP/1.1\r\nHost: localhost\r\nCookie: @COOKIE@"
+    b"\r\n\r\n",
+    b"POST /deferrals HTTP/1.1\r\nHost: localhost\r\nCookie: @COOKIE@\r\n"
+    b"Content-Length: 44\r\n\r\nsender=a@b.example&recipient=c@d&client=::/0&",
+    b"GET /client?address=198.51.100.1 HTTP/1.1\r\nHost: localhost\r\n"
+    b"Cookie: @COOKIE@\r\n\r\n",
+    b"POST /client HTTP/1.1\r\nHost: localhost\r\nCookie: @COOKIE@\r\n"
+    b"Content-Length: 60\r\n\r\ntoken=@TOKEN@&address=198.51.100.1&do=pass"
+    b"&for=1d&x=0123456789",
+    b"GET /dashboard?still HTTP/1.0\r\nHost: localhost\r\nCookie: @COOKIE@"
+    b"\r\n\r\n",
+    b"GET /plot.csv?of=rules HTTP/1.1\r\nHost: localhost\r\nCookie: "
+    b"@COOKIE@\r\n\r\n",
+    b"POST /expect/0123456789abcdef0123 HTTP/1.1\r\nHost: localhost\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n12\r\ndomain=example.org\r\n0\r\n"
+    b"\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: [::1]:80\r\n\r\nHEAD /healthz HTTP/1.1"
+    b"\r\nHost: localhost\r\n\r\n",
+]
+PIECES = [b"%", b"%00", b"\r\n", b"\0", b"..", b"/", b"&", b"=", b":", b"]",
+          b"A" * 300, b"9" * 30, b"\xff\xfe", b"<", b'"', b";q=", b",", b"@"]
+
+
+def mutate(dice, text):
+    text = bytearray(text)
+    for _ in range(dice.choice((0, 1, 1, 2, 4, 8))):
+        at = dice.randrange(len(text) + 1)
+        kind = dice.randrange(5)
+        if kind == 0 and at < len(text):
+            text[at] = dice.randrange(256)
+        elif kind == 1:
+            text[at:at] = dice.choice(PIECES) * dice.choice((1, 1, 1, 40))
+        elif kind == 2:
+            del text[at:at + dice.randrange(1, 20)]
+        elif kind == 3:
+            end = min(len(text), at + dice.randrange(1, 60))
+            text[at:at] = text[at:end]
+        else:
+            del text[at:]
+        text = text or bytearray(b"G")
+    return bytes(text)
+
+
+class Fuzz(unittest.TestCase):
+    """Whatever is sent to the port, mail is answered as before."""
+
+    def test_requests_that_are_none(self):
+        seed = int(time.time())
+        web = ('users_file = "@DIR@/users"\nrelease = true\n'
+               'expect_file = "@DIR@/expect"\nlookups = 1000000\n'
+               'timeout = 2s\nproxies = {"127.0.0.1"}\n')
+        with Pages(greylisting(), web) as pages:
+            hashed = crypt.crypt("open sesame", crypt.mksalt(
+                crypt.METHOD_SHA256, rounds=1000))
+            farm.put(pages, "users", f"anna:{hashed}:change")
+            farm.put(pages, "expect", "0123456789abcdef0123")
+            mail(pages)
+            cookie = pages.post("/login", {
+                "name": "anna", "password": "open sesame"}).headers[
+                    "set-cookie"].split(";")[0]
+            pages.cookie = cookie
+            token = re.search('name="token" value="([^"]+)"',
+                              pages.get("/dashboard").text).group(1)
+            seeds = [text.replace(b"@COOKIE@", cookie.encode())
+                     .replace(b"@TOKEN@", token.encode()) for text in SEEDS]
+            end = time.monotonic() + FUZZ_SECONDS
+            threads = [threading.Thread(target=self.send, args=(
+                pages, random.Random(seed + number), seeds, end))
+                for number in range(4)]
+            for thread in threads:
+                thread.start()
+            with self.subTest(seed=seed):
+                while time.monotonic() < end:
+                    self.assertEqual(mail(pages), GREYLISTED)
+                    time.sleep(0.02)
+            for thread in threads:
+                thread.join()
+            wait_for(lambda: is_well(pages), "it answers as before")
+
+    @staticmethod
+    def send(pages, dice, seeds, end):
+        while time.monotonic() < end:
+            try:
+                with pages.connect() as connection:
+                    connection.settimeout(0.5)
+                    connection.sendall(mutate(dice, dice.choice(seeds)))
+                    if dice.randrange(4):
+                        connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):
+                        pass
+            except OSError:
+                pass
 
 
 if __name__ == "__main__":
