@@ -249,11 +249,12 @@ class Fuzz(unittest.TestCase):
         web = ('users_file = "@DIR@/users"\nrelease = true\n'
                'expect_file = "@DIR@/expect"\nlookups = 1000000\n'
                'timeout = 2s\nproxies = {"127.0.0.1"}\n')
-        with Pages(greylisting(), web) as pages:
-            hashed = crypt.crypt("open sesame", crypt.mksalt(
-                crypt.METHOD_SHA256, rounds=1000))
-            farm.put(pages, "users", f"anna:{hashed}:change")
-            farm.put(pages, "expect", "0123456789abcdef0123")
+        pages = Pages(greylisting(), web)
+        hashed = crypt.crypt("open sesame", crypt.mksalt(
+            crypt.METHOD_SHA256, rounds=1000))
+        farm.put(pages, "users", f"anna:{hashed}:change")
+        farm.put(pages, "expect", "0123456789abcdef0123")
+        with pages:
             mail(pages)
             cookie = pages.post("/login", {
                 "name": "anna", "password": "open sesame"}).headers[

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from lib import cases, farm
-from lib.daemon import wait_for
+from lib.daemon import run, wait_for
 from lib.policies import greylisting, response
 from lib.redis_servers import start_single
 from lib.web import Pages
@@ -227,9 +227,10 @@ class Farm(unittest.TestCase):
 
 class Expected(unittest.TestCase):
     def test_a_door_for_a_domain(self):
-        with Pages(before_strangers(EXPECTED),
-                   'expect_file = "@DIR@/expect"') as pages:
-            farm.put(pages, "expect", SECRET)
+        pages = Pages(before_strangers(EXPECTED),
+                      'expect_file = "@DIR@/expect"')
+        farm.put(pages, "expect", SECRET)
+        with pages:
             self.assertFalse(mail(pages).accepted)
             for path, form, status in (
                     ("/expect/" + SECRET[1:], {"domain": "x.example"}, 404),
@@ -357,6 +358,18 @@ class Users(unittest.TestCase):
                 self.assertNotIn("note bad", answer.text)
                 self.pages.wait_log(
                     f'(?=.*web:anna)(?=.*{what}).*198.51.100.1')
+
+    def test_files_that_will_not_do_are_told(self):
+        for text, why in (("anna:x", "line 1: NAME:HASH:ROLE"),
+                          ("# x\na;b:x:read", "line 2: a name has"),
+                          ("anna:x:write", "line 1: the role is")):
+            with self.subTest(text):
+                pages = Pages(greylisting(), 'users_file = "@DIR@/users"')
+                self.addCleanup(pages.remove)
+                farm.put(pages, "users", text)
+                status, _, said = run("-t", "-c", pages.config)
+                self.assertEqual(status, 1)
+                self.assertIn(why, said)
 
     def test_logging_out(self):
         self.log_in(source="127.0.0.14")

@@ -22,6 +22,7 @@
 #include "ctl/preflight.h"
 #include "daemon/process.h"
 #include "daemon/service.h"
+#include "web/web.h"
 
 #define DEFAULT_FILE  SYSCONFDIR "/milter-defer.conf"
 #define WHY_SIZE      512
@@ -339,6 +340,7 @@ test_policy(const struct policy *policy)
 				    "it cannot be reloaded",
 			    *file, policy->settings.user);
 	good = conf_check_lists(policy, service_log_finding, NULL);
+	good = web_look(&policy->settings, service_log_finding, NULL) && good;
 	return preflight(&policy->settings, service_log_finding, NULL) && good;
 }
 

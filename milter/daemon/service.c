@@ -150,6 +150,7 @@ look(void *data)
 	struct policy *const *policy = data;
 
 	(void)preflight(&(*policy)->settings, service_log_finding, NULL);
+	(void)web_look(&(*policy)->settings, service_log_finding, NULL);
 }
 
 static void

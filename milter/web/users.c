@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/secret.h"
@@ -40,6 +41,9 @@ read_line(const char *text, struct line *line_r)
 		return NULL;
 	if (text[name] != ':' || name == 0 || name >= USER_NAME_SIZE)
 		return "NAME:HASH:ROLE is wanted";
+	for (size_t i = 0; i < name; i++)
+		if (!ascii_is_alnum(text[i]) && strchr("-_.@", text[i]) == NULL)
+			return "a name has letters, digits and -_.@ alone";
 	hash = strcspn(text + name + 1, ":\r\n");
 	role = text + name + 1 + hash;
 	if (*role != ':' || hash == 0 || hash >= HASH_SIZE)

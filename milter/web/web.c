@@ -12,6 +12,8 @@
 #include "config/conf.h"
 #include "store/triplet.h"
 
+#define WHY_SIZE 512
+
 void
 web_count(struct web *web, enum web_count which)
 {
@@ -247,7 +249,7 @@ static bool
 make_key(struct web *web, const char *secret_file)
 {
 	unsigned char secret[TRIPLET_KEY];
-	char why[512], token[TOKEN_SIZE];
+	char why[WHY_SIZE], token[TOKEN_SIZE];
 	bool made;
 
 	if (secret_file[0] == '\0' ||
@@ -258,6 +260,29 @@ make_key(struct web *web, const char *secret_file)
 	memcpy(web->key, token, sizeof web->key);
 	secret_wipe(secret, sizeof secret);
 	return made;
+}
+
+/* Without them nobody gets in, which is safe, but not what was wanted. */
+bool
+web_look(const struct settings *settings, conf_say *say, void *arg)
+{
+	char why[WHY_SIZE], secret[SECRET_SIZE];
+	bool good = true;
+
+	if (settings->web.listen[0] == '\0')
+		return true;
+	if (settings->web.users_file[0] != '\0' &&
+	    !users_test(settings->web.users_file, why, sizeof why)) {
+		say(arg, true, why);
+		good = false;
+	}
+	if (settings->web.expect_file[0] != '\0' &&
+	    !secret_read(settings->web.expect_file, secret, why, sizeof why)) {
+		say(arg, true, why);
+		good = false;
+	}
+	secret_wipe(secret, sizeof secret);
+	return good;
 }
 
 struct web *

@@ -5,6 +5,7 @@
 #ifndef WEB_H
 #define WEB_H
 
+#include "config/conf_report.h"
 #include "session/shared.h"
 #include "web/http.h"
 
@@ -19,6 +20,9 @@ struct web_host {
 	void *arg;
 	const char *secret_file; /* that the farm shares, or "" */
 };
+
+/* Say what of the files that the settings name will not do.  False: something. */
+bool web_look(const struct settings *settings, conf_say *say, void *arg);
 
 /* Take the port; what needs root is over then.  NULL: `why_r` tells. */
 struct web *web_open(const struct http_terms *terms, char *why_r, size_t size);
