@@ -329,6 +329,23 @@ rule "blocked" { listed = "blocklist"  at = data  verdict = defer  wait = 1h  un
             self.look(milter)
 
 
+class Silent(unittest.TestCase):
+    def test_no_line_no_count_no_entry(self):
+        milter = Daemon(POLICY)
+        for name in ("blocked", "senders"):
+            with open(os.path.join(milter.directory, name), "w"):
+                pass
+        with milter:
+            ctl, lines = Ctl(milter), len(milter.log())
+            for case in CASES[:20]:
+                ctl.ask(*case.words())
+            time.sleep(1.2)  # a picture of the counts is taken each second
+            totals = ctl.objects("totals", "status")[0]
+            self.assertEqual((totals["accepted"], totals["deferred"]), (0, 0))
+            self.assertEqual(ctl.run("why", "192.0.2.7")[0], 1)
+            self.assertEqual(milter.log()[lines:], [])
+
+
 class WithPostfix(mta_case.MtaTest):
     """What real clients of a real Postfix are told."""
 

@@ -72,7 +72,7 @@ print_usage(FILE *out)
 		    "Commands:\n",
 	    out);
 	for (size_t i = 0; i < ctl_command_count; i++)
-		(void)fprintf(out, "  %-12s %s\n", ctl_commands[i]->name,
+		(void)fprintf(out, "  %-15s %s\n", ctl_commands[i]->name,
 		    ctl_commands[i]->help);
 }
 
