@@ -405,6 +405,10 @@ static const struct {
 	"rule \"x\" { sender = \"partner.example\" verdict = accept }\n",
 	"E 1: sender \"partner.example\": no address is without @; of a "
 	"domain, all addresses are \"*@example.org\""},
+    {"a network as a sender",
+	"rule \"x\" { sender = \"2001:db8::/32\" verdict = accept }\n",
+	"E 1: sender \"2001:db8::/32\": no address is without @; of a domain, "
+	"all addresses are \"*@example.org\""},
     {"and as what no recipient is",
 	"rule \"x\" { not_recipient = \"@partner.example\" verdict = accept }",
 	"E 1: not_recipient \"@partner.example\": no address begins with @; of "
@@ -756,6 +760,11 @@ static const struct {
     {"a score that there is not",
 	"rule \"a\" { reputation_below = -100 verdict = accept }\n",
 	"W 1: rule \"a\" can never hold: nothing meets its reputation_below"},
+    {"a recipient without a domain",
+	"rule \"a\" {\nrecipient = {\"postmaster\", \"root\"} verdict = accept "
+	"}\n",
+	"W 2: recipient \"root\": matches only an address without @, which "
+	"hardly ever comes; \"root@*\" matches it at any domain"},
     {"a shared list that nobody can fill",
 	"control = \"\"\nrule \"a\" { listed = \"l\" verdict = accept }\n",
 	"W 2: rule \"a\": its list stays empty: without Redis lists are "

@@ -63,6 +63,8 @@ bool conf_add_header(
 /* conf_pattern.c: why no text that this condition is about could match the
  * pattern; NULL: one could. */
 const char *conf_pattern_doubt(const char *condition, const char *pattern);
+/* Whether only an address without a domain could, which hardly ever comes. */
+bool conf_pattern_is_rare(const char *condition, const char *pattern);
 
 /* conf_check.c: warn of what is allowed and yet hardly meant. */
 void conf_check(struct conf_build *build, const struct conf_tree *tree);

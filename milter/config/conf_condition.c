@@ -87,6 +87,12 @@ read_glob(const struct reading *reading)
 
 	if (doubt != NULL)
 		return refuse(reading, doubt);
+	if (conf_pattern_is_rare(reading->condition->type->name, reading->text))
+		conf_warning(reading->build->report,
+		    reading->item->lines[reading->index],
+		    "%s \"%s\": matches only an address without @, which "
+		    "hardly ever comes; \"%s@*\" matches it at any domain",
+		    reading->item->name, reading->text, reading->text);
 	*glob = strdup(reading->text);
 	return *glob != NULL || no_memory(reading);
 }

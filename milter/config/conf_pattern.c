@@ -1,5 +1,6 @@
 /* conf_pattern -- patterns that can match nothing of what they are for. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/ascii.h"
 #include "config/conf_build.h"
@@ -23,7 +24,7 @@ address_doubt(const char *pattern)
 		return "the null sender matches no pattern; ask null_sender";
 	if (strchr(pattern, '<') != NULL || strchr(pattern, '>') != NULL)
 		return "addresses are compared without < and >";
-	if (at == NULL && is_plain(pattern) && strchr(pattern, '.') != NULL)
+	if (at == NULL && is_plain(pattern) && strpbrk(pattern, ".:/") != NULL)
 		return "no address is without @; of a domain, all addresses "
 		       "are \"*@example.org\"";
 	if (at == pattern)
@@ -53,6 +54,15 @@ name_doubt(const char *pattern)
 		return "no host name begins with a dot; all below a domain "
 		       "are \"*.example.org\"";
 	return NULL;
+}
+
+bool
+conf_pattern_is_rare(const char *condition, const char *pattern)
+{
+	return (strcmp(condition, "sender") == 0 ||
+		   (strcmp(condition, "recipient") == 0 &&
+		       strcasecmp(pattern, "postmaster") != 0)) &&
+	    is_plain(pattern) && strchr(pattern, '@') == NULL;
 }
 
 const char *

@@ -470,6 +470,20 @@ list_count(const struct list *list)
 	return list == NULL ? 0 : list->count;
 }
 
+size_t
+list_count_of(const struct list *list, unsigned kinds)
+{
+	size_t count = 0;
+
+	if ((kinds & LIST_NETWORK) != 0)
+		count += list->ipv4.count + list->ipv6.count;
+	if ((kinds & LIST_ADDRESS) != 0)
+		count += list->addresses.count;
+	if ((kinds & LIST_DOMAIN) != 0)
+		count += list->domains.count;
+	return count;
+}
+
 /* ---- Asking */
 
 static bool

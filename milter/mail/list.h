@@ -71,6 +71,9 @@ bool list_seal(struct list *list);
 /* The number of entries that were added, repeated ones included. */
 size_t list_count(const struct list *list);
 
+/* The number of entries of these kinds, repeated ones once. */
+size_t list_count_of(const struct list *list, unsigned kinds);
+
 /* All questions take a sealed list, or NULL for an empty one, and the time of the
  * clock that entries expire by.  They cost a binary search, or one for each label
  * of a domain. */

@@ -28,6 +28,7 @@ struct entry {
 	bool shared;
 	unsigned kinds;			/* what can match of it */
 	int fault;			/* that was said last */
+	size_t useless;			/* entries, likewise */
 	struct list_snapshot *snapshot; /* NULL: never loaded */
 	struct aside *aside;		/* NULL: a shared one */
 };
@@ -321,15 +322,33 @@ refresh_files(
 			end_file(lists, &lists->entries[i], due_us);
 }
 
+/* Entries that are of use for nothing that asks this list, as the networks of one
+ * that only senders are looked up in. */
+static void
+report_useless(struct entry *entry, size_t count)
+{
+	if (count > 0 && count != entry->useless)
+		log_warning("list %s: %zu entries can never match: they are %s",
+		    entry->name, count,
+		    (entry->kinds & LIST_NETWORK) == 0
+			? "addresses or networks, and it is not asked for "
+			  "clients' addresses"
+			: "mail addresses, and it is not asked for senders or "
+			  "recipients");
+	entry->useless = count;
+}
+
 /* A store that is away is reported by its keeper, not here. */
 static void
 refresh_shared(struct lists *lists, struct entry *entry, struct store *store)
 {
 	struct list *list = NULL;
 
-	if (store_read_list(store, entry->name, &list) == STORE_OK &&
-	    list != NULL)
-		replace(lists, entry, list);
+	if (store_read_list(store, entry->name, &list) != STORE_OK ||
+	    list == NULL)
+		return;
+	report_useless(entry, list_count_of(list, LIST_ALL & ~entry->kinds));
+	replace(lists, entry, list);
 }
 
 void
