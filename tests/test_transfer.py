@@ -484,8 +484,8 @@ class FromPostgrey(unittest.TestCase):
             Ctl(milter).say(*command)
             self.assertTrue(send(milter, pg_address(1), "<a@example.org>"))
 
-    def check(self, head=""):
-        with daemon(head) as milter:
+    def check(self, head="", policy=None):
+        with daemon(head, policy=policy) as milter:
             status, out, err = Ctl(milter).run(
                 "--json", "import", "--from", "postgrey",
                 os.path.join(self.where, "db"))
@@ -504,6 +504,11 @@ class FromPostgrey(unittest.TestCase):
 
     def test_none_of_its_clients_is_deferred(self):
         self.check()
+
+    def test_nor_by_the_shipped_policy(self):
+        with open(os.path.join(os.environ.get("srcdir", "."), "conf",
+                               "milter-defer.conf")) as file:
+            self.check(policy=file.read())
 
     def test_nor_with_redis(self):
         with start_single() as redis:
