@@ -221,7 +221,7 @@ clear(struct taken *taken)
 }
 
 static void
-restore(struct store *to, const struct taken *taken)
+restore(struct store *to, struct taken *taken)
 {
 	for (size_t i = 0; i < taken->count; i += STORE_RESTORE_MOST) {
 		size_t left = taken->count - i;
@@ -346,6 +346,33 @@ START_TEST(records_travel)
 }
 END_TEST
 
+/* What another program wrote for ever lives as long as its kind does. */
+START_TEST(no_record_lives_for_ever)
+{
+	struct store_record record = {.expires = INT64_MAX};
+	static struct taken taken;
+	struct record_clock *clock;
+
+	open_store();
+	strcpy(record.name, stranger.network);
+	clock = record_add_clock(&record);
+	strcpy(clock->pair, "AAAAAAAA");
+	clock->at.first_seen = INT64_MAX;
+	ck_assert_int_eq(store_restore(store, &record, 1, now), STORE_OK);
+	ck_assert_int_eq(store_read_record(
+			     store, stranger.network, now, take_record, &taken),
+	    STORE_OK);
+	ck_assert_uint_eq(taken.count, 1);
+	ck_assert_int_ge(taken.records[0].expires, now);
+	ck_assert_int_le(
+	    taken.records[0].expires, now + KEEPER_PENDING_LIFE * 12 / 10);
+	ck_assert_int_le(taken.records[0].clocks[0].at.first_seen, now + 5);
+	record_clear(&record);
+	clear(&taken);
+	close_store();
+}
+END_TEST
+
 START_TEST(a_record_is_read_by_its_name)
 {
 	static struct taken taken;
@@ -415,6 +442,7 @@ record_suite(void)
 	suite_add_tcase(suite, merging);
 
 	tcase_add_test(stores, records_travel);
+	tcase_add_test(stores, no_record_lives_for_ever);
 	tcase_add_test(stores, a_record_is_read_by_its_name);
 	tcase_add_test(stores, a_network_may_be_known_as_a_whole);
 	suite_add_tcase(suite, stores);

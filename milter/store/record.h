@@ -118,11 +118,12 @@ enum store_result store_walk(struct store *store, struct store_walk *walk,
 enum store_result store_read_record(struct store *store, const char *name,
     int64_t now, store_record_each *each, void *arg);
 
-/* Take records over, as record_merge() says; at most STORE_RESTORE_MOST.  On
+/* Take records over, each tidied, as record_merge() says; at most
+ * STORE_RESTORE_MOST.  On
  * another answer than STORE_OK some may have been, and all may be given again. */
 #define STORE_RESTORE_MOST 16
 enum store_result store_restore(struct store *store,
-    const struct store_record *records, size_t count, int64_t now);
+    struct store_record *records, size_t count, int64_t now);
 
 /* What names are made with; its hash is the store's.  Wipe it when done. */
 enum store_result

@@ -210,8 +210,8 @@ store_read_record(struct store *store, const char *name, int64_t now,
 }
 
 enum store_result
-store_restore(struct store *store, const struct store_record *records,
-    size_t count, int64_t now)
+store_restore(struct store *store, struct store_record *records, size_t count,
+    int64_t now)
 {
 	return store->ops->restore == NULL
 	    ? STORE_DOWN

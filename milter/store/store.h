@@ -299,7 +299,7 @@ struct store_ops {
 	enum store_result (*read_record)(struct store *store, const char *name,
 	    int64_t now, store_record_each *each, void *arg);
 	enum store_result (*restore)(struct store *store,
-	    const struct store_record *records, size_t count, int64_t now);
+	    struct store_record *records, size_t count, int64_t now);
 	enum store_result (*namer)(
 	    struct store *store, struct triplet_namer *namer_r);
 	/* NULL: it cannot */

@@ -64,7 +64,7 @@ enum store_result memory_walk(struct store *store, struct store_walk *walk,
 enum store_result memory_read_record(struct store *store, const char *name,
     int64_t now, store_record_each *each, void *arg);
 enum store_result memory_restore(struct store *store,
-    const struct store_record *records, size_t count, int64_t now);
+    struct store_record *records, size_t count, int64_t now);
 enum store_result
 memory_namer(struct store *store, struct triplet_namer *namer_r);
 

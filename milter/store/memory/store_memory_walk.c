@@ -308,8 +308,8 @@ restore(struct memory *memory, const struct memory_name *name,
 }
 
 enum store_result
-memory_restore(struct store *store, const struct store_record *records,
-    size_t count, int64_t now)
+memory_restore(struct store *store, struct store_record *records, size_t count,
+    int64_t now)
 {
 	struct memory *memory = (struct memory *)store;
 	struct memory_name name;
@@ -318,6 +318,7 @@ memory_restore(struct store *store, const struct store_record *records,
 	for (size_t i = 0; taken && i < count; i++) {
 		if (!memory_book_name(memory->book, records[i].name, &name))
 			return STORE_DOWN;
+		record_tidy(&records[i], &memory->terms, now);
 		pthread_mutex_lock(&memory->mutex);
 		taken = restore(memory, &name, &records[i], now);
 		pthread_mutex_unlock(&memory->mutex);

@@ -349,13 +349,15 @@ write_merged(struct redis_store *store, struct fetch *fetch,
 
 static enum store_result
 restore_some(struct redis_store *store, struct fetch *fetch,
-    const struct store_record *records, size_t count)
+    struct store_record *records, size_t count)
 {
 	int64_t now = redis_clock_now(&store->clock);
 	enum store_result result;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		record_tidy(&records[i], &store->terms, now);
 		fetch_add(store, fetch, records[i].name);
+	}
 	result = fetch_ask(store, fetch);
 	if (result == STORE_OK)
 		result = write_merged(store, fetch, records, now);
@@ -375,7 +377,7 @@ count_distinct(const struct store_record *records, size_t count)
 }
 
 enum store_result
-store_redis_restore(struct store *store, const struct store_record *records,
+store_redis_restore(struct store *store, struct store_record *records,
     size_t count, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
