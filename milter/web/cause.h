@@ -39,6 +39,52 @@ cause_of(const struct policy *policy, const char *response, const char *rule);
  * message is only looked at anew. */
 bool cause_passes(enum cause cause);
 
+/* What else the page says. */
+enum word {
+	WORD_TITLE,
+	WORD_SAFE,
+	WORD_ARRIVED,
+	WORD_SAFE_PASSED,
+	WORD_WHY,
+	WORD_TURN,
+	WORD_WHEN,
+	WORD_WHEN_PASSED,
+	WORD_HELP,
+	WORD_STORY,
+	WORD_POSTMASTER,
+	WORD_REFERENCE,
+	WORD_RULE,
+	WORD_REPLY,
+	WORD_CLIENT,
+	WORD_SERVER,
+	WORD_CONTACT,
+	WORD_PUT_OFF,
+	WORD_ACCEPTED,
+	WORD_NEXT,
+	WORD_UNKNOWN,
+	WORD_UNKNOWN_TEXT,
+	WORD_TOO_OFTEN,
+	WORD_AWAY,
+	WORD_PASSED,
+	WORD_AFTER,
+	WORD_IN,
+	WORD_LET_IN,
+	WORD_JUDGED,
+	WORD_MAY,
+	WORD_MAY_JUDGED,
+	WORD_SOME_TIME,
+	WORD_GAVE_UP,
+	WORD_NOT_KEPT,
+	WORD_RELEASE,
+	WORD_RELEASE_TEXT,
+	WORD_RELEASED,
+	WORD_NOT_RELEASED,
+	WORD_OTHER,
+	WORD_STATE, /* and those of the other states, of enum journal_state */
+	WORDS = WORD_STATE + 5
+};
+extern const char *const cause_page_words[LANGUAGES][WORDS];
+
 #define CAUSE_WORDS_SIZE 1024
 struct cause_text {
 	char happened[CAUSE_WORDS_SIZE]; /* one sentence */

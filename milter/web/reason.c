@@ -21,181 +21,6 @@
  * that the answer takes as long. */
 #define NOBODY "0000000000000000"
 
-enum word {
-	WORD_TITLE,
-	WORD_SAFE,
-	WORD_ARRIVED,
-	WORD_SAFE_PASSED,
-	WORD_WHY,
-	WORD_TURN,
-	WORD_WHEN,
-	WORD_WHEN_PASSED,
-	WORD_HELP,
-	WORD_STORY,
-	WORD_POSTMASTER,
-	WORD_REFERENCE,
-	WORD_RULE,
-	WORD_REPLY,
-	WORD_CLIENT,
-	WORD_SERVER,
-	WORD_CONTACT,
-	WORD_PUT_OFF,
-	WORD_ACCEPTED,
-	WORD_NEXT,
-	WORD_UNKNOWN,
-	WORD_UNKNOWN_TEXT,
-	WORD_TOO_OFTEN,
-	WORD_AWAY,
-	WORD_PASSED,
-	WORD_AFTER,
-	WORD_IN,
-	WORD_LET_IN,
-	WORD_JUDGED,
-	WORD_MAY,
-	WORD_MAY_JUDGED,
-	WORD_SOME_TIME,
-	WORD_GAVE_UP,
-	WORD_NOT_KEPT,
-	WORD_RELEASE,
-	WORD_RELEASE_TEXT,
-	WORD_RELEASED,
-	WORD_NOT_RELEASED,
-	WORD_OTHER,
-	WORDS
-};
-
-/* NOLINTBEGIN(bugprone-suspicious-missing-comma) */
-static const char *const words[LANGUAGES][WORDS] = {
-    [ENGLISH] =
-	{
-	    [WORD_TITLE] = "About your message",
-	    [WORD_SAFE] =
-		"Nothing is lost. The sending server keeps the message and "
-		"tries again; should it ever give up, it tells you.",
-	    [WORD_ARRIVED] = "The message has arrived at our mail server.",
-	    [WORD_WHY] = "Why did it have to wait?",
-	    [WORD_SAFE_PASSED] = "Nothing was lost, and nothing is left to do.",
-	    [WORD_TURN] = "Whose turn is it?",
-	    [WORD_WHEN] = "When will it pass?",
-	    [WORD_WHEN_PASSED] = "When did it pass?",
-	    [WORD_HELP] = "And if it does not?",
-	    [WORD_STORY] = "This message so far",
-	    [WORD_POSTMASTER] = "For your postmaster",
-	    [WORD_REFERENCE] = "Reference",
-	    [WORD_RULE] = "Rule",
-	    [WORD_REPLY] = "Reply",
-	    [WORD_CLIENT] = "Sending server",
-	    [WORD_SERVER] = "Our server",
-	    [WORD_CONTACT] = "Another way to reach us",
-	    [WORD_PUT_OFF] = "put off",
-	    [WORD_ACCEPTED] = "accepted",
-	    [WORD_NEXT] = "may come back",
-	    [WORD_UNKNOWN] = "There is nothing to say about this reference",
-	    [WORD_UNKNOWN_TEXT] =
-		"It is not one of ours, or what it stood for is long over. A "
-		"reference has 16 letters and digits; it stands in the reply "
-		"that the sending server got, and is kept for some days.",
-	    [WORD_TOO_OFTEN] =
-		"You have asked very often. Please come back in a minute.",
-	    [WORD_AWAY] = "This cannot be looked up right now. Please come "
-			  "back in a few minutes.",
-	    [WORD_PASSED] = "Our mail server accepted it on ",
-	    [WORD_AFTER] = ", after it had waited %s.",
-	    [WORD_IN] = "In %s: from ",
-	    [WORD_LET_IN] = " on, the next attempt is let in.",
-	    [WORD_JUDGED] = " on, the next attempt is looked at anew.",
-	    [WORD_MAY] = "With the next attempt of the sending server: the "
-			 "time that it had to wait is over.",
-	    [WORD_MAY_JUDGED] = "The next attempt of the sending server is "
-				"looked at anew.",
-	    [WORD_SOME_TIME] = "After some time.",
-	    [WORD_GAVE_UP] = "The sending server has not come back for longer "
-			     "than is usual. Please ask whoever runs it.",
-	    [WORD_NOT_KEPT] = "That was some time ago, and what became of it "
-			      "is not kept so long.",
-	    [WORD_RELEASE] = "Let it in on the next attempt",
-	    [WORD_RELEASE_TEXT] =
-		"Did you send this message yourself, or do you expect it? Then "
-		"it need not wait:",
-	    [WORD_RELEASED] = "Done: the next attempt of the sending server "
-			      "need not wait any longer.",
-	    [WORD_NOT_RELEASED] =
-		"This button was used before, or there is nothing to wait for "
-		"any more. Nothing was changed.",
-	    [WORD_OTHER] = "Deutsch",
-	},
-    [GERMAN] =
-	{
-	    [WORD_TITLE] = "Zu Ihrer Nachricht",
-	    [WORD_SAFE] =
-		"Nichts ist verloren. Der sendende Server behält die Nachricht "
-		"und versucht es wieder; sollte er je aufgeben, sagt er es "
-		"Ihnen.",
-	    [WORD_ARRIVED] = "Die Nachricht ist bei unserem Mailserver "
-			     "angekommen.",
-	    [WORD_WHY] = "Warum musste sie warten?",
-	    [WORD_SAFE_PASSED] =
-		"Nichts ging verloren, und es ist nichts mehr zu tun.",
-	    [WORD_TURN] = "Wer ist am Zug?",
-	    [WORD_WHEN] = "Wann kommt sie durch?",
-	    [WORD_WHEN_PASSED] = "Wann kam sie durch?",
-	    [WORD_HELP] = "Und wenn nicht?",
-	    [WORD_STORY] = "Diese Nachricht bisher",
-	    [WORD_POSTMASTER] = "Für Ihren Postmaster",
-	    [WORD_REFERENCE] = "Kennung",
-	    [WORD_RULE] = "Regel",
-	    [WORD_REPLY] = "Antwort",
-	    [WORD_CLIENT] = "Sendender Server",
-	    [WORD_SERVER] = "Unser Server",
-	    [WORD_CONTACT] = "Ein anderer Weg zu uns",
-	    [WORD_PUT_OFF] = "aufgeschoben",
-	    [WORD_ACCEPTED] = "angenommen",
-	    [WORD_NEXT] = "darf wiederkommen",
-	    [WORD_UNKNOWN] = "Zu dieser Kennung gibt es nichts zu sagen",
-	    [WORD_UNKNOWN_TEXT] =
-		"Sie ist keine von unseren, oder es ist lange vorbei, wofür "
-		"sie stand. Eine Kennung hat 16 Buchstaben und Ziffern; sie "
-		"steht in der Antwort, die der sendende Server bekam, und wird "
-		"einige Tage aufgehoben.",
-	    [WORD_TOO_OFTEN] = "Sie haben sehr oft gefragt. Bitte kommen Sie "
-			       "in einer Minute wieder.",
-	    [WORD_AWAY] = "Das lässt sich gerade nicht nachsehen. Bitte kommen "
-			  "Sie in einigen Minuten wieder.",
-	    [WORD_PASSED] = "Unser Mailserver hat sie angenommen am ",
-	    [WORD_AFTER] = ", nach %s.",
-	    [WORD_IN] = "In %s: Ab ",
-	    [WORD_LET_IN] = " kommt der nächste Versuch durch.",
-	    [WORD_JUDGED] = " wird der nächste Versuch neu beurteilt.",
-	    [WORD_MAY] = "Mit dem nächsten Versuch des sendenden Servers: Die "
-			 "Zeit, die er warten musste, ist um.",
-	    [WORD_MAY_JUDGED] = "Der nächste Versuch des sendenden Servers "
-				"wird neu beurteilt.",
-	    [WORD_SOME_TIME] = "Nach einiger Zeit.",
-	    [WORD_GAVE_UP] = "Der sendende Server ist länger als üblich nicht "
-			     "wiedergekommen. Bitte fragen Sie seinen "
-			     "Betreiber.",
-	    [WORD_NOT_KEPT] = "Das ist einige Zeit her, und so lange wird "
-			      "nicht aufgehoben, was daraus wurde.",
-	    [WORD_RELEASE] = "Beim nächsten Versuch durchlassen",
-	    [WORD_RELEASE_TEXT] =
-		"Haben Sie diese Nachricht selbst gesandt, oder erwarten Sie "
-		"sie? Dann braucht sie nicht zu warten:",
-	    [WORD_RELEASED] = "Erledigt: Der nächste Versuch des sendenden "
-			      "Servers braucht nicht mehr zu warten.",
-	    [WORD_NOT_RELEASED] =
-		"Dieser Knopf wurde schon benutzt, oder es ist nichts mehr "
-		"abzuwarten. Es wurde nichts geändert.",
-	    [WORD_OTHER] = "English",
-	},
-};
-/* NOLINTEND(bugprone-suspicious-missing-comma) */
-
-static const char *const states[LANGUAGES][JOURNAL_NOT_KEPT + 1] = {
-    {"Waiting", "May come now", "Accepted", "Not seen again", "Long ago"},
-    {"Wartet", "Darf jetzt kommen", "Angenommen", "Nicht wiedergekommen",
-	"Lange her"},
-};
-
 struct attempt {
 	enum journal_kind kind;
 	int64_t at;
@@ -295,7 +120,7 @@ find_reason(struct visit *visit, const char *reference, struct reason *reason,
 static const char *
 word(const struct visit *visit, enum word which)
 {
-	return words[visit->language][which];
+	return cause_page_words[visit->language][which];
 }
 
 /* Words with one place, for a span of time. */
@@ -456,7 +281,7 @@ show_page(struct visit *visit, const struct reason *reason)
 	    passed					 ? " good"
 		: reason->after.state == JOURNAL_GAVE_UP ? " bad"
 							 : "",
-	    states[visit->language][reason->after.state]);
+	    word(visit, (enum word)(WORD_STATE + reason->after.state)));
 	if (visit->request->is_post)
 		html(visit->out, "<p class=\"note%s\" role=\"status\">%s</p>\n",
 		    reason->is_open ? " good" : " bad",

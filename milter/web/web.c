@@ -269,8 +269,6 @@ web_look(const struct settings *settings, conf_say *say, void *arg)
 	char why[WHY_SIZE], secret[SECRET_SIZE];
 	bool good = true;
 
-	if (settings->web.listen[0] == '\0')
-		return true;
 	if (settings->web.users_file[0] != '\0' &&
 	    !users_test(settings->web.users_file, why, sizeof why)) {
 		say(arg, true, why);
