@@ -103,7 +103,7 @@ def milter_greylist(stage, directory, triplets):
         return None
     until = int(time.time()) + HOURS * 3600
     write(directory, "greylist.db", "".join(
-        f"{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}.7\t<old{n}@old.example>\t"
+        f"{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}.{n * 101 % 254 + 1}\t<old{n}@old.example>\t"
         f"<user@local.test>\t{until}\n" for n in range(triplets)))
     conf = write(directory, "conf", GREYLIST_CONF)
     socket = os.path.join(directory, "socket")

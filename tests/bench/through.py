@@ -40,7 +40,8 @@ def postfix(contender):
 def session(port):
     """Seconds until the deciding reply."""
     number = next(_numbers)
-    client = f"{45 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.7"
+    client = f"{45 + (number >> 16)}.{number >> 8 & 255}.{number & 255}." + str(
+        number * 101 % 254 + 1)
     connection = smtp.connect(("127.0.0.1", port), (client, 0))
     with smtp.Session(connection) as talk:
         talk.ehlo(f"mail{number}.example")
