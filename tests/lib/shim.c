@@ -39,17 +39,24 @@ remember(void)
 static const char *const level[] = {
     "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
 
+/* At once, or the lines of several processes get into each other. */
 static void
 append(int priority, const char *format, va_list arguments)
 {
 	int fd =
 	    open(log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	char line[8192];
+	size_t length;
 
 	if (fd == -1)
 		return;
-	dprintf(fd, "sendmail[%d]: %s: ", (int)getpid(), level[priority & 7]);
-	vdprintf(fd, format, arguments);
-	dprintf(fd, "\n");
+	length = (size_t)snprintf(line, sizeof(line),
+	    "sendmail[%d]: %s: ", (int)getpid(), level[priority & 7]);
+	vsnprintf(line + length, sizeof(line) - length - 1, format, arguments);
+	length = strlen(line);
+	line[length++] = '\n';
+	if (write(fd, line, length) < 0)
+		length = 0; /* nobody to tell */
 	close(fd);
 }
 
