@@ -707,6 +707,35 @@ START_TEST(different_things_end_with_their_period)
 }
 END_TEST
 
+START_TEST(different_things_can_be_forgotten)
+{
+	const int64_t periods[] = {HOUR};
+	const uint32_t limits[] = {83};
+	const struct store_forget forget = {.tag = stranger.network,
+	    .periods = periods,
+	    .limits = limits,
+	    .period_count = 1};
+	const struct store_take some = {.id = 83,
+	    .period = HOUR,
+	    .distinct = STORE_RECIPIENTS,
+	    .pairs = letters,
+	    .pair_count = 2,
+	    .most = 9};
+	struct store_take one_more = some;
+	struct window_counts counts;
+	size_t count;
+
+	one_more.pair_count = 1;
+	open_store();
+	counts = take(&stranger, &some);
+	ck_assert_int_eq(all_of(&counts), 2);
+	ck_assert_int_eq(store_forget(store, &forget, &count), STORE_OK);
+	counts = take(&stranger, &one_more);
+	ck_assert_int_eq(all_of(&counts), 1);
+	close_store();
+}
+END_TEST
+
 static Suite *
 store_limits_suite(void)
 {
@@ -726,6 +755,7 @@ store_limits_suite(void)
 	tcase_add_test(limits, different_things_are_bounded);
 	tcase_add_test(limits, who_only_looks_adds_no_different_thing);
 	tcase_add_test(limits, different_things_end_with_their_period);
+	tcase_add_test(limits, different_things_can_be_forgotten);
 	tcase_add_test(limits, a_flood_stays_within_the_cap);
 	tcase_add_loop_test(
 	    limits, what_makes_room_in_a_full_record, 0, COUNT(fill_rows));

@@ -253,6 +253,24 @@ class Running(unittest.TestCase):
                              f"{self.list}:2: a host name or domain can never"
                              in line])
 
+    def test_a_file_that_is_included_is_read_again(self):
+        with open(self.list, "w") as file:
+            file.write("# nothing yet\n")
+        policy = (f'include "{self.list}"\n'
+                  'rule "others" { at = data  verdict = greylist }\n')
+        with Told(policy) as daemon:
+            self.assertFalse(self.send(daemon, "192.0.2.7"))
+            with open(self.list, "w") as file:
+                file.write('rule "all" {\n at = data  verdict = accept }\n')
+            daemon.reload(policy, "reloaded")
+            self.assertTrue(self.send(daemon, "192.0.2.7"))
+            with open(self.list, "w") as file:
+                file.write('rule "all" {\n at = data  verdcit = accept }\n')
+            daemon.reload(policy, "is not reloaded")
+            self.assertTrue(self.send(daemon, "192.0.2.7"))
+            daemon.wait_log(f"{self.list}:2: there is no verdcit in a section "
+                            "rule; did you mean verdict?")
+
     def test_a_list_of_names(self):
         with open(self.list, "w") as file:
             file.write("outbound.partner.example\n")

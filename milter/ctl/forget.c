@@ -26,7 +26,8 @@
 struct forgetting {
 	struct ctl *ctl;
 	const struct store_pair *pair; /* only its clocks; NULL: all */
-	int64_t periods[LIMITS_MAX];
+	int64_t periods[LIMITS_MAX];   /* of limits, and their ids */
+	uint32_t limits[LIMITS_MAX];
 	size_t period_count;
 	size_t count;	/* what there was */
 	bool is_second; /* what is to be told was told the first time */
@@ -45,9 +46,11 @@ read_periods(struct forgetting *forgetting)
 {
 	const struct policy *policy = forgetting->ctl->policy;
 
-	for (size_t i = 0; i < policy->limit_count; i++)
-		forgetting->periods[forgetting->period_count++] =
-		    policy->limits[i].condition->period;
+	for (size_t i = 0; i < policy->limit_count; i++) {
+		forgetting->periods[i] = policy->limits[i].condition->period;
+		forgetting->limits[i] = policy->limits[i].id;
+	}
+	forgetting->period_count = policy->limit_count;
 }
 
 /* As sessions name the two of a pair. */
@@ -91,6 +94,7 @@ forget_one(struct forgetting *forgetting, const struct store_forget *what)
 
 	forget.pair = forgetting->pair;
 	forget.periods = forgetting->periods;
+	forget.limits = forgetting->limits;
 	forget.period_count = forgetting->period_count;
 	result = store_forget(forgetting->ctl->store, &forget, &count);
 	forgetting->count += count;

@@ -181,6 +181,8 @@ struct store_forget {
 	const struct store_pair *pair; /* only its clocks; NULL: everything */
 	const int64_t *periods; /* seconds, of limits: what was counted for the
 				 * network within them goes as well */
+	const uint32_t *limits; /* their ids, in parallel: what different
+				 * things they counted; NULL: it stays */
 	size_t period_count;
 };
 

@@ -188,6 +188,26 @@ forget_fields(struct forgetting *forgetting)
 
 /* ---- The whole record, and what was counted */
 
+/* Of the network, and of the host. */
+static void
+add_distinct(struct forgetting *forgetting, const char *tag, size_t i)
+{
+	const struct store_forget *forget = forgetting->forget;
+	struct keys_limit limit = {0, KEYS_NO_HOST};
+	char key[KEYS_KEY_SIZE];
+
+	if (forget->limits == NULL)
+		return;
+	limit.id = forget->limits[i];
+	keys_distinct(
+	    &forgetting->store->keys, tag, forget->periods[i], &limit, key);
+	resp_add(&forgetting->request.commands, "UNLINK", key);
+	limit.host = forget->host;
+	keys_distinct(
+	    &forgetting->store->keys, tag, forget->periods[i], &limit, key);
+	resp_add(&forgetting->request.commands, "UNLINK", key);
+}
+
 static void
 add_windows(struct forgetting *forgetting, const char *tag)
 {
@@ -199,6 +219,7 @@ add_windows(struct forgetting *forgetting, const char *tag)
 		int64_t period = forget->periods[i];
 		int64_t slot = window_slot(now, period);
 
+		add_distinct(forgetting, tag, i);
 		for (int which = -1; which <= 1; which++) {
 			keys_window(&forgetting->store->keys, tag, period,
 			    slot + (int64_t)which * KEYS_SLOTS, key);
