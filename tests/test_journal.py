@@ -245,6 +245,31 @@ class Redis(unittest.TestCase):
                 milter.wait_log("Redis at .* NOPERM")
                 self.assertEqual(Ctl(milter).run("why", CLIENT)[0], 2)
 
+    def test_the_permissions_of_the_manual_suffice(self):
+        source = os.environ.get("srcdir", ".")
+        with open(f"{source}/milter/man/milter-defer-redis.5") as file:
+            words = re.search(r"ACL SETUSER mdefer (.*?)\n\.Ed", file.read(),
+                              re.DOTALL).group(1).split()
+        with start_single() as server:
+            server.ask("ACL", "SETUSER", "mdefer", "on",
+                       *(">secret" if one == ">password" else one
+                         for one in words))
+            section = farm.redis(server.where, user="mdefer",
+                                 password_file="@DIR@/password")
+            milter = farm.daemon(section, greylisting())
+            farm.put(milter, "password", "secret")
+            with milter:
+                ctl = Ctl(milter)
+                reference = told(mail(milter).text)
+                self.assertEqual(find(ctl, reference)[0]["rule"], "strangers")
+                self.assertEqual(
+                    ctl.run("trace", "--client", CLIENT, "--for", "2s")[0], 0)
+                time.sleep(1)
+                self.assertTrue(mail(milter).accepted)
+                wait_for(lambda: ask(ctl, reference)[0]["after"] == "passed",
+                         "the journal tells that it passed")
+                self.assertEqual(ctl.run("status")[0], 0)
+
     def test_a_foreign_key_under_its_name_is_removed(self):
         with start_single() as server:
             for name in ("journal", "journal:last"):

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 
 #define SECOND_BITS 20 /* of a place, below the second */
+#define OVERHEAD    64 /* octets of an entry besides its text */
 
 struct kept {
 	uint64_t place;
@@ -67,7 +68,7 @@ drop_first(struct memory_journal *journal)
 {
 	struct kept *first = &journal->kept[journal->first];
 
-	journal->octets -= first->length;
+	journal->octets -= first->length + OVERHEAD;
 	free(first->text);
 	journal->first++;
 	journal->count--;
@@ -155,7 +156,7 @@ merge(struct memory_journal *journal, const struct kept *fresh, size_t count)
 			kept[--at] = kept[--old];
 		} else {
 			kept[--at] = fresh[--count];
-			journal->octets += kept[at].length;
+			journal->octets += kept[at].length + OVERHEAD;
 		}
 }
 
@@ -163,6 +164,11 @@ static bool
 make_lasts(struct memory_journal *journal, const struct journal_terms *terms)
 {
 	uint64_t places = journal_thread_places(terms);
+
+	while (places * sizeof *journal->lasts > journal->octets_max / 4)
+		places /= 2;
+	if (places == 0)
+		return false;
 
 	if (journal->last_places == places)
 		return true;

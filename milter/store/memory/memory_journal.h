@@ -9,8 +9,7 @@
 
 struct memory_journal;
 
-/* It takes at most so many octets, besides 40 for each entry.  NULL: out of
- * memory. */
+/* It takes about so many octets at most.  NULL: out of memory. */
 struct memory_journal *memory_journal_open(size_t octets_max);
 void memory_journal_close(struct memory_journal **journal);
 
