@@ -261,6 +261,10 @@ class WithPostfix(Packaged):
         self.system.run("service milter-defer stop")
 
 
+# Sendmail lets nobody in where the load average is above 12.
+BUSY = "define(`confREFUSE_LA', `10000')dnl\ndefine(`confQUEUE_LA', `10000')dnl\n"
+
+
 class WithSendmail(Packaged):
     server = "sendmail"
     etc = "/etc/mail"
@@ -269,6 +273,7 @@ class WithSendmail(Packaged):
         self.configure()
         mc = self.system.read("etc/mail/sendmail.mc")
         before, mailers = mc.split("MAILER_DEFINITIONS", 1)
+        before += BUSY
         self.system.write("etc/mail/sendmail.mc", before + block(
             "Sendmail", "INPUT_MAIL_FILTER") + "MAILER_DEFINITIONS" + mailers)
         self.system.run("service milter-defer restart")
