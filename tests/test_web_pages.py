@@ -253,8 +253,8 @@ class Users(unittest.TestCase):
         cls.pages = Pages(greylisting(), MANY + 'users_file = "@DIR@/users"')
         hashed = crypt.crypt("secret", crypt.mksalt(crypt.METHOD_SHA512,
                                                     rounds=1000))
-        farm.put(cls.pages, "users",
-                 f"# who\nanna:{hashed}:change\nrita:{hashed}:read")
+        cls.users = f"# who\nanna:{hashed}:change\nrita:{hashed}:read"
+        farm.put(cls.pages, "users", cls.users)
         cls.addClassCleanup(cls.pages.__exit__, None)
         cls.pages.__enter__()
         mail(cls.pages)
@@ -266,14 +266,16 @@ class Users(unittest.TestCase):
         self.pages.cookie = None
         self.addCleanup(setattr, self.pages, "cookie", None)
 
-    def log_in(self, name="rita", password="secret", source="127.0.0.1"):
-        answer = self.pages.post(
+    def log_in(self, name="rita", password="secret", source="127.0.0.1",
+               pages=None):
+        pages = pages or self.pages
+        answer = pages.post(
             "/login", {"name": name, "password": password}, source=source)
         if answer.status == 303:
             cookie = answer.headers["set-cookie"]
             self.assertIn("HttpOnly", cookie)
             self.assertIn("SameSite=Strict", cookie)
-            self.pages.cookie = cookie.split(";")[0]
+            pages.cookie = cookie.split(";")[0]
         return answer.status
 
     def test_nothing_without_a_password(self):
@@ -358,6 +360,21 @@ class Users(unittest.TestCase):
                 self.assertNotIn("note bad", answer.text)
                 self.pages.wait_log(
                     f'(?=.*web:anna)(?=.*{what}).*198.51.100.1')
+
+    def test_a_store_that_is_away_is_told(self):
+        pages = Pages('redis { servers = "127.0.0.1:1" }\n' + greylisting(),
+                      'users_file = "@DIR@/users"')
+        farm.put(pages, "users", self.users)
+        pages.expect("Redis|secret_file")
+        with pages:
+            self.log_in(pages=pages)
+            page = pages.get("/dashboard")
+            self.assertEqual(page.status, 200)
+            self.assertIn("figures of this server alone", page.text)
+            for path in ("/deferrals", "/client?address=192.0.2.1",
+                         "/plot.csv?of=networks"):
+                self.assertEqual(pages.get(path).status, 200)
+            self.assertEqual(pages.get("/" + NOBODY).status, 503)
 
     def test_files_that_will_not_do_are_told(self):
         for text, why in (("anna:x", "line 1: NAME:HASH:ROLE"),

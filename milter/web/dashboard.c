@@ -2,11 +2,13 @@
 #include "web/web_parts.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "ctl/farm.h"
 #include "web/figures.h"
 #include "web/plot.h"
 
@@ -68,6 +70,16 @@ say_bound(int64_t seconds, char label_r[PLOT_LABEL_SIZE])
 	    seconds / units[i].length, units[i].letter);
 }
 
+static int64_t
+last_hour(const struct counters_view *view, enum count which)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < COUNTERS_MINUTES; i++)
+		sum += view->minutes[which][i];
+	return sum;
+}
+
 static void
 show_tiles(struct visit *visit, const struct farm *farm)
 {
@@ -81,10 +93,10 @@ show_tiles(struct visit *visit, const struct farm *farm)
 
 	html_raw(visit->out, "<div class=\"tiles\">\n");
 	show_count_tile(
-	    visit, farm_hour(sum, COUNT_ACCEPTED), "accepted in the last hour");
+	    visit, last_hour(sum, COUNT_ACCEPTED), "accepted in the last hour");
 	show_count_tile(
-	    visit, farm_hour(sum, COUNT_DEFERRED), "deferred in the last hour");
-	show_count_tile(visit, farm_hour(sum, COUNT_PASSED),
+	    visit, last_hour(sum, COUNT_DEFERRED), "deferred in the last hour");
+	show_count_tile(visit, last_hour(sum, COUNT_PASSED),
 	    "of those accepted had waited");
 	if (median >= 0) {
 		say_bound(median, bound);
@@ -311,21 +323,29 @@ show_rules(struct visit *visit, const struct counters_view *sum)
 }
 
 static void
-show_host(struct visit *visit, const struct farm_host *host)
+show_host(
+    struct visit *visit, const struct farm *farm, const struct farm_host *host)
 {
-	char age[WEB_SPAN_SIZE], since[WEB_SPAN_SIZE];
+	char seen[WEB_SPAN_SIZE], since[WEB_SPAN_SIZE] = "";
+	bool is_silent = farm->now - host->seen > FARM_SILENT;
 
-	web_span(ENGLISH, visit->now - host->at, age);
-	web_span(ENGLISH, visit->now - host->since, since);
+	web_span(ENGLISH, farm->now - host->seen, seen);
+	if (host->has_counts)
+		web_span(ENGLISH, farm->now - host->since, since);
 	html(visit->out, "<tr><td class=\"mono\">%s</td>", host->name);
-	show_number(visit, host->hour[COUNT_ACCEPTED]);
-	show_number(visit, host->hour[COUNT_DEFERRED]);
-	show_number(visit, host->hour[COUNT_PASSED]);
-	show_number(visit, host->late + host->away);
+	if (isnan(host->load))
+		html_raw(visit->out, "<td class=\"n\">–</td>");
+	else
+		html(visit->out, "<td class=\"n\">%.2f</td>", host->load);
+	show_number(visit, host->counts[COUNT_ACCEPTED]);
+	show_number(visit, host->counts[COUNT_DEFERRED]);
+	show_number(visit, host->counts[COUNT_PASSED]);
+	show_number(visit, host->counts[COUNT_LATE]);
+	show_number(visit, host->counts[COUNT_AWAY]);
 	html(visit->out,
-	    "<td class=\"nowrap\">%s</td><td class=\"nowrap\">%s ago</td>"
+	    "<td class=\"nowrap\">%s</td><td class=\"nowrap%s\">%s ago</td>"
 	    "</tr>\n",
-	    since, age);
+	    since, is_silent ? " bad" : "", seen);
 }
 
 static void
@@ -335,14 +355,14 @@ show_hosts(struct visit *visit, const struct farm *farm)
 	html_raw(visit->out,
 	    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
 	    "aria-label=\"Mail servers\"><table><thead><tr><th "
-	    "scope=\"col\">Server"
-	    "</th><th scope=\"col\" class=\"n\">Accepted</th><th scope=\"col\" "
+	    "scope=\"col\">Server</th><th scope=\"col\" class=\"n\">Load</th>"
+	    "<th scope=\"col\" class=\"n\">Accepted</th><th scope=\"col\" "
 	    "class=\"n\">Deferred</th><th scope=\"col\" class=\"n\">Passed</th>"
-	    "<th scope=\"col\" class=\"n\">Store failed</th><th "
-	    "scope=\"col\">Counts for</th><th scope=\"col\">Told</th></tr>"
-	    "</thead><tbody>\n");
+	    "<th scope=\"col\" class=\"n\">Store late</th><th scope=\"col\" "
+	    "class=\"n\">Store away</th><th scope=\"col\">Counts for</th><th "
+	    "scope=\"col\">Seen</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < farm->host_count; i++)
-		show_host(visit, &farm->hosts[i]);
+		show_host(visit, farm, &farm->hosts[i]);
 	html_raw(visit->out, "</tbody></table></div></section>\n");
 }
 
@@ -401,7 +421,7 @@ stands_still(const struct visit *visit)
 }
 
 static void
-show_age(struct visit *visit, const struct farm *farm)
+show_age(struct visit *visit, const struct farm *farm, enum store_result result)
 {
 	char age[WEB_SPAN_SIZE], refresh[WEB_SPAN_SIZE];
 
@@ -419,23 +439,37 @@ show_age(struct visit *visit, const struct farm *farm)
 		    "This page shows itself anew every %s. <a "
 		    "href=\"dashboard?still\">Stop that</a></p>\n",
 		    refresh);
-	if (farm->result != STORE_OK)
+	if (result != STORE_OK)
 		html_raw(visit->out,
 		    "<p class=\"note\">The store does not tell about the farm: "
 		    "these are the figures of this server alone.</p>\n");
 }
 
+/* What the store does not tell of the farm is told of this server.  NULL: out of
+ * memory. */
 static struct farm *
-read_farm(struct visit *visit)
+read_farm(struct visit *visit, enum store_result *result_r)
 {
-	return farm_read(visit->shared->store, visit->shared->counters,
-	    "this server", visit->now);
+	struct ctl ctl = {.policy = (struct policy *)visit->policy,
+	    .store = visit->shared->store,
+	    .shared = visit->shared};
+	struct farm *farm = malloc(sizeof *farm);
+
+	if (farm == NULL)
+		return NULL;
+	*result_r = farm_look(&ctl, farm);
+	if (*result_r != STORE_OK) {
+		counters_look(visit->shared->counters, &farm->sum);
+		counters_move_on(&farm->sum, visit->now);
+	}
+	return farm;
 }
 
 void
 web_dashboard(struct visit *visit)
 {
-	struct farm *farm = read_farm(visit);
+	enum store_result result;
+	struct farm *farm = read_farm(visit, &result);
 
 	visit->language = ENGLISH;
 	if (farm == NULL) {
@@ -445,7 +479,7 @@ web_dashboard(struct visit *visit)
 	web_begin(visit, "The farm now",
 	    stands_still(visit) ? 0 : visit->policy->settings.web.refresh);
 	html_raw(visit->out, "<h1>The farm now</h1>\n");
-	show_age(visit, farm);
+	show_age(visit, farm, result);
 	show_tiles(visit, farm);
 	html_raw(visit->out, "<div class=\"plots\">\n");
 	show_minutes(visit, &farm->sum);
@@ -534,16 +568,21 @@ csv_rules(struct visit *visit, const struct farm *farm)
 static void
 csv_hosts(struct visit *visit, const struct farm *farm)
 {
-	html_raw(visit->out, "host,accepted,deferred,passed,since,told\r\n");
+	html_raw(
+	    visit->out, "host,load,accepted,deferred,passed,since,seen\r\n");
 	for (size_t i = 0; i < farm->host_count; i++) {
 		const struct farm_host *host = &farm->hosts[i];
 
 		put_cell(visit->out, host->name);
+		if (isnan(host->load))
+			html_raw(visit->out, ",");
+		else
+			html(visit->out, ",%.3f", host->load);
 		html(visit->out,
 		    ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64
 		    "\r\n",
-		    host->hour[COUNT_ACCEPTED], host->hour[COUNT_DEFERRED],
-		    host->hour[COUNT_PASSED], host->since, host->at);
+		    host->counts[COUNT_ACCEPTED], host->counts[COUNT_DEFERRED],
+		    host->counts[COUNT_PASSED], host->since, host->seen);
 	}
 }
 
@@ -578,7 +617,8 @@ web_plot_csv(struct visit *visit)
 	    {"networks", csv_networks},
 	};
 	const char *of = http_query(visit->request, "of");
-	struct farm *farm = read_farm(visit);
+	enum store_result result;
+	struct farm *farm = read_farm(visit, &result);
 
 	for (size_t i = 0;
 	     farm != NULL && of != NULL && i < sizeof plots / sizeof plots[0];

@@ -1,6 +1,5 @@
 #include "web/figures.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,68 +9,6 @@
 #define TALLY_PAGES  4	/* for the networks */
 #define TALLY_SIZE   1024
 #define TALLY_PLACES 8 /* that are tried for one network */
-
-/* ---- The farm */
-
-int64_t
-farm_hour(const struct counters_view *view, enum count which)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < COUNTERS_MINUTES; i++)
-		sum += view->minutes[which][i];
-	return sum;
-}
-
-static void
-add_host(void *arg, const char *name, const struct counters_view *view)
-{
-	struct farm *farm = arg;
-	struct farm_host *host;
-
-	counters_add(&farm->sum, view);
-	if (farm->host_count == FARM_HOSTS_MAX)
-		return;
-	host = &farm->hosts[farm->host_count++];
-	(void)snprintf(host->name, sizeof host->name, "%s", name);
-	host->since = view->since;
-	host->at = view->at;
-	for (enum count which = COUNT_ACCEPTED; which <= COUNT_PASSED; which++)
-		host->hour[which] = farm_hour(view, which);
-	host->sessions = view->counts[COUNT_SESSIONS];
-	host->late = view->counts[COUNT_LATE];
-	host->away = view->counts[COUNT_AWAY];
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct farm_host *)a)->name,
-	    ((const struct farm_host *)b)->name);
-}
-
-struct farm *
-farm_read(struct store *store, struct counters *counters, const char *host,
-    int64_t now)
-{
-	struct farm *farm = calloc(1, sizeof *farm);
-	struct counters_view *own;
-
-	if (farm == NULL)
-		return NULL;
-	farm->result = counters_read(store, now, add_host, farm);
-	if (farm->host_count == 0) {
-		own = malloc(sizeof *own);
-		if (own != NULL) {
-			counters_look(counters, own);
-			counters_move_on(own, now);
-			add_host(farm, host, own);
-		}
-		free(own);
-	}
-	qsort(farm->hosts, farm->host_count, sizeof farm->hosts[0], by_name);
-	return farm;
-}
 
 /* ---- A list */
 

@@ -1,41 +1,9 @@
-/* figures -- what the pages for users show, read from the store in bounded pieces:
- * what the farm did, and what the journal tells of late. */
+/* figures -- what the journal tells of late, read in bounded pieces, for the pages of
+ * users. */
 #ifndef FIGURES_H
 #define FIGURES_H
 
-#include "store/counters.h"
 #include "store/journal.h"
-
-/* ---- The farm */
-
-#define FARM_HOSTS_MAX 64
-#define FARM_NAME_SIZE 128
-
-struct farm_host {
-	char name[FARM_NAME_SIZE];
-	int64_t since, at;		/* Unix seconds */
-	int64_t hour[COUNT_PASSED + 1]; /* in the last hour */
-	int64_t sessions, late, away;	/* since it began */
-};
-
-/* Large: not for the stack. */
-struct farm {
-	enum store_result result;
-	struct counters_view sum;
-	struct farm_host hosts[FARM_HOSTS_MAX];
-	size_t host_count;
-};
-
-/* Read it from the store; where that does not tell, from this host's own `counters`.
- * `host` is what we call ourselves then.  NULL: out of memory.  The caller frees
- * it. */
-struct farm *farm_read(struct store *store, struct counters *counters,
-    const char *host, int64_t now);
-
-/* How often something happened in the last hour. */
-int64_t farm_hour(const struct counters_view *view, enum count which);
-
-/* ---- The journal */
 
 #define RECENT_MAX	100 /* entries that one page shows */
 #define RECENT_NETWORKS 10
