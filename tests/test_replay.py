@@ -284,6 +284,9 @@ class Comparing(Case):
                                  self.path("log"), policy=old)
         self.assertEqual(objects["total"][0]["no_longer.delayed"], len(newly))
         self.assertEqual(objects["newly"], [])
+        spared, = objects["no_longer"]
+        self.assertEqual((spared["messages"], spared["client"]),
+                         (len(newly), "198.51.100.2"))
 
     def write_regular(self):
         """One sender that has shown for a day that it comes back."""

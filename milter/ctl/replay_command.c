@@ -29,12 +29,13 @@ struct run {
 	struct replay *against; /* NULL: there is none */
 	struct maillog_lines *lines;
 	struct maillog *log;
-	struct findings known; /* known clients that waited */
-	struct findings newly; /* who waits, and did not before */
-	size_t listed;	       /* clients, at most */
-	int64_t newly_delayed; /* messages */
-	int64_t no_longer;     /* messages that waited before, and do not */
-	int64_t first, last;   /* times of attempts; 0: there was none */
+	struct findings known;	   /* known clients that waited */
+	struct findings newly;	   /* who waits, and did not before */
+	struct findings no_longer; /* the other way round */
+	size_t listed;		   /* clients, at most */
+	int64_t newly_delayed;	   /* messages */
+	int64_t no_longer_delayed;
+	int64_t first, last; /* times of attempts; 0: there was none */
 	int64_t told_us;
 	bool has_failed; /* and that was told */
 	struct figures_rule sum;
@@ -51,6 +52,7 @@ share(int64_t part, int64_t whole)
 struct name {
 	const char *name;
 	double (*value)(const struct run *run);
+	bool compares; /* is told with --against alone */
 };
 
 #define FIGURES(run) replay_figures((run)->replay)
@@ -78,30 +80,30 @@ VALUE(value_p99, figures_share(run->sum.delays, 0.99))
 VALUE(value_longest, run->sum.delays->longest)
 VALUE(value_newly, run->newly_delayed)
 VALUE(value_newly_clients, run->newly.count)
-VALUE(value_no_longer, run->no_longer)
+VALUE(value_no_longer, run->no_longer_delayed)
 VALUE(value_garbage, maillog_lines_counts(run->lines)->garbage)
 
 static const struct name names[] = {
-    {"messages", value_messages},
-    {"deferred", value_deferred},
-    {"deferred.share", value_share},
-    {"known.messages", value_known},
-    {"known.delayed", value_known_delayed},
-    {"pairs", value_pairs},
-    {"came_back", value_came_back},
-    {"passed", value_passed},
-    {"gave_up", value_gave_up},
-    {"waiting", value_waiting},
-    {"assumed", value_assumed},
-    {"rejected", value_rejected},
-    {"delay.p50", value_p50},
-    {"delay.p90", value_p90},
-    {"delay.p99", value_p99},
-    {"delay.max", value_longest},
-    {"newly.delayed", value_newly},
-    {"newly.clients", value_newly_clients},
-    {"no_longer.delayed", value_no_longer},
-    {"garbage", value_garbage},
+    {"messages", value_messages, false},
+    {"deferred", value_deferred, false},
+    {"deferred.share", value_share, false},
+    {"known.messages", value_known, false},
+    {"known.delayed", value_known_delayed, false},
+    {"pairs", value_pairs, false},
+    {"came_back", value_came_back, false},
+    {"passed", value_passed, false},
+    {"gave_up", value_gave_up, false},
+    {"waiting", value_waiting, false},
+    {"assumed", value_assumed, false},
+    {"rejected", value_rejected, false},
+    {"delay.p50", value_p50, false},
+    {"delay.p90", value_p90, false},
+    {"delay.p99", value_p99, false},
+    {"delay.max", value_longest, false},
+    {"newly.delayed", value_newly, true},
+    {"newly.clients", value_newly_clients, true},
+    {"no_longer.delayed", value_no_longer, true},
+    {"garbage", value_garbage, false},
 };
 
 /* ---- Expressions: name, comparison, number */
@@ -200,25 +202,28 @@ note_known(struct run *run, const struct maillog_attempt *attempt,
 	return true;
 }
 
+/* Note a recipient that waits by the one policy and not by the other. */
+static bool
+note_change(struct findings *findings, int64_t *messages,
+    const struct maillog_attempt *attempt, const struct rehearsed *waits,
+    const struct rehearsed *passes)
+{
+	for (size_t i = 0; i < attempt->recipient_count; i++)
+		if (waits->deferred[i] && !passes->deferred[i]) {
+			++*messages;
+			return findings_note(findings, attempt, waits, i);
+		}
+	return true;
+}
+
 static bool
 compare(struct run *run, const struct maillog_attempt *attempt,
     const struct rehearsed *played, const struct rehearsed *before)
 {
-	bool newly = false, no_longer = false;
-	size_t which = 0;
-
-	for (size_t i = attempt->recipient_count; i-- > 0;) {
-		no_longer |= before->deferred[i] && !played->deferred[i];
-		if (played->deferred[i] && !before->deferred[i]) {
-			newly = true;
-			which = i;
-		}
-	}
-	run->no_longer += no_longer && !newly;
-	if (!newly)
-		return true;
-	run->newly_delayed++;
-	return findings_note(&run->newly, attempt, played, which);
+	return note_change(
+		   &run->newly, &run->newly_delayed, attempt, played, before) &&
+	    note_change(&run->no_longer, &run->no_longer_delayed, attempt,
+		before, played);
 }
 
 static bool
@@ -373,8 +378,7 @@ tell_totals(struct run *run)
 	     i++) {
 		double value = names[i].value(run);
 
-		if (run->against == NULL &&
-		    strstr(names[i].name, "newly") == names[i].name)
+		if (run->against == NULL && names[i].compares)
 			continue;
 		(void)json_object_set_new(object, names[i].name,
 		    value == floor(value) ? json_integer((json_int_t)value)
@@ -459,8 +463,10 @@ tell(struct run *run)
 		tell_rules(run, "against", run->against);
 	tell_hours(run);
 	tell_findings(run, "known", &run->known);
-	if (run->against != NULL)
+	if (run->against != NULL) {
 		tell_findings(run, "newly", &run->newly);
+		tell_findings(run, "no_longer", &run->no_longer);
+	}
 	tell_totals(run);
 }
 
@@ -599,6 +605,7 @@ run_replay(struct ctl *ctl, const struct ctl_args *args)
 	}
 	findings_free(&run.known);
 	findings_free(&run.newly);
+	findings_free(&run.no_longer);
 	free(run.sum.delays);
 	maillog_lines_close(&run.lines);
 	maillog_close(&run.log);
@@ -653,6 +660,7 @@ static const struct ctl_layout replay_layouts[] = {
 	    {NULL}}},
     {"known", true, {CLIENT_COLUMNS("KNOWN, AND WAITS"), {NULL}}},
     {"newly", true, {CLIENT_COLUMNS("NEWLY WAITS"), {NULL}}},
+    {"no_longer", true, {CLIENT_COLUMNS("NO LONGER WAITS"), {NULL}}},
     {"log", false,
 	{{"lines", "lines", CTL_TEXT}, {"garbage", "garbage", CTL_TEXT},
 	    {"misplaced", "of no near time", CTL_TEXT},
