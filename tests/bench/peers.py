@@ -79,16 +79,23 @@ def start(stage, name, socket, *command, asks_redis=False, worker=False):
     contender = Contender(name, f"unix:{socket}", process, asks_redis)
     if worker:
         contender.until = "eom"  # where it decides
-        contender.pid = daemon.wait_for(lambda: youngest(process.pid),
+        contender.pid = daemon.wait_for(lambda: worker_of(process.pid),
                                         f"{name} has a worker")
     return contender
 
 
-def youngest(pid):
-    """The child that it started last."""
+def worker_of(pid):
+    """The child of rspamd that answers."""
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         children = file.read().split()
-    return int(children[-1]) if children else None
+    for child in children:
+        try:
+            with open(f"/proc/{child}/cmdline") as file:
+                if "proxy" in file.read():
+                    return int(child)
+        except OSError:
+            pass  # it has ended
+    return None
 
 
 def find(name):
