@@ -1,5 +1,6 @@
 """milter-deferctl check: what is well around the daemon, and what is not."""
 
+import datetime
 import json
 import os
 import re
@@ -51,6 +52,20 @@ class Config(CheckTest):
         status, found = self.check(greylisting())
         self.assertEqual(status, 0)
         self.assert_found(found, "warning daemon: .*does it run")
+
+    def test_a_list_that_says_how_old_it_is(self):
+        rules = 'rule "l" { client_list = "@DIR@/%s"  verdict = accept }\n'
+        milter = Daemon(rules % "old" + rules.replace("l\"", "m\"") % "new"
+                        + rules.replace("l\"", "n\"") % "plain")
+        self.addCleanup(milter.remove)
+        today = datetime.date.today().isoformat()
+        farm.put(milter, "old", "# About it\n#\n# As of 2001-02-03\n192.0.2.1\n")
+        farm.put(milter, "new", f"# As of {today}\n192.0.2.1\n")
+        farm.put(milter, "plain", "192.0.2.1\n")
+        _, found = self.findings(milter, "--mta", "none")
+        self.assert_found(found, "warning list: .*/old is as of [0-9]+ days ago")
+        self.assert_found(found, "ok list: .*/new is as of [01] days ago")
+        self.assertFalse([one for one in found if "/plain is" in one])
 
     def test_a_bad_configuration(self):
         status, found = self.check('rule "x" { nosuch = 1  verdict = accept }')

@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* strptime() */
 #include "ctl/check.h"
 
 #include <errno.h>
@@ -7,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/user.h"
 #include "config/conf.h"
 #include "ctl/commands.h"
@@ -17,7 +20,9 @@
 #include "ctl/preflight.h"
 #include "ctl/remote.h"
 
-#define LOOK_MS INT64_C(10000) /* a file system may hang */
+#define LOOK_MS	   INT64_C(10000) /* a file system may hang */
+#define HEAD_LINES 40
+#define OLD_DAYS   (4L * 365)
 
 void
 check_say(struct check *check, enum check_level level, const char *about,
@@ -161,6 +166,53 @@ check_files(struct check *check)
 		    geteuid() == 0 ? check->settings->user : "");
 }
 
+/* ---- Lists that say how old they are: "# As of 2024-02-04" */
+
+/* 0: the file says nothing. */
+static time_t
+date_of(const char *path)
+{
+	struct stat status;
+	char line[256];
+	int fd = file_open(path, &status);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	struct tm day = {.tm_mday = 0};
+
+	if (file == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return 0;
+	}
+	for (int i = 0; i < HEAD_LINES && day.tm_mday == 0 &&
+	     fgets(line, sizeof line, file) != NULL;
+	     i++)
+		if (strptime(line, "# As of %Y-%m-%d", &day) == NULL)
+			day.tm_mday = 0;
+	(void)fclose(file);
+	day.tm_isdst = -1;
+	return day.tm_mday == 0 ? 0 : mktime(&day);
+}
+
+static void
+check_ages(struct check *check)
+{
+	const struct policy *policy = check->ctl->policy;
+
+	for (size_t i = 0; i < policy->list_count; i++) {
+		const char *path = policy->lists[i].name;
+		time_t date = policy->lists[i].shared ? 0 : date_of(path);
+		long days = (long)((time(NULL) - date) / 86400);
+		bool is_old = days > OLD_DAYS;
+
+		if (date > 0)
+			check_say(check, is_old ? CHECK_WARNING : CHECK_OK,
+			    "list",
+			    is_old ? "look whether its entries still hold"
+				   : NULL,
+			    "%s is as of %ld days ago", path, days);
+	}
+}
+
 /* ---- The daemon */
 
 static void
@@ -197,6 +249,7 @@ run_check(struct ctl *ctl, const struct ctl_args *args)
 		return CTL_NOTHING;
 	check.settings = &ctl->policy->settings;
 	check_files(&check);
+	check_ages(&check);
 	check_daemon(&check);
 	if (names_redis(check.settings))
 		check_redis(&check);
