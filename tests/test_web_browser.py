@@ -4,7 +4,6 @@ A real Postfix, a real SMTP client, a real browser.  With $PICTURES, pictures of
 the pages are left in that directory.
 """
 
-import crypt
 import os
 import re
 import unittest
@@ -16,7 +15,7 @@ from lib.mta import Postfix
 from lib.mta_case import ALICE, BOB, CLIENT
 from lib.policies import OWN_NETWORKS, response
 from lib.ports import free_port
-from lib.web import Pages
+from lib.web import Pages, hashed
 
 LINKED = response("greylisted", "451 4.7.1 Not yet, see %{link}")
 STRANGERS = ('rule "strangers" { verdict = greylist  delay = 1h  at = data  '
@@ -41,9 +40,7 @@ class Journey(mta_case.MtaTest):
             f'link = "http://127.0.0.1:{port}/%{{reference}}"\n'
             + LINKED + OWN_NETWORKS + STRANGERS, web + "lookups = 1000\n",
             where=self.where, port=port)
-        hashed = crypt.crypt("open sesame",
-                             crypt.mksalt(crypt.METHOD_SHA512, rounds=1000))
-        farm.put(pages, "users", f"anna:{hashed}:change")
+        farm.put(pages, "users", f"anna:{hashed('open sesame')}:change")
         return pages
 
     def refused(self, pages, **message):

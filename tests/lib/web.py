@@ -6,6 +6,7 @@
 
 import http.client
 import socket
+import subprocess
 import urllib.parse
 from typing import NamedTuple
 
@@ -13,6 +14,12 @@ from lib import ports
 from lib.daemon import Daemon
 
 PATIENCE = 60
+
+
+def hashed(password):
+    """As crypt(3) makes it."""
+    return subprocess.run(["openssl", "passwd", "-6", password], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 class Answer(NamedTuple):
