@@ -19,7 +19,7 @@ is_found(const struct list *list, const char *entry)
 	if (entry[0] == '@' || entry[0] == '.')
 		entry++;
 	return list_has_address(list, entry, 0) ||
-	    list_has_domain(list, entry, NOW);
+	    list_has_domain(list, entry, 0);
 }
 
 int
