@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/aside.h"
+#include "base/secret.h"
 #include "ctl/commands.h"
 #include "ctl/entries.h"
 #include "mail/hostname.h"
@@ -360,16 +361,18 @@ forget_many(struct forgetting *forgetting, const struct network *network)
 	enum store_result result = store_namer(ctl->store, &namer);
 	enum ctl_status status = CTL_DONE;
 
-	forgetting->network = network;
 	if (result == STORE_OK && forgetting->pair != NULL &&
 	    !triplet_name(&namer, forgetting->pair, forgetting->pair_name))
-		return ctl_fail(ctl, "out of memory");
+		status = ctl_fail(ctl, "out of memory");
+	secret_wipe(namer.key, sizeof namer.key);
+	forgetting->network = network;
 	while (result == STORE_OK && status == CTL_DONE && !walk.is_done &&
 	    !ctl->is_ended) {
 		result = store_walk(ctl->store, &walk, (int64_t)time(NULL),
 		    take_down, forgetting);
 		status = forget_page(forgetting);
 	}
+	forgetting->network = NULL;
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	return status == CTL_DONE ? tell_servers(forgetting, "*") : status;

@@ -219,7 +219,8 @@ add_word(
 		free(copy);
 		return refuse_for_memory(list);
 	}
-	*word = (struct word){copy, until};
+	word->text = copy;
+	word->until = until;
 	return true;
 }
 

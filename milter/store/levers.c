@@ -17,7 +17,7 @@ write_user(const char *user, char word_r[64])
 {
 	size_t length = 0;
 
-	for (; user[length] != '\0' && length < 63; length++)
+	for (; length < 63 && user[length] != '\0'; length++)
 		word_r[length] = user[length] > ' ' && user[length] < 0x7f
 		    ? user[length]
 		    : '_';
@@ -47,7 +47,7 @@ entry_note_read(const char *text, struct entry_note *note_r)
 	char *end = NULL;
 
 	memset(note_r, 0, sizeof *note_r);
-	if (text[user] == ' ' && user < sizeof note_r->user)
+	if (user < sizeof note_r->user && text[user] == ' ')
 		note_r->at = strtoll(text + user + 1, &end, 10);
 	if (end == NULL || *end != ' ' || note_r->at <= 0) {
 		note_r->at = 0;

@@ -117,6 +117,7 @@ copy(void *arg, const struct store_entry *entry)
 	size_t text_size = strlen(entry->text) + 1;
 	size_t note_size = strlen(entry->note) + 1;
 	char *words = malloc(text_size + note_size);
+	struct store_entry *made;
 
 	if (words == NULL ||
 	    !array_grow(&copies->array, copies->count, sizeof *copies->array)) {
@@ -126,8 +127,10 @@ copy(void *arg, const struct store_entry *entry)
 	}
 	memcpy(words, entry->text, text_size);
 	memcpy(words + text_size, entry->note, note_size);
-	copies->array[copies->count++] =
-	    (struct store_entry){words, entry->until, words + text_size};
+	made = &copies->array[copies->count++];
+	made->text = words;
+	made->until = entry->until;
+	made->note = words + text_size;
 }
 
 enum store_result

@@ -111,7 +111,7 @@ enum store_result
 store_redis_list_add(struct store *store, const char *name,
     const struct store_entry *entry, enum store_change *change_r)
 {
-	struct changing changing;
+	struct changing changing = {.store = NULL};
 	struct resp_commands *commands = &changing.requests[0].commands;
 	char score[DECIMAL_SIZE];
 	enum store_result result;
@@ -149,7 +149,7 @@ enum store_result
 store_redis_list_remove(struct store *store, const char *name, const char *text,
     enum store_change *change_r)
 {
-	struct changing changing;
+	struct changing changing = {.store = NULL};
 	struct resp_commands *commands = &changing.requests[0].commands;
 	enum store_result result;
 	int64_t lasting, brief;
