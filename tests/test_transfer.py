@@ -18,7 +18,7 @@ import unittest
 from lib import cases
 from lib.ctl import Ctl
 from lib.daemon import Daemon, wait_for
-from lib.redis_servers import start_cluster, start_single
+from lib.redis_servers import start_cluster, start_sentinel_set, start_single
 from test_trust import become_known, send, strangers
 
 CLIENT = "198.51.100.7"
@@ -152,6 +152,12 @@ class Between(unittest.TestCase):
     def test_redis(self):
         with start_single() as redis:
             self.move(redis_head([redis.where]))
+
+    def test_sentinel(self):
+        with start_sentinel_set() as servers:
+            head = redis_head(servers.addresses, "sentinel")
+            self.move(head.replace("deadline", "master_name = "
+                                   f'"{servers.master_name}"  deadline'))
 
     def test_cluster(self):
         with start_cluster() as cluster:
