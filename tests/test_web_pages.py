@@ -176,6 +176,19 @@ class Release(unittest.TestCase):
             self.assertFalse(mail(pages, "<carol@sender.example>").accepted)
             self.assertIn("web_released_total 1", pages.get("/metrics").text)
 
+    def test_by_whatever_a_client_is_known(self):
+        for identity in "pool", "network", "address":
+            with self.subTest(identity), Pages(
+                    f"identity = {identity}\n" + greylisting(),
+                    RELEASE) as pages:
+                client = {"name": "mx.example.org", "helo": "mx.example.org"}
+                mail(pages, **client)
+                form = hidden(pages.get("/" + reference(pages)).text)
+                self.assertEqual(pages.post("/release", form).status, 200)
+                if identity == "network":
+                    client["address"] = "198.51.100.2"
+                self.assertTrue(mail(pages, **client).accepted)
+
     def test_never_past_limits_and_lists(self):
         policy = response("busy", "451 Busy.") + before_strangers(
             'rule "all" { messages_above = 1  within = 1h  at = data  '

@@ -69,7 +69,8 @@ find_waiting(const struct visit *visit, const struct journal_entry *entry,
 	identity_network(settings, &address, waiting_r->network);
 	waiting_r->client.network = waiting_r->network;
 	waiting_r->client.host = netaddr_host_bucket(&address);
-	waiting_r->client.address = entry->client;
+	if (settings->identity != IDENTITY_NETWORK)
+		waiting_r->client.address = entry->client;
 	if (settings->identity == IDENTITY_POOL && entry->name[0] != '\0' &&
 	    hostname_organisation(
 		entry->name, visit->shared->psl, waiting_r->pool) &&
