@@ -270,6 +270,7 @@ note_origin(struct conf_report *report, int first, const char *path, int line)
 	}
 	report->origins[report->origin_count++] =
 	    (struct conf_origin){first, copy, line};
+	/* cppcheck-suppress memleak ; the report has it */
 	return true;
 }
 

@@ -193,13 +193,13 @@ add(struct memory_distinct *distinct, struct set *set, uint64_t who,
 
 bool
 memory_distinct_add(struct memory_distinct *distinct,
-    const struct memory_counter_key *key, int64_t now, const uint64_t *members,
-    size_t count, size_t most, int64_t *number_r)
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members, int64_t *number_r)
 {
 	struct set *set = find(distinct, key);
 
 	*number_r = 0;
-	if (set == NULL && count == 0)
+	if (set == NULL && members->count == 0)
 		return true;
 	if (set == NULL)
 		set = make(distinct, key);
@@ -208,8 +208,8 @@ memory_distinct_add(struct memory_distinct *distinct,
 	leave_row(distinct, set);
 	join_row(distinct, set);
 	prune(distinct, set, now);
-	for (size_t i = 0; i < count; i++)
-		if (!add(distinct, set, members[i], now, most))
+	for (size_t i = 0; i < members->count; i++)
+		if (!add(distinct, set, members->who[i], now, members->most))
 			return false;
 	*number_r = (int64_t)set->count;
 	return true;
@@ -223,17 +223,17 @@ counts(const struct set *set, const struct seen *seen, int64_t now)
 
 int64_t
 memory_distinct_peek(const struct memory_distinct *distinct,
-    const struct memory_counter_key *key, int64_t now, const uint64_t *members,
-    size_t count)
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members)
 {
 	const struct set *set = find(distinct, key);
-	int64_t number = (int64_t)count;
+	int64_t number = (int64_t)members->count;
 
 	for (size_t i = 0; set != NULL && i < set->count; i++) {
 		bool again = false;
 
-		for (size_t j = 0; j < count; j++)
-			again = again || members[j] == set->seen[i].who;
+		for (size_t j = 0; j < members->count; j++)
+			again = again || members->who[j] == set->seen[i].who;
 		if (!again && counts(set, &set->seen[i], now))
 			number++;
 	}

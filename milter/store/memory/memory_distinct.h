@@ -15,16 +15,22 @@ struct memory_distinct;
 struct memory_distinct *memory_distinct_open(size_t octets);
 void memory_distinct_close(struct memory_distinct **distinct);
 
-/* Add these (count 0: none), and tell how many there are, of which at most `most`
- * are kept.  False: out of memory. */
+/* Some of them, and how many a set keeps at most. */
+struct memory_members {
+	const uint64_t *who; /* borrowed, each once */
+	size_t count;
+	size_t most;
+};
+
+/* Add these, and tell how many there are.  False: out of memory. */
 bool memory_distinct_add(struct memory_distinct *distinct,
-    const struct memory_counter_key *key, int64_t now, const uint64_t *members,
-    size_t count, size_t most, int64_t *number_r);
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members, int64_t *number_r);
 
 /* How many there would be with these, and nothing is changed. */
 int64_t memory_distinct_peek(const struct memory_distinct *distinct,
-    const struct memory_counter_key *key, int64_t now, const uint64_t *members,
-    size_t count);
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members);
 
 /* Remove sets that are of no more use, of those that were used longest ago. */
 void memory_distinct_expire(struct memory_distinct *distinct, int64_t now);

@@ -323,16 +323,16 @@ find_records(struct memory *memory, const struct store_query *query,
 /* Its members were named by name_members(). */
 static bool
 take_distinct(struct memory *memory, const struct store_query *query,
-    const struct memory_counter_key *key, const struct store_take *take,
-    const uint64_t *members, struct window_counts *counts_r)
+    const struct memory_counter_key *key, const struct memory_members *members,
+    struct window_counts *counts_r)
 {
 	int64_t *number = &counts_r->slots[WINDOW_SLOT_NOW];
 
 	if (!query->peeks)
-		return memory_distinct_add(memory->distinct, key, query->now,
-		    members, take->pair_count, (size_t)take->most, number);
-	*number = memory_distinct_peek(
-	    memory->distinct, key, query->now, members, take->pair_count);
+		return memory_distinct_add(
+		    memory->distinct, key, query->now, members, number);
+	*number =
+	    memory_distinct_peek(memory->distinct, key, query->now, members);
 	return true;
 }
 
@@ -344,10 +344,13 @@ take_units(struct memory *memory, const struct store_query *query,
 		const struct store_take *take = &query->takes[i];
 		const struct memory_counter_key *key = &names->takes[i];
 		struct window_counts *counts = &answer->counts[i];
+		const struct memory_members members = {
+		    names->members[take->distinct], take->pair_count,
+		    (size_t)take->most};
 
 		if (take->distinct != STORE_UNITS) {
-			if (!take_distinct(memory, query, key, take,
-				names->members[take->distinct], counts))
+			if (!take_distinct(
+				memory, query, key, &members, counts))
 				return false;
 		} else if (query->peeks) {
 			memory_counters_peek(
