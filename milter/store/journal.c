@@ -116,9 +116,11 @@ copy_addresses(const struct journal_note *note, char *end)
 		end = stpcpy(end, note->pairs[i].recipient) + 1;
 }
 
+/* All that an entry is read for; most of its octets stay as they come. */
 static void
 fill_entry(const struct journal_note *note, struct journal_entry *entry)
 {
+	entry->identity[0] = entry->sender[0] = '\0';
 	entry->kind = note->kind;
 	entry->at = note->at;
 	copy(entry->reference, sizeof entry->reference, note->reference);
@@ -172,7 +174,6 @@ journal_put(struct journal *journal, const struct journal_note *note)
 	struct pending *pending = malloc(size);
 
 	if (pending != NULL) {
-		memset(&pending->entry, 0, sizeof pending->entry);
 		pending->size = size;
 		fill_entry(note, &pending->entry);
 		copy_addresses(note, pending->addresses);
