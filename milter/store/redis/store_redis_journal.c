@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "redis/error.h"
 #include "store/journal.h"
 
@@ -183,13 +184,15 @@ static uint64_t
 read_last(const char *text, uint64_t thread)
 {
 	char expected[LAST_SIZE];
-	uint64_t place = 0;
+	int64_t place;
 	const char *number = text == NULL ? NULL : strchr(text, ':');
 
-	if (number == NULL || sscanf(number + 1, "%" SCNu64, &place) != 1)
+	if (number == NULL ||
+	    !decimal_read_all(
+		number + 1, strlen(number + 1), JOURNAL_PLACE_MAX, &place))
 		return 0;
-	say_last(thread, place, expected);
-	return strcmp(text, expected) == 0 ? place : 0;
+	say_last(thread, (uint64_t)place, expected);
+	return strcmp(text, expected) == 0 ? (uint64_t)place : 0;
 }
 
 enum store_result
