@@ -39,6 +39,71 @@ START_TEST(language)
 }
 END_TEST
 
+/* ---- Causes */
+
+static const struct {
+	const char *response;
+	const char *cause;
+} causes[] = {
+    {"internal-resource", "own-fault"},
+    {"try-again", "policy"},
+    {"greylisted", "greylisted"},
+    {"policy", "policy"},
+    {"local-problem", "own-fault"},
+    {"blocklisted", "block-list"},
+    {"ip-reputation", "reputation"},
+    {"server-busy", "busy"},
+    {"rejected-message", "policy"},
+    {"one-domain", "policy"},
+    {"timeout", "protocol"},
+    {"protocol", "protocol"},
+    {"rate-limited", "rate-limited"},
+};
+
+START_TEST(cause)
+{
+	static const struct policy policy;
+
+	ck_assert_str_eq(
+	    cause_names[cause_of(&policy, causes[_i].response, "")],
+	    causes[_i].cause);
+}
+END_TEST
+
+/* A response of the postmaster's own says nothing; the rule may. */
+START_TEST(cause_by_rule)
+{
+	static char strangers[] = "strangers", poor[] = "poor";
+	struct rule rules[] = {
+	    {.name = strangers, .verdict = RULE_GREYLIST, .by = BY_TRIPLET},
+	    {.name = poor, .verdict = RULE_GREYLIST, .by = BY_CLIENT}};
+	static struct policy policy;
+
+	policy.rules = rules;
+	policy.rule_count = 2;
+	ck_assert(cause_of(&policy, "own", "strangers") == CAUSE_GREYLISTED);
+	ck_assert(cause_of(&policy, "own", "poor") == CAUSE_REPUTATION);
+	ck_assert(cause_of(&policy, "own", "gone") == CAUSE_POLICY);
+}
+END_TEST
+
+START_TEST(all_words)
+{
+	struct cause_text text;
+
+	for (enum language i = ENGLISH; i < LANGUAGES; i++) {
+		for (enum cause which = 0; which < CAUSES; which++) {
+			cause_words(which, "", i, "", &text);
+			ck_assert(text.happened[0] != '\0');
+			ck_assert(text.turn[0] != '\0');
+			ck_assert(text.help[0] != '\0');
+		}
+		for (enum word word = 0; word < WORDS; word++)
+			ck_assert(cause_page_words[i][word] != NULL);
+	}
+}
+END_TEST
+
 /* ---- Forms */
 
 static const struct {
@@ -163,6 +228,9 @@ END_TEST
 CHECK_MAIN("web", tcase)
 {
 	tcase_add_loop_test(tcase, language, 0, COUNT(languages));
+	tcase_add_loop_test(tcase, cause, 0, COUNT(causes));
+	tcase_add_test(tcase, cause_by_rule);
+	tcase_add_test(tcase, all_words);
 	tcase_add_loop_test(tcase, form, 0, COUNT(forms));
 	tcase_add_test(tcase, markup);
 	tcase_add_test(tcase, tokens);

@@ -133,6 +133,18 @@ class Reason(unittest.TestCase):
             self.assertEqual([one["kind"] for one in story["attempts"]],
                              ["defer", "pass"])
 
+    def test_who_is_not_to_know_how_long_does_not(self):
+        with Pages("hide_wait_below = 100\n" + greylisting(),
+                   RELEASE) as pages:
+            mail(pages)
+            found = reference(pages)
+            page = pages.get("/" + found).text
+            self.assertIn("After some time.", page)
+            self.assertEqual(page.count("<time"), 1)  # of the attempt
+            self.assertEqual(hidden(page), {})
+            self.assertNotIn("until", json.loads(pages.get(
+                "/" + found, Accept="application/json").text))
+
     def test_look_ups_are_limited_for_each_visitor(self):
         with Pages(greylisting(), 'lookups = 5\n'
                    'proxies = {"127.0.0.9"}') as pages:
