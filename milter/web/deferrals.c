@@ -65,10 +65,15 @@ show_entry(struct visit *visit, const struct journal_entry *entry)
 	html(out, "%s%s</td>",
 	    entry->recipient_hashes == 0 ? "" : entry->recipients[0],
 	    entry->recipient_count > 1 ? " +" : "");
-	html(out,
-	    "<td><a class=\"mono\" href=\"%s\">%s</a><br><span "
-	    "class=\"soft\">%s</span></td></tr>\n",
-	    entry->reference, entry->reference, entry->host);
+	/* Only what its sender was told has a page. */
+	if (entry->kind == JOURNAL_DEFER)
+		html(out, "<td><a class=\"mono\" href=\"%s\">%s</a>",
+		    entry->reference, entry->reference);
+	else
+		html(out, "<td><span class=\"mono\">%s</span>",
+		    entry->reference);
+	html(
+	    out, "<br><span class=\"soft\">%s</span></td></tr>\n", entry->host);
 }
 
 void
