@@ -196,6 +196,25 @@ class Between(unittest.TestCase):
             self.assertEqual(len(found), 3000)
 
 
+    def test_an_export_is_whole_though_a_master_changes(self):
+        """What comes twice by that does no harm, nothing is left out."""
+        with start_cluster() as cluster, \
+                daemon(redis_head(cluster.addresses, "cluster")) as milter:
+            milter.expect(r"Redis|127\.0\.0\.1|hangs")
+            self.assertEqual(take(milter, clients(6000))[0], 0)
+            running = Ctl(milter).start("export")
+            lines = [running.stdout.readline() for _ in range(300)]
+            for node in cluster.nodes:
+                with node.client() as client:
+                    if client.ask("ROLE")[0] == "slave":
+                        client.ask("CLUSTER", "FAILOVER")
+                        break
+            lines += running.stdout.readlines()
+            running.stdout.close()
+            self.assertEqual(running.wait(), 0)
+            self.assertEqual(len(records("".join(lines))), 6000)
+
+
 def become_known_at_once(case, milter):
     """By hand, as a record of an organisation."""
     lines = "\n".join(json.dumps(line) for line in [

@@ -15,7 +15,7 @@
 #include "transfer/foreign.h"
 #include "transfer/record_json.h"
 
-#define TRIES	    10
+#define TRIES	    20
 #define TRY_MS	    300 /* between them */
 #define REST_MAX_MS 100
 #define TELL_EVERY  INT64_C(500000) /* microseconds */

@@ -131,13 +131,30 @@ fetch_add(const struct redis_store *store, struct fetch *fetch, const char *tag)
 	fetch->count++;
 }
 
+/* What is of another kind, or too long, is no record; any other error is about the
+ * server, and the record may be there. */
+static bool
+is_answered(const struct redis_request *request)
+{
+	const char *error = resp_error(request->replies[0]);
+
+	return error == NULL || strncmp(error, "WRONGTYPE", 9) == 0 ||
+	    strncmp(error, "TOOLONG", 7) == 0;
+}
+
 static enum store_result
 fetch_ask(struct redis_store *store, struct fetch *fetch)
 {
-	if (fetch->count == 0)
-		return STORE_OK;
-	return store_redis_result(redis_ask(store->redis, fetch->requests,
-	    fetch->count, redis_due(store->redis, WAIT_MS)));
+	enum store_result result = STORE_OK;
+
+	if (fetch->count > 0)
+		result =
+		    store_redis_result(redis_ask(store->redis, fetch->requests,
+			fetch->count, redis_due(store->redis, WAIT_MS)));
+	for (size_t i = 0; result == STORE_OK && i < fetch->count; i++)
+		if (!is_answered(&fetch->requests[i]))
+			result = STORE_LATE;
+	return result;
 }
 
 /* False: there is none, or it cannot be read. */
@@ -225,12 +242,28 @@ put_pattern(const char *prefix, char pattern_r[2 * KEYS_PREFIX_SIZE + 4])
 	(void)strcpy(at, "{*}");
 }
 
+/* Whether who answered is a master, and sees the same map: another server has taken
+ * over else, and the place means nothing to it.  `replies` are to SCAN, CLUSTER
+ * SLOTS and ROLE. */
+static bool
+is_meant(const struct masters *masters, struct resp_reply *const *replies)
+{
+	struct masters seen = {.map = HASH_64};
+	const char *role = resp_string(resp_element(replies[2], 0), NULL);
+
+	for (size_t i = 0; i < resp_count(replies[1]); i++)
+		take_range(&seen, resp_element(replies[1], i));
+	return seen.map == masters->map && role != NULL &&
+	    strcmp(role, "master") == 0;
+}
+
 static enum store_result
-scan(struct redis_store *store, const char *key, struct store_walk *walk,
-    store_record_each *each, void *arg)
+scan(struct redis_store *store, const struct masters *masters,
+    struct store_walk *walk, store_record_each *each, void *arg)
 {
 	char pattern[2 * KEYS_PREFIX_SIZE + 4], place[24];
-	struct redis_request request = {.key = key};
+	struct redis_request request = {.key = masters->keys[walk->server]};
+	const struct resp_reply *page;
 	const char *next;
 	enum store_result result;
 
@@ -238,16 +271,21 @@ scan(struct redis_store *store, const char *key, struct store_walk *walk,
 	(void)snprintf(place, sizeof place, "%" PRIu64, walk->place);
 	resp_add(&request.commands, "SCAN", place, "MATCH", pattern, "COUNT",
 	    KEYS_AT_ONCE);
+	if (store->is_cluster)
+		resp_add(&request.commands, "CLUSTER", "SLOTS");
+	if (store->is_cluster)
+		resp_add(&request.commands, "ROLE");
 	result = store_redis_result(redis_ask(
 	    store->redis, &request, 1, redis_due(store->redis, WAIT_MS)));
-	next = result != STORE_OK
-	    ? NULL
-	    : resp_string(resp_element(request.replies[0], 0), NULL);
+	page = result == STORE_OK ? request.replies[0] : NULL;
+	next = resp_string(resp_element(page, 0), NULL);
 	if (result == STORE_OK && next == NULL)
 		result = STORE_UNREADABLE;
+	if (result == STORE_OK && store->is_cluster &&
+	    !is_meant(masters, request.replies))
+		result = STORE_DOWN;
 	if (result == STORE_OK)
-		result = give_keys(
-		    store, resp_element(request.replies[0], 1), each, arg);
+		result = give_keys(store, resp_element(page, 1), each, arg);
 	if (result == STORE_OK)
 		walk->place = strtoull(next, NULL, 10);
 	redis_request_free(&request);
@@ -279,8 +317,7 @@ store_redis_walk(struct store *store, struct store_walk *walk, int64_t now,
 	    walk->restarts < RESTARTS_MAX)
 		begin_anew(walk, masters.map);
 	if (result == STORE_OK && walk->server < masters.count)
-		result =
-		    scan(self, masters.keys[walk->server], walk, each, arg);
+		result = scan(self, &masters, walk, each, arg);
 	if (result == STORE_DOWN)
 		walk->place = 0; /* another server may answer next */
 	if (result != STORE_OK)
