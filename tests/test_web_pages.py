@@ -41,6 +41,13 @@ def reference(pages):
     return found
 
 
+def processor_time(pages):
+    """Seconds that the daemon has used so far."""
+    with open(f"/proc/{pages.process.pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def hidden(text):
     """{name: value} of the hidden fields."""
     return dict(re.findall(
@@ -441,6 +448,16 @@ class Metrics(unittest.TestCase):
                         if name == "decisions_total" and int(value)}
             wait_for(lambda: counted() == logged, "they are the same",
                      lambda: [str(counted()), str(logged)])
+
+    def test_scrapes_cost_less_than_mail(self):
+        with Pages(greylisting()) as pages:
+            costs = []
+            for use in (lambda: mail(pages), lambda: pages.get("/metrics")):
+                before = processor_time(pages)
+                for _ in range(200):
+                    use()
+                costs.append(processor_time(pages) - before)
+            self.assertLessEqual(costs[1], costs[0] + 0.03)  # two ticks
 
     def test_promtool_is_content(self):
         if not shutil.which("promtool"):
