@@ -125,7 +125,7 @@ is_same_file(const char *a, const char *b)
 static bool
 is_our_port(const struct socket_spec *ours, const char *name)
 {
-	size_t length = strlen(ours->port), rest = strlen(name);
+	size_t length = strlen(ours->port), rest;
 
 	if (ours->family == SOCKET_UNIX || strncmp(name, "inet", 4) != 0)
 		return false;

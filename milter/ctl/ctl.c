@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* strptime() */
 #include "ctl/ctl.h"
 
 #include <stdarg.h>
@@ -53,32 +54,29 @@ ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
 	return false;
 }
 
+/* In local time; without a day it is today. */
 static bool
 read_date(const char *text, int64_t now, int64_t *at_r)
 {
+	static const char *const formats[] = {"%Y-%m-%d %H:%M:%S",
+	    "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%H:%M:%S",
+	    "%H:%M"};
 	time_t base = (time_t)now;
-	int year, month, day, length = 0;
+	const char *end = NULL;
 	struct tm when;
 
-	if (localtime_r(&base, &when) == NULL)
-		return false;
-	when.tm_sec = 0;
-	if (sscanf(text, "%4d-%2d-%2d%*1[T ]%n", &year, &month, &day,
-		&length) == 3 &&
-	    length > 0) {
-		when.tm_year = year - 1900;
-		when.tm_mon = month - 1;
-		when.tm_mday = day;
-		text += length;
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+		if (localtime_r(&base, &when) == NULL)
+			return false;
+		when.tm_sec = 0;
+		end = strptime(text, formats[i], &when);
+		if (end != NULL && *end == '\0')
+			break;
+		end = NULL;
 	}
-	length = 0;
-	if (sscanf(text, "%2d:%2d%n:%2d%n", &when.tm_hour, &when.tm_min,
-		&length, &when.tm_sec, &length) < 2 ||
-	    text[length] != '\0')
-		return false;
 	when.tm_isdst = -1;
 	*at_r = (int64_t)mktime(&when);
-	return *at_r != -1;
+	return end != NULL && *at_r != -1;
 }
 
 bool

@@ -105,9 +105,8 @@ sort_words(struct tool *tool, int argc, char **argv)
 
 		if (has_options && strcmp(word, "--json") == 0) {
 			tool->is_json = true;
-		} else if (has_options && strcmp(word, "--help") == 0) {
-			tool->wants_help = true;
-		} else if (tool->count == 0 && strcmp(word, "-h") == 0) {
+		} else if ((has_options && strcmp(word, "--help") == 0) ||
+		    (tool->count == 0 && strcmp(word, "-h") == 0)) {
 			tool->wants_help = true;
 		} else if (tool->count == 0 && strcmp(word, "-c") == 0) {
 			if (++i == argc)

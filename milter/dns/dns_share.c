@@ -39,7 +39,8 @@ dns_share_put(unsigned char *room, size_t size, size_t *used, const char *name,
 	put(out + 5, 4, answer->ttl);
 	put(out + 9, 2, (uint32_t)named);
 	put(out + 11, 2, (uint32_t)answer->length);
-	memcpy(out + HEAD, name, named);
+	for (size_t i = 0; i < named; i++) /* without its end */
+		out[HEAD + i] = (unsigned char)name[i];
 	if (answer->length > 0)
 		memcpy(out + HEAD + named, answer->data, answer->length);
 	*used += HEAD + named + answer->length;
