@@ -133,14 +133,17 @@ exec {binary()} -c {self.config} "$@"''')
         self.start()
 
     def mail(self, address=CLIENT, sender=JOE, to=(BOB,), **how):
-        """What one message is told: "" if it is accepted."""
+        """What one message is told: "" if it is accepted; the log has it."""
+        seen = len(self.decisions())
         with self.client() as client:
             client.begin(name=how.get("name") or f"[{address}]",
                          address=address)
             if "login" in how:
                 client.macros(MAIL, auth_type="PLAIN",
                               auth_authen=how["login"])
-            return client.message(sender, list(to)).text
+            told = client.message(sender, list(to)).text
+        wait_for(lambda: len(self.decisions()) > seen, "its line", self.log)
+        return told
 
 
 class Howto(unittest.TestCase):
