@@ -130,15 +130,24 @@ class Browser:
 
     def follow(self, css):
         """Click what leads to another page, and wait for it."""
-        before = self.ask("POST", "element",
-                          {"using": "css selector", "value": "html"})
+        before = self.root()
         self.find(css).click()
-        wait_for(lambda: self.is_ready() and self.ask(
-            "POST", "element", {"using": "css selector", "value": "html"})
-            != before, "another page is shown")
+        wait_for(lambda: self.is_ready() and self.root() not in (None, before),
+                 "another page is shown")
+
+    def root(self):
+        """The element that stands for the page; None between two pages."""
+        try:
+            return self.ask("POST", "element",
+                            {"using": "css selector", "value": "html"})
+        except AssertionError:
+            return None
 
     def is_ready(self):
-        return self.run("return document.readyState") == "complete"
+        try:
+            return self.run("return document.readyState") == "complete"
+        except AssertionError:
+            return False
 
     def go(self, url):
         self.ask("POST", "url", {"url": url})
