@@ -434,6 +434,7 @@ class Howto(unittest.TestCase):
         before, after = forms["shell"]
         with start_single() as redis, Server() as server:
             server.mail()
+            time.sleep(1.1)  # or the wait would be the whole delay again
             server.shell(before)
             shared = forms["conf"][0].replace("127.0.0.1:6379", redis.where)
             with open(server.config) as file:
