@@ -74,6 +74,9 @@ class Bare:
         self.lines = []  # of the system's log
 
     def remove(self):
+        if self.enter:
+            subprocess.run(["umount", "-l", self.path("proc")],
+                           stderr=subprocess.DEVNULL)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def path(self, name):
