@@ -314,16 +314,20 @@ class Cost(FarmTest):
             return int(re.search(r"total_reads_processed:(\d+)",
                                  self.redis.ask("INFO", "stats"))[1])
         (milter, _) = self.farm(self.STRANGERS)
-        # What is told goes by itself after 20 ms: where the machine is busy, a
-        # session takes about as long, so the best of some rounds counts.
+        # What is told goes by itself after 20 ms: where a session takes about as
+        # long, nothing can ride, and where one does not, the best of some rounds
+        # counts.
         rounds = []
         for number in range(16):
-            before = reads()
+            before, began = reads(), time.monotonic()
             for host in range(40):
                 ask(milter, f"203.{number}.{host}.7")
-            rounds.append(reads() - before)
-            if rounds[-1] <= 66:  # the background has some, too
+            if time.monotonic() - began < 40 * 0.008:
+                rounds.append(reads() - before)
+            if rounds and rounds[-1] <= 66:  # the background has some, too
                 return
+        if not rounds:
+            self.skipTest("sessions take too long here")
         self.fail(f"reads for 40 questions and what they told: {rounds}")
 
     def test_many_recipients(self):
