@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
+
 const struct ctl_command *const ctl_commands[] = {
     &ctl_block,
     &ctl_check,
@@ -77,51 +79,16 @@ ctl_find(size_t count, const char *const *words, size_t *used_r)
 	return found;
 }
 
-/* Letters to add, drop or change to make one word of the other; long words are
- * far from each other. */
-static size_t
-distance(const char *from, const char *to)
-{
-	size_t row[32], length = strlen(to);
-
-	if (length + 1 > sizeof row / sizeof row[0])
-		return length;
-	for (size_t i = 0; i <= length; i++)
-		row[i] = i;
-	for (size_t j = 1; *from != '\0'; j++, from++) {
-		size_t diagonal = row[0];
-
-		row[0] = j;
-		for (size_t i = 1; i <= length; i++) {
-			size_t above = row[i];
-			size_t best = diagonal + (to[i - 1] != *from);
-
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[i - 1] + 1 < best)
-				best = row[i - 1] + 1;
-			diagonal = above;
-			row[i] = best;
-		}
-	}
-	return row[length];
-}
-
-const struct ctl_command *
+const char *
 ctl_nearest(const char *word)
 {
-	const struct ctl_command *nearest = NULL;
-	size_t least = 3; /* further off is another word */
+	struct near near;
 
-	for (size_t i = 0; i < ctl_command_count; i++) {
-		size_t apart = distance(word, ctl_commands[i]->name);
-
-		if (apart < least && apart < strlen(word)) {
-			least = apart;
-			nearest = ctl_commands[i];
-		}
-	}
-	return nearest;
+	near_begin(&near, word);
+	for (size_t i = 0; i < ctl_command_count; i++)
+		near_try(&near, ctl_commands[i]->name,
+		    strlen(ctl_commands[i]->name));
+	return near.best;
 }
 
 /* ---- The words after the name */

@@ -159,7 +159,7 @@ const struct ctl_command *
 ctl_find(size_t count, const char *const *words, size_t *used_r);
 
 /* The one whose name is nearest to what was typed; NULL: none is near. */
-const struct ctl_command *ctl_nearest(const char *word);
+const char *ctl_nearest(const char *word);
 
 #define CTL_WHY_SIZE 512
 

@@ -129,7 +129,7 @@ sort_words(struct tool *tool, int argc, char **argv)
 static bool
 find_command(struct tool *tool)
 {
-	const struct ctl_command *nearest;
+	const char *nearest;
 	char why[CTL_WHY_SIZE];
 	size_t used;
 
@@ -140,7 +140,7 @@ find_command(struct tool *tool)
 		    "there is no command %.60s%s%s%s; see milter-deferctl "
 		    "--help",
 		    tool->words[0], nearest == NULL ? "" : " (did you mean ",
-		    nearest == NULL ? "" : nearest->name,
+		    nearest == NULL ? "" : nearest,
 		    nearest == NULL ? "" : "?)");
 		complain(why);
 		return false;
