@@ -97,10 +97,12 @@ find_place(struct evidence *evidence)
 
 	facts->country = evidence->country;
 	facts->country_certainty =
-	    geo_country(geo, &facts->client, evidence->country) ? FACT_KNOWN
-								: FACT_UNKNOWN;
+	    geo_find(geo, GEO_COUNTRY, &facts->client, evidence->country)
+	    ? FACT_KNOWN
+	    : FACT_UNKNOWN;
 	facts->asn = evidence->asn;
-	facts->asn_certainty = geo_asn(geo, &facts->client, evidence->asn)
+	facts->asn_certainty =
+	    geo_find(geo, GEO_ASN, &facts->client, evidence->asn)
 	    ? FACT_KNOWN
 	    : FACT_UNKNOWN;
 }

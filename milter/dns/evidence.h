@@ -36,8 +36,8 @@ struct evidence {
 	const struct policy *policy;
 	struct facts *facts; /* what is asked about, and what was told */
 	struct dnsbl_sum dnsbls[DNSBLS_MAX];
-	char country[GEO_COUNTRY_SIZE];
-	char asn[GEO_ASN_SIZE];
+	char country[GEO_TEXT_SIZE];
+	char asn[GEO_TEXT_SIZE];
 	int64_t asked_at; /* when DNS was asked about the client */
 	bool pending;	  /* more may come */
 };

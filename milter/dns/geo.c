@@ -240,44 +240,43 @@ find(const MMDB_s *base, const struct netaddr *client, const char *const path[],
 	    data_r->has_data;
 }
 
-bool
-geo_country(struct geo *geo, const struct netaddr *client,
-    char text_r[GEO_COUNTRY_SIZE])
+static void
+take_country(const MMDB_entry_data_s *data, char text_r[GEO_TEXT_SIZE])
 {
-	static const char *const path[] = {"country", "iso_code", NULL};
-	struct database *database = &geo->databases[GEO_COUNTRY];
-	MMDB_entry_data_s data;
-	bool is_open;
-
-	text_r[0] = '\0';
-	pthread_rwlock_rdlock(&database->lock);
-	is_open = database->is_open;
-	if (is_open && find(&database->base, client, path, &data) &&
-	    data.type == MMDB_DATA_TYPE_UTF8_STRING &&
-	    data.data_size == GEO_COUNTRY_SIZE - 1) {
-		memcpy(text_r, data.utf8_string, GEO_COUNTRY_SIZE - 1);
-		text_r[GEO_COUNTRY_SIZE - 1] = '\0';
-	}
-	pthread_rwlock_unlock(&database->lock);
-	return is_open;
+	if (data->type == MMDB_DATA_TYPE_UTF8_STRING && data->data_size == 2)
+		(void)snprintf(
+		    text_r, GEO_TEXT_SIZE, "%.2s", data->utf8_string);
 }
 
-bool
-geo_asn(
-    struct geo *geo, const struct netaddr *client, char text_r[GEO_ASN_SIZE])
+static void
+take_asn(const MMDB_entry_data_s *data, char text_r[GEO_TEXT_SIZE])
 {
-	static const char *const path[] = {"autonomous_system_number", NULL};
-	struct database *database = &geo->databases[GEO_ASN];
+	if (data->type == MMDB_DATA_TYPE_UINT32)
+		(void)snprintf(text_r, GEO_TEXT_SIZE, "AS%lu",
+		    (unsigned long)data->uint32);
+}
+
+static const struct {
+	const char *path[3]; /* up to a NULL */
+	void (*take)(const MMDB_entry_data_s *data, char text_r[GEO_TEXT_SIZE]);
+} entries[GEO_KINDS] = {
+    [GEO_COUNTRY] = {{"country", "iso_code", NULL}, take_country},
+    [GEO_ASN] = {{"autonomous_system_number", NULL}, take_asn},
+};
+
+bool
+geo_find(struct geo *geo, enum geo_kind kind, const struct netaddr *client,
+    char text_r[GEO_TEXT_SIZE])
+{
+	struct database *database = &geo->databases[kind];
 	MMDB_entry_data_s data;
 	bool is_open;
 
 	text_r[0] = '\0';
 	pthread_rwlock_rdlock(&database->lock);
 	is_open = database->is_open;
-	if (is_open && find(&database->base, client, path, &data) &&
-	    data.type == MMDB_DATA_TYPE_UINT32)
-		(void)snprintf(
-		    text_r, GEO_ASN_SIZE, "AS%lu", (unsigned long)data.uint32);
+	if (is_open && find(&database->base, client, entries[kind].path, &data))
+		entries[kind].take(&data, text_r);
 	pthread_rwlock_unlock(&database->lock);
 	return is_open;
 }

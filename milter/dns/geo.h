@@ -13,8 +13,8 @@
 
 #include "mail/netaddr.h"
 
-#define GEO_COUNTRY_SIZE 3  /* ISO 3166-1 alpha-2 and its NUL */
-#define GEO_ASN_SIZE	 13 /* "AS4294967295" and its NUL */
+/* A country is in ISO 3166-1 alpha-2, a system as "AS4294967295"; with its NUL. */
+#define GEO_TEXT_SIZE 13
 
 struct geo;
 
@@ -30,9 +30,7 @@ enum geo_kind { GEO_COUNTRY, GEO_ASN };
 void geo_tick(struct geo *geo, const char *const files[GEO_KINDS]);
 
 /* "" if the database does not have the address.  False: there is no database. */
-bool geo_country(struct geo *geo, const struct netaddr *client,
-    char text_r[GEO_COUNTRY_SIZE]);
-bool geo_asn(
-    struct geo *geo, const struct netaddr *client, char text_r[GEO_ASN_SIZE]);
+bool geo_find(struct geo *geo, enum geo_kind kind, const struct netaddr *client,
+    char text_r[GEO_TEXT_SIZE]);
 
 #endif
