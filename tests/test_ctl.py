@@ -12,7 +12,7 @@ import time
 import unittest
 
 from lib import cases, daemon, farm
-from lib.ctl import Ctl
+from lib.ctl import BothStores, Ctl
 from lib.daemon import Daemon
 from lib.policies import GREYLISTED, greylisting
 from lib.redis_servers import start_single
@@ -112,7 +112,7 @@ class Usage(unittest.TestCase):
         self.assertIn("milter-deferctl", Ctl(None).say("--version"))
 
 
-class Show(unittest.TestCase):
+class Show(BothStores, unittest.TestCase):
     """What was learned of a client, with both stores."""
 
     CLIENT, NAME = "192.0.2.7", "mail.sender.example"
@@ -171,22 +171,8 @@ class Show(unittest.TestCase):
 
     POLICY = "known_after = 1\n" + greylisting("1s")
 
-    def test_embedded(self):
-        with Daemon(self.POLICY) as milter:
-            self.look(milter)
 
-    def test_redis(self):
-        if not shutil.which("redis-server"):
-            self.skipTest("no redis-server here")
-        redis = start_single()
-        self.addCleanup(redis.stop)
-        with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
-            daemon.wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"),
-                            "the daemon has found Redis")
-            self.look(milter)
-
-
-class Counts(unittest.TestCase):
+class Counts(BothStores, unittest.TestCase):
     """status and top, with both stores."""
 
     POLICY = ("known_after = 1\n"
@@ -249,20 +235,6 @@ class Counts(unittest.TestCase):
         lines = ctl.say("top", "--rounds", "1").splitlines()
         self.assertEqual(len(lines), 2)
         self.assertIn("strangers", lines[1])
-
-    def test_embedded(self):
-        with Daemon(self.POLICY) as milter:
-            self.look(milter)
-
-    def test_redis(self):
-        if not shutil.which("redis-server"):
-            self.skipTest("no redis-server here")
-        redis = start_single()
-        self.addCleanup(redis.stop)
-        with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
-            daemon.wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"),
-                            "the daemon has found Redis")
-            self.look(milter)
 
     def test_two_servers(self):
         """Either tells of both, and of what they did together."""

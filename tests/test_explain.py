@@ -8,7 +8,7 @@ import time
 import unittest
 
 from lib import daemon, farm, mta, mta_case
-from lib.ctl import Ctl
+from lib.ctl import BothStores, Ctl
 from lib.daemon import Daemon, wait_for
 from lib.redis_servers import start_single
 
@@ -293,7 +293,7 @@ class Agreement(unittest.TestCase):
                              before)
 
 
-class Listed(unittest.TestCase):
+class Listed(BothStores, unittest.TestCase):
     """Shared lists are seen as they are now, with both stores."""
 
     WORDS = ("explain", "--client", "192.0.2.7", "--from", "a@nobody.test",
@@ -313,20 +313,6 @@ rule "blocked" { listed = "blocklist"  at = data  verdict = defer  wait = 1h  un
                          ("defer", "blocked"))
         self.assertEqual(ctl.objects("verdict", *self.WORDS, "--at",
                                      "+2h")[0]["verdict"], "accept")
-
-    def test_embedded(self):
-        with Daemon(self.POLICY) as milter:
-            self.look(milter)
-
-    def test_redis(self):
-        if not shutil.which("redis-server"):
-            self.skipTest("no redis-server here")
-        server = start_single()
-        self.addCleanup(server.stop)
-        with farm.daemon(farm.redis(server.where), self.POLICY) as milter:
-            wait_for(lambda: server.ask("EXISTS", "mdefer:1:load"),
-                     "the daemon has found Redis")
-            self.look(milter)
 
 
 class Silent(unittest.TestCase):

@@ -8,9 +8,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 
-from lib import daemon
+from lib import daemon, farm
+from lib.redis_servers import start_single
 
 
 def binary():
@@ -18,6 +20,24 @@ def binary():
     return (os.environ.get("MILTER_DEFERCTL")
             or os.path.join(os.path.dirname(daemon.binary()),
                             "milter-deferctl"))
+
+
+class BothStores:
+    """Of a case that looks at a daemon with its POLICY by look(milter)."""
+
+    def test_embedded(self):
+        with daemon.Daemon(self.POLICY) as milter:
+            self.look(milter)
+
+    def test_redis(self):
+        if not shutil.which("redis-server"):
+            self.skipTest("no redis-server here")
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        with farm.daemon(farm.redis(redis.where), self.POLICY) as milter:
+            daemon.wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"),
+                            "the daemon has found Redis")
+            self.look(milter)
 
 
 class Ctl:
