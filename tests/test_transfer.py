@@ -17,7 +17,7 @@ import unittest
 
 from lib import cases
 from lib.ctl import Ctl
-from lib.daemon import Daemon, wait_for
+from lib.daemon import Daemon, PATIENCE, wait_for
 from lib.redis_servers import start_cluster, start_sentinel_set, start_single
 from test_trust import become_known, send, strangers
 
@@ -422,6 +422,7 @@ class Postgrey:
     @staticmethod
     def connect(path):
         client = socket.socket(socket.AF_UNIX)
+        client.settimeout(PATIENCE)
         try:
             client.connect(path)
         except OSError:
@@ -429,12 +430,13 @@ class Postgrey:
             return None
         return client
 
-    def ask(self, number, at, sender, client=None):
+    def ask(self, number, at, sender, client=None, user="bob"):
         """What it answers; `at` is what time it is."""
         asked = {"request": "smtpd_access_policy",
                  "client_address": client or pg_address(number),
                  "client_name": "unknown", "sender": sender,
-                 "recipient": "bob@local.test", "instance": f"{number}.{at}",
+                 "recipient": f"{user}@local.test",
+                 "instance": f"{number}.{at}",
                  "policy_test_time": at}
         self.file.write("".join(f"{name}={value}\n"
                                 for name, value in asked.items()) + "\n")
@@ -444,10 +446,24 @@ class Postgrey:
         return answer
 
     def stop(self):
+        """As its service does, so that it writes all it knows.
+
+        A signal before its loop kills it: it is asked first, for a recipient of
+        whom it keeps nothing.  One within the loop is seen only when a client
+        does something: so the connection ends after the signal.
+        """
+        assert "DUNNO" in self.ask(0, 0, "", user="postmaster")
+        self.process.terminate()
+        self.hang_up()
+
+    def kill(self):
+        self.process.kill()
+        self.hang_up()
+
+    def hang_up(self):
         self.file.close()
         self.socket.close()
-        self.process.terminate()
-        self.process.wait()
+        self.process.wait(PATIENCE)
 
 
 def pg_address(number):
@@ -496,8 +512,7 @@ class FromPostgrey(unittest.TestCase):
             server = Postgrey(where)
             for ago in 900, 800:
                 server.ask(1, int(time.time()) - ago, "a@example.org")
-            server.process.kill()
-            server.stop()
+            server.kill()
             for name in "postgrey.db", "postgrey_clients.db":
                 os.utime(os.path.join(server.database, name), (1, 1))
             command = ("import", "--from", "postgrey", server.database)
