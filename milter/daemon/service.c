@@ -20,8 +20,8 @@
 #include "ctl/preflight.h"
 #include "daemon/control.h"
 #include "daemon/endpoint.h"
+#include "daemon/filter.h"
 #include "daemon/process.h"
-#include "session/filter.h"
 #include "session/shared.h"
 #include "web/web.h"
 

@@ -1,4 +1,4 @@
-#include "session/filter.h"
+#include "daemon/filter.h"
 
 #include <libmilter/mfapi.h>
 #include <signal.h>
