@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/user.h"
 #include "config/conf.h"
-#include "ctl/preflight.h"
+#include "ctl/check/preflight.h"
 #include "daemon/process.h"
 #include "daemon/service.h"
 #include "web/web.h"

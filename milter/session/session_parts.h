@@ -1,5 +1,5 @@
-/* session_parts -- the inside of a session, for session*.c, and for ctl/explain.c
- * and replay/rehearse.c, which look at it. */
+/* session_parts -- the inside of a session, for session*.c, and for
+ * ctl/rehearse/explain.c and replay/rehearse.c, which look at it. */
 #ifndef SESSION_PARTS_H
 #define SESSION_PARTS_H
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/farm.h"
+#include "ctl/watch/farm.h"
 #include "web/figures.h"
 #include "web/plot.h"
 

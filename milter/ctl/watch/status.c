@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "ctl/entries.h"
-#include "ctl/farm.h"
 #include "ctl/open_store.h"
+#include "ctl/watch/farm.h"
 #include "store/record.h"
 
 #define COUNT_MS   1000 /* for going through all records, unless --count */

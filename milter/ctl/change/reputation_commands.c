@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "ctl/entries.h"
 #include "policy/identity.h"
 #include "policy/standing.h"
 #include "store/reports.h"

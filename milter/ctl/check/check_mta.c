@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/socket_spec.h"
-#include "ctl/check.h"
+#include "ctl/check/check.h"
 
 #define TEXT_SIZE 32768
 #define PATH_SIZE 512

@@ -1,4 +1,4 @@
-#include "ctl/entries.h"
+#include "ctl/change/entries.h"
 
 #include <stdio.h>
 #include <string.h>

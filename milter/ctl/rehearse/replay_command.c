@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "config/conf_value.h"
 #include "ctl/commands.h"
-#include "ctl/replay_records.h"
+#include "ctl/rehearse/replay_records.h"
 #include "maillog/maillog_lines.h"
 #include "replay/findings.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "ctl/entries.h"
 #include "store/load_report.h"
 
 #define LASTS	  INT64_C(3600) /* seconds, unless --for says otherwise */

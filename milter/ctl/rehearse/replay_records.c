@@ -1,4 +1,4 @@
-#include "ctl/replay_records.h"
+#include "ctl/rehearse/replay_records.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "base/date.h"
+#include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "ctl/entries.h"
 
 #define LINE_SIZE     2048
 #define BAD_LINES_MAX 10 /* that are told */

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "ctl/commands.h"
-#include "ctl/farm.h"
+#include "ctl/watch/farm.h"
 
 #define SHOWN	   8 /* rules, networks */
 #define NETWORKS   1000

@@ -1,4 +1,4 @@
-#include "ctl/saw.h"
+#include "ctl/rehearse/saw.h"
 
 #include <inttypes.h>
 #include <stdio.h>

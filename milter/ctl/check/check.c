@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700 /* strptime() */
-#include "ctl/check.h"
+#include "ctl/check/check.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,9 +15,9 @@
 #include "base/file.h"
 #include "base/user.h"
 #include "config/conf.h"
+#include "ctl/check/preflight.h"
 #include "ctl/commands.h"
 #include "ctl/open_store.h"
-#include "ctl/preflight.h"
 #include "ctl/remote.h"
 
 #define LOOK_MS	   INT64_C(10000) /* a file system may hang */

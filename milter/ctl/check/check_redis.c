@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/seconds.h"
 #include "base/secret.h"
-#include "ctl/check.h"
+#include "ctl/check/check.h"
 #include "ctl/open_store.h"
 #include "redis/redis.h"
 #include "store/record.h"

@@ -1,4 +1,4 @@
-#include "ctl/farm.h"
+#include "ctl/watch/farm.h"
 
 #include <math.h>
 #include <string.h>

@@ -14,7 +14,7 @@
 #include "config/conf.h"
 #include "config/conf_value.h"
 #include "ctl/commands.h"
-#include "ctl/saw.h"
+#include "ctl/rehearse/saw.h"
 #include "session/session_parts.h"
 
 #define LISTS_MS    2000

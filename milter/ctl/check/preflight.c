@@ -1,4 +1,4 @@
-#include "ctl/preflight.h"
+#include "ctl/check/preflight.h"
 
 #include <errno.h>
 #include <libgen.h>

@@ -1,6 +1,6 @@
 /* pass, block -- let somebody through, or keep him waiting, on all mail servers. */
+#include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "ctl/entries.h"
 
 #define PASSLIST  "passlist"
 #define BLOCKLIST "blocklist"
