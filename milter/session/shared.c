@@ -1,6 +1,5 @@
 #include "session/shared.h"
 
-#include <inttypes.h>
 #include <libpsl.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include "base/log.h"
 #include "config/conf.h"
 #include "dns/evidence.h"
-#include "session/summary.h"
 #include "session/tracer.h"
 
 /* How long list files are waited for. */
@@ -35,7 +33,6 @@ open_parts(struct shared *shared)
 	shared->lists = lists_open();
 	shared->journal = journal_open();
 	shared->counters = counters_open(now);
-	shared->summary = summary_open(now);
 	shared->tracer = tracer_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
@@ -49,7 +46,7 @@ open_parts(struct shared *shared)
 	    shared->client_names != NULL && shared->reports != NULL &&
 	    shared->file_reports != NULL && shared->dns != NULL &&
 	    shared->journal != NULL && shared->counters != NULL &&
-	    shared->summary != NULL && shared->tracer != NULL;
+	    shared->tracer != NULL;
 }
 
 struct shared *
@@ -90,7 +87,6 @@ shared_close(struct shared **shared)
 	lists_close(&mine->lists);
 	journal_close(&mine->journal);
 	counters_close(&mine->counters);
-	summary_close(&mine->summary);
 	tracer_close(&mine->tracer);
 	known_cache_free(&mine->known_cache);
 	known_cache_free(&mine->passed);
@@ -171,49 +167,12 @@ forget(void *arg, const char *what)
 	(void)store_forget(shared->store, &nobody, &count);
 }
 
-static const char *
-who(const char *by)
-{
-	return by[0] == '\0' ? "somebody" : by;
-}
-
-/* 0: no end. */
-static int64_t
-left_of(int64_t until, int64_t now)
-{
-	return until == LIST_FOR_EVER ? 0 : until - now;
-}
-
-static void
-tell_levers(
-    const struct levers *before, const struct levers *after, int64_t now)
-{
-	if (after->observes && !before->observes)
-		log_info("everything only observes for %" PRId64
-			 " seconds (0: no end), set by %s",
-		    left_of(after->observes_until, now),
-		    who(after->observes_by));
-	if (before->observes && !after->observes)
-		log_info("not everything only observes any more");
-	if (after->has_load &&
-	    (!before->has_load || before->load != after->load))
-		log_info("the load is set to %.2f for %" PRId64
-			 " seconds (0: no end), by %s",
-		    after->load, left_of(after->load_until, now),
-		    who(after->load_by));
-	if (before->has_load && !after->has_load)
-		log_info("the load is what is measured again");
-}
-
 static void
 pull_levers(struct shared *shared, int64_t now)
 {
-	struct levers *levers = &shared->levers, before = *levers;
-	int64_t store_time = store_now(shared->store, now);
+	struct levers *levers = &shared->levers;
 
-	if (!levers_read(shared->store, now, levers, forget, shared))
-		levers_expire(levers, store_time);
-	tell_levers(&before, levers, store_time);
+	levers_tick(shared->store, now, levers, forget, shared);
 	atomic_store(&shared->observes, levers->observes);
 	load_watch_force(
 	    shared->load_watch, levers->has_load ? levers->load : (double)NAN);
@@ -257,8 +216,7 @@ shared_tick_journal(struct shared *shared, int64_t now)
 	tracer_tick(shared->tracer, shared->store, now);
 	if (counters_tick(shared->counters, shared->store,
 		journal_dropped(shared->journal), now))
-		summary_tick(shared->summary, shared->counters,
-		    settings->log_summary, now);
+		counters_summary(shared->counters, settings->log_summary, now);
 	policy_release(&policy);
 }
 

@@ -32,7 +32,6 @@ struct shared {
 	struct dns *dns; /* see dns/evidence.h */
 	struct journal *journal;
 	struct counters *counters;
-	struct summary *summary;
 	struct tracer *tracer;
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */

@@ -1,12 +1,19 @@
 /* Counting, and pictures of it. */
 #include "store/counters.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
+
+#define RULES_NAMED 8 /* in a summary */
+#define RULES_SIZE  (RULES_NAMED * (COUNTERS_NAME + 24))
+#define SHARE_SIZE  24
 
 #define PLACES 1024 /* of the table of names, a power of two */
 _Static_assert(COUNTERS_RULES * 2 < PLACES, "searching would take long");
@@ -33,7 +40,10 @@ struct counters {
 	pthread_mutex_t mutex; /* guards the rest */
 	size_t rule_count;
 	struct counters_view view;
-	bool has_recalled; /* only for the background thread */
+	/* only for the background thread */
+	bool has_recalled;
+	int64_t summed_up; /* when, or when it began */
+	struct counters_view before, since;
 };
 
 /* ---- By rule */
@@ -115,7 +125,7 @@ counters_open(int64_t now)
 	}
 	if (counters != NULL)
 		counters->view.since = counters->view.at =
-		    counters->view.watched = now;
+		    counters->view.watched = counters->summed_up = now;
 	return counters;
 }
 
@@ -319,4 +329,98 @@ counters_look(struct counters *counters, struct counters_view *view_r)
 	pthread_mutex_lock(&counters->mutex);
 	*view_r = counters->view;
 	pthread_mutex_unlock(&counters->mutex);
+}
+
+/* ---- A line in the log */
+
+/* What is left is what came since.  Rules keep their places. */
+static void
+subtract(struct counters_view *now, const struct counters_view *before)
+{
+	for (int i = 0; i < COUNTS; i++)
+		now->counts[i] -= before->counts[i];
+	for (int i = 0; i < COUNTERS_WAITS; i++)
+		now->waits[i] -= before->waits[i];
+	for (int i = 0; i < COUNTERS_DELAYS; i++)
+		now->delays[i] -= before->delays[i];
+	for (size_t i = 0; i < before->rule_count; i++)
+		now->rules[i].deferred -= before->rules[i].deferred;
+}
+
+static int
+by_deferrals(const void *a, const void *b)
+{
+	int64_t one = ((const struct counters_rule *)a)->deferred;
+	int64_t other = ((const struct counters_rule *)b)->deferred;
+
+	return (one < other) - (one > other);
+}
+
+/* The rules that deferred most: "strangers":120,"busy":3 */
+static void
+say_rules(struct counters_view *view, char text_r[RULES_SIZE])
+{
+	size_t length = 0;
+
+	qsort(view->rules, view->rule_count, sizeof *view->rules, by_deferrals);
+	text_r[0] = '\0';
+	for (size_t i = 0; i < RULES_NAMED && i < view->rule_count &&
+	     view->rules[i].deferred > 0;
+	     i++)
+		length += (size_t)snprintf(text_r + length, RULES_SIZE - length,
+		    "%s\"%s\":%" PRId64, i > 0 ? "," : "", view->rules[i].name,
+		    view->rules[i].deferred);
+}
+
+/* The time that this share of them took at most. */
+static void
+say_share(const int64_t *buckets, const int64_t *bounds, size_t count,
+    double share, char text_r[SHARE_SIZE])
+{
+	int64_t bound = counters_share(buckets, bounds, count, share);
+
+	if (bound >= 0)
+		(void)snprintf(text_r, SHARE_SIZE, "%" PRId64, bound);
+	else
+		(void)snprintf(text_r, SHARE_SIZE, "%s",
+		    buckets[count - 1] > 0 ? "more" : "none");
+}
+
+static void
+write_line(struct counters_view *view, int64_t span)
+{
+	char rules[RULES_SIZE], half[SHARE_SIZE], most[SHARE_SIZE];
+	char wait[SHARE_SIZE];
+	const int64_t *counts = view->counts;
+
+	say_rules(view, rules);
+	say_share(view->delays, counters_delay_s, COUNTERS_DELAYS, 0.5, half);
+	say_share(view->delays, counters_delay_s, COUNTERS_DELAYS, 0.9, most);
+	say_share(view->waits, counters_wait_us, COUNTERS_WAITS, 0.99, wait);
+	log_info("summary span=%" PRId64 " sessions=%" PRId64
+		 " accepted=%" PRId64 " deferred=%" PRId64 " observed=%" PRId64
+		 " passed=%" PRId64 " delay_50=%s delay_90=%s wait_us_99=%s"
+		 " trips=%" PRId64 " late=%" PRId64 " away=%" PRId64
+		 " dropped=%" PRId64 " rules=%s",
+	    span, counts[COUNT_SESSIONS], counts[COUNT_ACCEPTED],
+	    counts[COUNT_DEFERRED], counts[COUNT_OBSERVED],
+	    counts[COUNT_PASSED], half, most, wait, counts[COUNT_TRIPS],
+	    counts[COUNT_LATE], counts[COUNT_AWAY], counts[COUNT_DROPPED],
+	    rules);
+}
+
+void
+counters_summary(struct counters *counters, int64_t every, int64_t now)
+{
+	struct counters_view *since = &counters->since;
+
+	if (now < counters->summed_up) /* the clock went back */
+		counters->summed_up = now;
+	if (every == 0 || now - counters->summed_up < every)
+		return;
+	counters_look(counters, since);
+	subtract(since, &counters->before);
+	write_line(since, now - counters->summed_up);
+	counters_look(counters, &counters->before);
+	counters->summed_up = now;
 }

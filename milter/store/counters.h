@@ -119,6 +119,10 @@ void counters_passed(struct counters *counters, const struct rule *rule,
 bool counters_tick(struct counters *counters, struct store *store,
     int64_t dropped, int64_t now);
 
+/* When `every` seconds are over since the last, a line in the log of what was
+ * decided since then; 0: never.  The same thread. */
+void counters_summary(struct counters *counters, int64_t every, int64_t now);
+
 /* The last picture that was taken of this host. */
 void counters_look(struct counters *counters, struct counters_view *view_r);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/log.h"
 
 /* What was forgotten so short a while ago is forgotten again: more may have come
  * within the second that was seen last. */
@@ -138,11 +139,52 @@ levers_read(struct store *store, int64_t now, struct levers *levers,
 	return true;
 }
 
-void
-levers_expire(struct levers *levers, int64_t now)
+static const char *
+who(const char *by)
 {
-	if (levers->observes && levers->observes_until <= now)
-		levers->observes = false;
-	if (levers->has_load && levers->load_until <= now)
-		levers->has_load = false;
+	return by[0] == '\0' ? "somebody" : by;
+}
+
+/* 0: no end. */
+static int64_t
+left_of(int64_t until, int64_t now)
+{
+	return until == LIST_FOR_EVER ? 0 : until - now;
+}
+
+static void
+tell_levers(
+    const struct levers *before, const struct levers *after, int64_t now)
+{
+	if (after->observes && !before->observes)
+		log_info("everything only observes for %" PRId64
+			 " seconds (0: no end), set by %s",
+		    left_of(after->observes_until, now),
+		    who(after->observes_by));
+	if (before->observes && !after->observes)
+		log_info("not everything only observes any more");
+	if (after->has_load &&
+	    (!before->has_load || before->load != after->load))
+		log_info("the load is set to %.2f for %" PRId64
+			 " seconds (0: no end), by %s",
+		    after->load, left_of(after->load_until, now),
+		    who(after->load_by));
+	if (before->has_load && !after->has_load)
+		log_info("the load is what is measured again");
+}
+
+void
+levers_tick(struct store *store, int64_t now, struct levers *levers,
+    void (*forget)(void *arg, const char *what), void *arg)
+{
+	const struct levers before = *levers;
+	int64_t store_time = store_now(store, now);
+
+	if (!levers_read(store, now, levers, forget, arg)) {
+		if (levers->observes_until <= store_time)
+			levers->observes = false;
+		if (levers->load_until <= store_time)
+			levers->has_load = false;
+	}
+	tell_levers(&before, levers, store_time);
 }

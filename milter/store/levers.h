@@ -45,7 +45,9 @@ struct levers {
 bool levers_read(struct store *store, int64_t now, struct levers *levers,
     void (*forget)(void *arg, const char *what), void *arg);
 
-/* While they cannot be read: what is over by the store's clock ends. */
-void levers_expire(struct levers *levers, int64_t now);
+/* The same, and what changed by it is said in the log.  While they cannot be read,
+ * what is over by the store's clock ends. */
+void levers_tick(struct store *store, int64_t now, struct levers *levers,
+    void (*forget)(void *arg, const char *what), void *arg);
 
 #endif
