@@ -246,6 +246,7 @@ session_open(struct shared *shared, int64_t now)
 	struct session *session = calloc(1, sizeof *session);
 	struct session_origin nowhere = {.hostname = NULL};
 	struct session_envelope nobody = {.sender = NULL};
+	char token[JOURNAL_REFERENCE_SIZE];
 
 	if (session == NULL)
 		return NULL;
@@ -259,7 +260,8 @@ session_open(struct shared *shared, int64_t now)
 	session->message.facts.helo = session->helo;
 	session->message.facts.helo_certainty = FACT_UNKNOWN;
 	set_sender(session, &nobody);
-	session_draw_token(session->id);
+	journal_reference_new(now, token);
+	memcpy(session->id, token, sizeof session->id - 1);
 	session_identify(session, &nowhere);
 	/* Nobody has connected yet, so there is nobody to remember. */
 	session->message.network[0] = '\0';
@@ -349,7 +351,7 @@ answer_again(struct session *session, enum stage stage, struct reply *reply_r)
 	if (!can_answer(session, stage))
 		return ACTION_CONTINUE;
 	if (session->standing == STANDS_LOST) {
-		session_fill_own(session, OWN_LOST, stage, &session->reply);
+		session_tell_own(session, OWN_LOST, stage, &session->reply);
 		session->standing = STANDS_DEFERRED;
 	}
 	*reply_r = session->reply;
@@ -400,10 +402,7 @@ static enum action
 defer(struct session *session, const struct outcome *outcome, size_t recipient,
     enum stage stage, struct reply *reply_r)
 {
-	session_fill_reply(session, outcome, recipient, reply_r);
-	session_log(session, outcome, recipient, stage);
-	session_record_deferral(session, outcome, recipient, stage, reply_r);
-	session_debug_reply(session, reply_r);
+	session_tell_deferral(session, outcome, recipient, stage, reply_r);
 	message_deferred(session->shared, &session->message, recipient);
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;
@@ -428,7 +427,7 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	if (session->shared->rehearse != NULL)
 		session->shared->rehearse(session->shared->rehearse_arg,
 		    session, recipient, stage, &outcome);
-	session_log_observed(session, &outcome, recipient, stage);
+	session_tell_observed(session, &outcome, recipient, stage);
 	if (outcome.verdict == VERDICT_DEFER)
 		return defer(session, &outcome, recipient, stage, reply_r);
 	/* One recipient that may pass settles nothing yet, and at the end of a
@@ -438,9 +437,7 @@ answer(struct session *session, size_t recipient, enum stage stage,
 	    (outcome.verdict == VERDICT_WAIT && stage != STAGE_EOM) ||
 	    (outcome.trial_waits && stage == STAGE_MAIL))
 		return ACTION_CONTINUE;
-	if (message->policy->settings.log_accepted)
-		session_log(session, &outcome, recipient, stage);
-	session_record_acceptance(session, &outcome);
+	session_tell_acceptance(session, &outcome, stage);
 	return accept_message(session, &outcome, stage);
 }
 
@@ -525,7 +522,7 @@ session_rcpt(struct session *session, const char *recipient, int64_t now,
 		if (!can_answer(session, STAGE_RCPT))
 			return ACTION_CONTINUE;
 		message->facts.recipients_seen--;
-		session_fill_own(session, OWN_TOO_MANY, STAGE_RCPT, reply_r);
+		session_tell_own(session, OWN_TOO_MANY, STAGE_RCPT, reply_r);
 		return ACTION_DEFER;
 	}
 	if (!can_answer(session, STAGE_RCPT))
@@ -569,7 +566,7 @@ observe_accepted(struct session *session)
 	struct outcome outcome = message_judge(
 	    session->shared, &session->message, MESSAGE_WHOLE, STAGE_EOM);
 
-	session_log_observed(session, &outcome, MESSAGE_WHOLE, STAGE_EOM);
+	session_tell_observed(session, &outcome, MESSAGE_WHOLE, STAGE_EOM);
 	accepted->observed = outcome.observed;
 	accepted->triplet_passed[CLOCK_OBSERVED] =
 	    outcome.triplet_passed[CLOCK_OBSERVED];
@@ -594,7 +591,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	/* A deferred message is learned from when it comes again and passes. */
 	if (action == ACTION_CONTINUE && message->begun) {
 		learn_from_message(session);
-		session_record_pass(session);
+		session_tell_pass(session);
 		message_completed(session->shared, message, &session->accepted);
 		session->standing = STANDS_NOTHING;
 		end_message(session);

@@ -61,39 +61,25 @@ struct session {
 void
 session_identify(struct session *session, const struct session_origin *origin);
 
-/* session_answer.c: what the client and the log are told. */
-void session_fill_reply(struct session *session, const struct outcome *outcome,
-    size_t recipient, struct reply *reply_r);
+/* session_tell.c: what the client, the log, the counters and the journal are
+ * told. */
+void
+session_tell_deferral(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage, struct reply *reply_r);
 /* What no rule says, and, once a message, the line about it. */
 enum own_reply {
 	OWN_LOST,    /* the message stands as lost */
 	OWN_TOO_MANY /* recipients: RFC 5321 4.5.3.1.10 */
 };
-void session_fill_own(struct session *session, enum own_reply which,
+void session_tell_own(struct session *session, enum own_reply which,
     enum stage stage, struct reply *reply_r);
-void session_log(struct session *session, const struct outcome *outcome,
-    size_t recipient, enum stage stage);
-/* A rule on trial gets a line a message, and a reference of its own. */
-void session_log_observed(struct session *session,
+/* A rule on trial is told of once a message, under a reference of its own. */
+void session_tell_observed(struct session *session,
     const struct outcome *outcome, size_t recipient, enum stage stage);
-/* A random token, in the alphabet of Crockford's base 32. */
-void session_draw_token(char token_r[TOKEN_SIZE]);
-
-/* session_record.c: what the counters and the journal are told. */
-/* Since when the message that is let through has been put off: how many seconds,
- * and by `*rule_r` (NULL: by one that would not do so any more).  -1: it was
- * not. */
-int64_t session_waited(const struct session *session,
-    const struct outcome *outcome, const struct rule **rule_r);
-void
-session_record_deferral(struct session *session, const struct outcome *outcome,
-    size_t recipient, enum stage stage, const struct reply *reply);
-void session_record_observed(struct session *session,
-    const struct outcome *outcome, size_t recipient, enum stage stage);
-void session_record_acceptance(
-    struct session *session, const struct outcome *outcome);
-/* An accepted message reached its end. */
-void session_record_pass(struct session *session);
+/* It may pass; and it did, at its end: what users quote is in passed_header. */
+void session_tell_acceptance(
+    struct session *session, const struct outcome *outcome, enum stage stage);
+void session_tell_pass(struct session *session);
 
 /* session_debug.c: each step, and how each rule answered, if that is wanted. */
 void session_debug_step(

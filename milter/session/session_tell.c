@@ -1,0 +1,398 @@
+/* What the client, the log, the counters and the journal are told of a message. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/seconds.h"
+#include "session/session_parts.h"
+
+#define FIELD_SIZE 320
+#define LINK_SIZE  (REPLY_TEXT_MAX + 1)
+#define WAIT_SIZE  32
+#define LIST_SIZE  1200 /* of recipients in a line, with room for one more */
+
+/* A rehearsal leaves no trace. */
+static bool
+is_rehearsed(const struct session *session)
+{
+	return session->shared->rehearse != NULL;
+}
+
+/* ---- The client */
+
+static const char *
+recipient_text(const struct session *session, size_t recipient)
+{
+	const struct facts *facts = &session->message.facts;
+
+	if (recipient == MESSAGE_WHOLE)
+		recipient = 0;
+	return recipient < facts->recipient_count
+	    ? facts->recipients[recipient].address
+	    : "";
+}
+
+/* Whoever is known to be bad is not told how long to wait. */
+static void
+say_wait(const struct session *session, int64_t wait, char wait_r[WAIT_SIZE])
+{
+	const struct facts *facts = &session->message.facts;
+
+	if (wait <= 0 ||
+	    (facts->record_certainty == FACT_KNOWN &&
+		facts->score <
+		    session->message.policy->settings.hide_wait_below))
+		(void)snprintf(wait_r, WAIT_SIZE, "some time");
+	else
+		response_say_wait(wait, wait_r, WAIT_SIZE);
+}
+
+static void
+say_score(const struct facts *facts, char *score_r, size_t size)
+{
+	if (facts->record_certainty == FACT_KNOWN)
+		(void)snprintf(score_r, size, "%ld", lround(facts->score));
+	else
+		(void)snprintf(score_r, size, "unknown");
+}
+
+static void
+fill_reply(struct session *session, const struct outcome *outcome,
+    size_t recipient, struct reply *reply_r)
+{
+	const struct message *message = &session->message;
+	const struct facts *facts = &message->facts;
+	char wait[WAIT_SIZE], score[WAIT_SIZE], link[LINK_SIZE];
+	struct response_values values = {{NULL}};
+
+	journal_reference_new(facts->now, session->reference);
+	say_wait(session, outcome->wait, wait);
+	say_score(facts, score, sizeof score);
+	values.text[FILL_CLIENT_ADDR] = message->address;
+	values.text[FILL_CLIENT_NAME] = session->name;
+	values.text[FILL_HELO] = session->helo;
+	values.text[FILL_SENDER] = facts->sender;
+	values.text[FILL_RECIPIENT] = recipient_text(session, recipient);
+	values.text[FILL_SERVER] = session->server;
+	values.text[FILL_RULE] = outcome->rule->name;
+	values.text[FILL_REFERENCE] = session->reference;
+	values.text[FILL_WAIT] = wait;
+	values.text[FILL_SCORE] = score;
+	response_fill_text(
+	    message->policy->settings.link, &values, link, sizeof link);
+	values.text[FILL_LINK] = link;
+	response_fill(outcome->rule->reply, &values, reply_r);
+}
+
+/* ---- The log */
+
+/* Those that the line is about: <a>,<b>,+3 where the rest has no room. */
+static void
+say_recipients(const struct session *session, size_t recipient,
+    char text_r[LIST_SIZE + WAIT_SIZE])
+{
+	const struct facts *facts = &session->message.facts;
+	bool of_one = recipient < facts->recipient_count;
+	size_t at = of_one ? recipient : 0;
+	int64_t left = of_one ? 1 : facts->recipients_seen;
+	size_t end = of_one ? recipient + 1 : facts->recipient_count;
+	size_t length = 0;
+
+	text_r[0] = '\0';
+	for (; at < end && length + FIELD_SIZE + 4 < LIST_SIZE; at++, left--) {
+		if (length > 0)
+			text_r[length++] = ',';
+		text_r[length++] = '<';
+		log_clean(
+		    facts->recipients[at].address, text_r + length, FIELD_SIZE);
+		length += strlen(text_r + length);
+		text_r[length++] = '>';
+		text_r[length] = '\0';
+	}
+	if (length == 0)
+		(void)snprintf(text_r, LIST_SIZE, "<>");
+	else if (left > 0)
+		(void)snprintf(text_r + length, WAIT_SIZE, ",+%" PRId64, left);
+}
+
+static const char *
+name_status(const struct session *session)
+{
+	if (session->message.facts.name_certainty != FACT_KNOWN)
+		return "unknown";
+	return session->name[0] != '\0' ? "verified" : "none";
+}
+
+/* What every line about this message tells of it. */
+static void
+log_message(struct session *session, const char *verdict, const char *detail,
+    size_t recipient, enum stage stage)
+{
+	const struct message *message = &session->message;
+	const struct facts *facts = &message->facts;
+	char name[FIELD_SIZE], helo[FIELD_SIZE], sender[FIELD_SIZE];
+	char to[LIST_SIZE + WAIT_SIZE], score[WAIT_SIZE], id[FIELD_SIZE];
+	char user[FIELD_SIZE];
+	char evidence[EVIDENCE_SIZE];
+
+	if (is_rehearsed(session))
+		return;
+	say_score(facts, score, sizeof score);
+	evidence_say(&message->evidence, evidence);
+	say_recipients(session, recipient, to);
+	log_info("session=%s verdict=%s %s stage=%s client=%s name=%s "
+		 "name_status=%s helo=%s user=%s sender=<%s> recipient=%s "
+		 "recipients=%" PRId64
+		 " score=%s known=%s load=%.2f load_source=%s id=%s%s",
+	    session->id, verdict, detail, stage_names[stage], message->address,
+	    log_clean(session->name, name, sizeof name), name_status(session),
+	    log_clean(session->helo, helo, sizeof helo),
+	    log_clean(session->user, user, sizeof user),
+	    log_clean(facts->sender, sender, sizeof sender), to,
+	    facts->recipients_seen, score,
+	    facts->record_certainty != FACT_KNOWN ? "unknown"
+		: facts->known			  ? "yes"
+						  : "no",
+	    facts->load, facts->load_source,
+	    log_clean(session->queue_id, id, sizeof id), evidence);
+}
+
+/* ---- The counters and the journal */
+
+static void
+count(const struct session *session, enum count which, const struct rule *rule)
+{
+	if (!is_rehearsed(session))
+		counters_verdict(session->shared->counters, which, rule,
+		    session->message.clock);
+}
+
+/* Add what all entries about a message tell of it, of one recipient or of all, to
+ * what this one does. */
+static void
+put_entry(const struct session *session, struct journal_note *note,
+    const struct rule *rule, size_t recipient, enum stage stage)
+{
+	const struct message *message = &session->message;
+	const struct facts *facts = &message->facts;
+	bool is_known = facts->record_certainty == FACT_KNOWN;
+	bool of_one = recipient < facts->recipient_count;
+
+	if (is_rehearsed(session) ||
+	    message->policy->settings.journal.entries == 0)
+		return;
+	note->rule = rule == NULL ? "" : rule->name;
+	if (note->kind != JOURNAL_PASS && rule != NULL && rule->reply != NULL)
+		note->response = response_name(rule->reply);
+	note->at = facts->now;
+	note->reference = session->reference;
+	note->session = session->id;
+	note->host = session->server[0] != '\0' ? session->server
+						: session->shared->store->host;
+	note->stage = stage;
+	note->client = message->address;
+	note->network = message->network;
+	note->name = session->name;
+	note->identity = message_identity(message);
+	note->null_sender = facts->null_sender;
+	note->pairs = of_one ? &message->pairs[recipient] : message->pairs;
+	note->pair_count = of_one ? 1 : facts->recipient_count;
+	note->recipient_count = of_one ? 1 : facts->recipients_seen;
+	note->has_score = is_known;
+	note->score = is_known ? (int)lround(facts->score) : 0;
+	note->known = !is_known ? JOURNAL_UNKNOWN
+	    : facts->known	? JOURNAL_IS_KNOWN
+				: JOURNAL_STRANGER;
+	note->load = facts->load;
+	journal_put(session->shared->journal, note);
+}
+
+/* The lines as the client sees them. */
+static void
+say_reply(const struct reply *reply, char text_r[JOURNAL_TEXT_SIZE])
+{
+	size_t length = 0;
+
+	text_r[0] = '\0';
+	for (size_t i = 0; i < reply->line_count; i++) {
+		int size = snprintf(text_r + length, JOURNAL_TEXT_SIZE - length,
+		    "%s%s%c%s%s%s", i > 0 ? "\n" : "", reply->code,
+		    i + 1 < reply->line_count ? '-' : ' ', reply->xcode,
+		    reply->xcode[0] != '\0' ? " " : "", reply->lines[i]);
+
+		if (size < 0 || (size_t)size >= JOURNAL_TEXT_SIZE - length)
+			return;
+		length += (size_t)size;
+	}
+}
+
+static void
+record_deferral(const struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage, const struct reply *reply)
+{
+	char text[JOURNAL_TEXT_SIZE];
+	struct journal_note note = {
+	    .kind = JOURNAL_DEFER, .text = text, .wait = outcome->wait};
+
+	count(session, COUNT_DEFERRED, outcome->rule);
+	say_reply(reply, text);
+	put_entry(session, &note, outcome->rule, recipient, stage);
+}
+
+/* ---- All of them.  A rule's name is the postmaster's own, and was checked when it
+ * was read. */
+
+void
+session_tell_deferral(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage, struct reply *reply_r)
+{
+	const struct rule *rule = outcome->rule;
+	char detail[2 * FIELD_SIZE];
+
+	fill_reply(session, outcome, recipient, reply_r);
+	(void)snprintf(detail, sizeof detail,
+	    "rule=\"%s\" response=%s code=%s wait=%" PRId64 " reference=%s",
+	    rule->name, response_name(rule->reply), reply_r->code,
+	    outcome->wait, session->reference);
+	log_message(session, "defer", detail, recipient, stage);
+	record_deferral(session, outcome, recipient, stage, reply_r);
+	session_debug_reply(session, reply_r);
+}
+
+void
+session_tell_own(struct session *session, enum own_reply which,
+    enum stage stage, struct reply *reply_r)
+{
+	static const struct {
+		const char *name;
+		struct reply reply;
+	} own[] = {
+	    [OWN_LOST] = {"out-of-order",
+		{"451", "4.3.0", 1,
+		    {"Temporary local problem - please try later."}}},
+	    [OWN_TOO_MANY] = {"too-many-recipients",
+		{"452", "4.5.3", 1, {"Too many recipients"}}},
+	};
+	const struct outcome outcome = {.verdict = VERDICT_DEFER};
+	char detail[FIELD_SIZE];
+
+	*reply_r = own[which].reply;
+	if (session->own_logged >> which & 1U)
+		return;
+	session->own_logged |= 1U << which;
+	journal_reference_new(session->message.facts.now, session->reference);
+	(void)snprintf(detail, sizeof detail,
+	    "rule=\"\" response=%s code=%s wait=0 reference=%s",
+	    own[which].name, reply_r->code, session->reference);
+	log_message(session, "defer", detail, MESSAGE_WHOLE, stage);
+	record_deferral(session, &outcome, MESSAGE_WHOLE, stage, reply_r);
+}
+
+void
+session_tell_observed(struct session *session, const struct outcome *outcome,
+    size_t recipient, enum stage stage)
+{
+	const struct rule *rule = outcome->observed;
+	struct journal_note note = {
+	    .kind = JOURNAL_OBSERVE, .wait = outcome->observed_wait};
+	char detail[2 * FIELD_SIZE];
+
+	if (rule == NULL || session->observed != NULL)
+		return;
+	session->observed = rule;
+	journal_reference_new(session->message.facts.now, session->reference);
+	(void)snprintf(detail, sizeof detail,
+	    "would=%s rule=\"%s\" response=%s wait=%" PRId64 " reference=%s",
+	    rule->verdict == RULE_ACCEPT ? "accept" : "defer", rule->name,
+	    rule->reply == NULL ? "" : response_name(rule->reply),
+	    outcome->observed_wait, session->reference);
+	log_message(session, "observe", detail, recipient, stage);
+	count(session, COUNT_OBSERVED, rule);
+	put_entry(session, &note, rule, recipient, stage);
+}
+
+/* Since when this pair has been put off; 0: it has not, or nobody has seen it. */
+static int64_t
+put_off_since(const struct recipient *recipient)
+{
+	const struct greylist_clock *clocks = recipient->clock;
+
+	if (recipient->clock_certainty != FACT_KNOWN || recipient->is_supposed)
+		return 0;
+	return clocks[CLOCK_REAL].last_passed == 0
+	    ? clocks[CLOCK_REAL].first_seen
+	    : clocks[CLOCK_DEFERRED].first_seen;
+}
+
+/* Since when the message that is let through has been put off: how many seconds,
+ * and by `*rule_r` (NULL: by one that would not do so any more).  -1: it was
+ * not. */
+static int64_t
+time_waited(const struct session *session, const struct outcome *outcome,
+    const struct rule **rule_r)
+{
+	const struct facts *facts = &session->message.facts;
+	int64_t longest = -1;
+
+	*rule_r = outcome->passed;
+	if (outcome->passed != NULL)
+		return outcome->waited;
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		int64_t since = put_off_since(&facts->recipients[i]);
+		int64_t waited = seconds_between(facts->now, since);
+
+		if (since != 0 && waited > longest &&
+		    waited <= session->message.policy->settings.retry_window)
+			longest = waited;
+	}
+	return longest;
+}
+
+static void
+log_acceptance(
+    struct session *session, const struct outcome *outcome, enum stage stage)
+{
+	const struct rule *rule = outcome->rule, *passed;
+	int64_t waited = time_waited(session, outcome, &passed);
+	char detail[2 * FIELD_SIZE];
+	int length = snprintf(detail, sizeof detail, "rule=\"%s\"%s",
+	    rule == NULL ? "" : rule->name,
+	    outcome->capped ? " capped=yes" : "");
+
+	if (waited >= 0)
+		(void)snprintf(detail + length, sizeof detail - (size_t)length,
+		    " passed=\"%s\" waited=%" PRId64,
+		    passed == NULL ? "" : passed->name, waited);
+	log_message(session, "accept", detail, MESSAGE_WHOLE, stage);
+}
+
+void
+session_tell_acceptance(
+    struct session *session, const struct outcome *outcome, enum stage stage)
+{
+	if (session->message.policy->settings.log_accepted)
+		log_acceptance(session, outcome, stage);
+	count(session, COUNT_ACCEPTED, outcome->rule);
+}
+
+void
+session_tell_pass(struct session *session)
+{
+	const struct rule *rule;
+	int64_t waited = time_waited(session, &session->accepted, &rule);
+	struct journal_note note = {.kind = JOURNAL_PASS, .waited = waited};
+
+	if (waited < 0 || is_rehearsed(session))
+		return;
+	journal_reference_new(session->message.facts.now, session->reference);
+	/* What users quote, under the name that the postmaster gave it. */
+	(void)snprintf(session->passed_header, sizeof session->passed_header,
+	    "delayed %" PRId64 " seconds by milter-defer at %s (reference %s)",
+	    waited, session->server[0] == '\0' ? "localhost" : session->server,
+	    session->reference);
+	counters_passed(
+	    session->shared->counters, rule, waited, session->message.clock);
+	put_entry(session, &note, rule, MESSAGE_WHOLE, STAGE_EOM);
+}
