@@ -137,11 +137,14 @@ keeper_now(struct store *store, int64_t now)
 	return now + ((struct keeper *)store)->skew;
 }
 
+static const struct store_farm_ops farm = {
+    .exchange_load = exchange_load, .take_reports = take_reports};
+static const struct store_list_ops lists = {.read = read_list};
+
 static const struct store_ops ops = {.look_up = look_up,
     .remember = remember,
-    .exchange_load = exchange_load,
-    .read_list = read_list,
-    .take_reports = take_reports,
+    .farm = &farm,
+    .lists = &lists,
     .is_up = is_up,
     .tidy = tidy,
     .stop = stop,

@@ -218,11 +218,11 @@ class Diagnostics(unittest.TestCase):
     # Formats, whose first arguments are no text, by how many; these, and texts
     # that only pass one on, are found otherwise.
     CALLS = {"log_error": 0, "log_warning": 0, "log_info": 0,
-             "store_redis_say": 2}
+             "store_redis_say": 2, "memory_say": 2}
     # What becomes of these is a line of log_error("%s") or of the store's.
     WHY = ("daemon/endpoint.c", "daemon/service.c", "daemon/control.c",
            "base/pid_file.c", "ctl/open_store.c", "base/log.c",
-           "store/memory/store_memory_life.c")
+           "store/memory/memory_file.c")
     TEXT = r'(?:"(?:[^"\\]|\\.)*"|PRI\w+|PACKAGE_VERSION)'
     DECISION = ("session=", "summary ")
 
@@ -320,7 +320,7 @@ class Restart(unittest.TestCase):
                        if reads.search(text)]
             early = [path for path in readers
                      if path.startswith(("daemon/", "store/redis/", "ctl/",
-                                         "store/store_terms"))
+                                         "store/store.c"))
                      and path != self.SESSIONS]
             late = len(early) < len(readers) or full in self.RELOADED
             part = told.get((section, name))

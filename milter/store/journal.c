@@ -268,7 +268,7 @@ hand_over(struct batch *batch, struct store *store,
 	}
 	if (result == STORE_OK)
 		result =
-		    store->ops->add_entries(store, terms, batch->items, count);
+		    store->ops->journal->add(store, terms, batch->items, count);
 	secret_wipe(&namer, sizeof namer);
 	return result;
 }

@@ -72,7 +72,7 @@ read_place(struct store *store, uint64_t place, struct wanted *wanted)
 	const struct journal_range range = {
 	    .from = place, .to = place, .most = 16};
 
-	return store->ops->read_entries(store, &range, take_wanted, wanted);
+	return store->ops->journal->read(store, &range, take_wanted, wanted);
 }
 
 enum store_result
@@ -157,7 +157,7 @@ journal_read(struct store *store, struct journal_query *query,
 	    .to = query->before == 0 ? JOURNAL_PLACE_MAX : query->before - 1,
 	    .most = JOURNAL_PAGE};
 	enum store_result result =
-	    store->ops->read_entries(store, &range, take_entry, &page);
+	    store->ops->journal->read(store, &range, take_entry, &page);
 
 	*more_r = result == STORE_OK && page.seen == JOURNAL_PAGE &&
 	    !page.ended && query->before != 0;
@@ -191,7 +191,7 @@ find_last(struct store *store, const struct journal_terms *terms,
 
 	for (size_t i = 0; i < entry->recipient_hashes; i++)
 		threads[i] = journal_thread(entry, i);
-	result = store->ops->last_entries(
+	result = store->ops->journal->last(
 	    store, terms, threads, entry->recipient_hashes, places);
 	for (size_t i = 0; i < entry->recipient_hashes; i++)
 		if (result == STORE_OK && places[i] > newest)

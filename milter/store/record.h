@@ -111,22 +111,45 @@ struct store_walk {
  * that is made or removed meanwhile may be left out.  `now` is this host's clock.
  * After another answer than STORE_OK the same page may be asked for again.  May
  * wait; asks no more of the store at once than a few messages do. */
-enum store_result store_walk(struct store *store, struct store_walk *walk,
-    int64_t now, store_record_each *each, void *arg);
+static inline enum store_result
+store_walk(struct store *store, struct store_walk *walk, int64_t now,
+    store_record_each *each, void *arg)
+{
+	return store->ops->records == NULL
+	    ? STORE_DOWN
+	    : store->ops->records->walk(store, walk, now, each, arg);
+}
 
 /* The record of that name, if there is one. */
-enum store_result store_read_record(struct store *store, const char *name,
-    int64_t now, store_record_each *each, void *arg);
+static inline enum store_result
+store_read_record(struct store *store, const char *name, int64_t now,
+    store_record_each *each, void *arg)
+{
+	return store->ops->records == NULL
+	    ? STORE_DOWN
+	    : store->ops->records->read(store, name, now, each, arg);
+}
 
 /* Take records over, each tidied, as record_merge() says; at most
  * STORE_RESTORE_MOST.  On
  * another answer than STORE_OK some may have been, and all may be given again. */
 #define STORE_RESTORE_MOST 16
-enum store_result store_restore(struct store *store,
-    struct store_record *records, size_t count, int64_t now);
+static inline enum store_result
+store_restore(struct store *store, struct store_record *records, size_t count,
+    int64_t now)
+{
+	return store->ops->records == NULL
+	    ? STORE_DOWN
+	    : store->ops->records->restore(store, records, count, now);
+}
 
 /* What names are made with; its hash is the store's.  Wipe it when done. */
-enum store_result
-store_namer(struct store *store, struct triplet_namer *namer_r);
+static inline enum store_result
+store_namer(struct store *store, struct triplet_namer *namer_r)
+{
+	return store->ops->records == NULL
+	    ? STORE_DOWN
+	    : store->ops->records->namer(store, namer_r);
+}
 
 #endif

@@ -229,51 +229,91 @@ struct store_record; /* record.h */
 struct store_walk;
 struct triplet_namer;
 typedef void store_record_each(void *arg, const struct store_record *record);
+typedef void
+store_host_each(void *arg, const char *host, const struct load_report *report);
+typedef void store_shared_each(void *arg, const struct store_shared *theirs);
+typedef void store_text_each(void *arg, const char *text);
+typedef void store_note_each(void *arg, const char *name, const char *text);
+typedef void store_telling_each(
+    void *arg, const char *host, const char *text, size_t length);
 
-/* The interface of a keeper; users call the functions below. */
-struct store_ops {
-	enum store_result (*look_up)(struct store *store,
-	    const struct store_query *query, struct store_answer *answer_r);
-	enum store_result (*remember)(
-	    struct store *store, const struct store_effects *effects);
+/* The interface of a keeper, by what is asked of it; users call the functions
+ * below.  A table, or a function, that may be NULL is marked so. */
+struct store_list_ops {
+	enum store_result (*read)(
+	    struct store *store, const char *name, struct list **list_r);
+	/* NULL, these three: its lists cannot be changed */
+	enum store_result (*add)(struct store *store, const char *name,
+	    const struct store_entry *entry, enum store_change *change_r);
+	enum store_result (*remove)(struct store *store, const char *name,
+	    const char *text, enum store_change *change_r);
+	enum store_result (*each)(struct store *store, const char *name,
+	    store_entry_each *each, void *arg);
+};
+
+struct store_farm_ops {
 	enum store_result (*exchange_load)(struct store *store,
 	    const struct load_report *own, struct load_report *reports_r,
 	    size_t size, int64_t *now_r, size_t *count_r);
-	enum store_result (*read_list)(
-	    struct store *store, const char *name, struct list **list_r);
-	enum store_result (*take_reports)(struct store *store, int64_t now,
-	    void (*each)(void *arg, const char *text), void *arg);
-	enum store_result (*add_entries)(struct store *store,
+	enum store_result (*hosts)(struct store *store, /* NULL: no others */
+	    store_host_each *each, void *arg);
+	enum store_result (*share)(struct store *store, /* NULL: no others */
+	    const struct store_shared *own, store_shared_each *each, void *arg);
+	enum store_result (*take_reports)(
+	    struct store *store, int64_t now, store_text_each *each, void *arg);
+};
+
+struct store_journal_ops {
+	enum store_result (*add)(struct store *store,
 	    const struct journal_terms *terms, const struct journal_item *items,
 	    size_t count);
-	enum store_result (*read_entries)(struct store *store,
+	enum store_result (*read)(struct store *store,
 	    const struct journal_range *range,
 	    bool (*each)(void *arg, const char *text, size_t length),
 	    void *arg);
-	enum store_result (*last_entries)(struct store *store,
+	enum store_result (*last)(struct store *store,
 	    const struct journal_terms *terms, const uint64_t *threads,
 	    size_t count, uint64_t *places_r);
 	enum store_result (*put_host)(
 	    struct store *store, const char *text, size_t length, int64_t now);
 	enum store_result (*read_hosts)(struct store *store, int64_t now,
-	    void (*each)(
-		void *arg, const char *host, const char *text, size_t length),
-	    void *arg);
-	enum store_result (*share)(struct store *store, /* or NULL */
-	    const struct store_shared *own,
-	    void (*each)(void *arg, const struct store_shared *theirs),
-	    void *arg);
+	    store_telling_each *each, void *arg);
+};
+
+struct store_board_ops {
 	enum store_result (*put_note)(struct store *store, const char *board,
 	    const struct store_note *note, int64_t now);
 	enum store_result (*read_notes)(struct store *store, const char *board,
-	    int64_t now,
-	    void (*each)(void *arg, const char *name, const char *text),
-	    void *arg);
+	    int64_t now, store_note_each *each, void *arg);
 	enum store_result (*push)(struct store *store, const char *queue,
 	    const char *const *texts, size_t count, int64_t now);
 	enum store_result (*pop)(struct store *store, const char *queue,
-	    void (*each)(void *arg, const char *text), void *arg,
-	    size_t *count_r);
+	    store_text_each *each, void *arg, size_t *count_r);
+};
+
+struct store_record_ops { /* see record.h */
+	enum store_result (*walk)(struct store *store, struct store_walk *walk,
+	    int64_t now, store_record_each *each, void *arg);
+	enum store_result (*read)(struct store *store, const char *name,
+	    int64_t now, store_record_each *each, void *arg);
+	enum store_result (*restore)(struct store *store,
+	    struct store_record *records, size_t count, int64_t now);
+	enum store_result (*namer)(
+	    struct store *store, struct triplet_namer *namer_r);
+	enum store_result (*forget)(struct store *store,
+	    const struct store_forget *forget, size_t *count_r);
+};
+
+struct store_ops {
+	enum store_result (*look_up)(struct store *store,
+	    const struct store_query *query, struct store_answer *answer_r);
+	enum store_result (*remember)(
+	    struct store *store, const struct store_effects *effects);
+	const struct store_list_ops *lists;
+	const struct store_farm_ops *farm;
+	const struct store_journal_ops *journal;
+	const struct store_board_ops *board;
+	const struct store_record_ops *records; /* NULL: it shows none */
 	bool (*is_up)(const struct store *store);
 	void (*tidy)(struct store *store, int64_t now);
 	void (*renew)(struct store *store); /* NULL: there is nothing */
@@ -281,32 +321,8 @@ struct store_ops {
 	    struct store *store, int64_t clock, bool last); /* or NULL */
 	void (*stop)(struct store *store);
 	void (*close)(struct store *store);
-	/* NULL: there are no others */
-	enum store_result (*hosts)(struct store *store,
-	    void (*each)(
-		void *arg, const char *host, const struct load_report *report),
-	    void *arg);
 	/* NULL: this host's clock is its own */
 	int64_t (*now)(struct store *store, int64_t now);
-	/* NULL: it has no lists that can be changed */
-	enum store_result (*list_add)(struct store *store, const char *name,
-	    const struct store_entry *entry, enum store_change *change_r);
-	enum store_result (*list_remove)(struct store *store, const char *name,
-	    const char *text, enum store_change *change_r);
-	enum store_result (*list_each)(struct store *store, const char *name,
-	    store_entry_each *each, void *arg);
-	/* all of these or none: see record.h */
-	enum store_result (*walk)(struct store *store, struct store_walk *walk,
-	    int64_t now, store_record_each *each, void *arg);
-	enum store_result (*read_record)(struct store *store, const char *name,
-	    int64_t now, store_record_each *each, void *arg);
-	enum store_result (*restore)(struct store *store,
-	    struct store_record *records, size_t count, int64_t now);
-	enum store_result (*namer)(
-	    struct store *store, struct triplet_namer *namer_r);
-	/* NULL: it cannot */
-	enum store_result (*forget)(struct store *store,
-	    const struct store_forget *forget, size_t *count_r);
 };
 
 /* The head of every keeper. */
@@ -317,76 +333,140 @@ struct store {
 
 /* Look up a client, with the clocks of this message's pairs, and take units of
  * limits, in one round trip. */
-enum store_result store_look_up(struct store *store,
-    const struct store_query *query, struct store_answer *answer_r);
+static inline enum store_result
+store_look_up(struct store *store, const struct store_query *query,
+    struct store_answer *answer_r)
+{
+	return store->ops->look_up(store, query, answer_r);
+}
 
 /* Whether any clock, of a pair or of the client, is to be changed.  Pure. */
 bool store_has_marks(const struct store_effects *effects);
 
 /* Hand over what to remember.  OK means handed over, not stored. */
-enum store_result
-store_remember(struct store *store, const struct store_effects *effects);
+static inline enum store_result
+store_remember(struct store *store, const struct store_effects *effects)
+{
+	return store->ops->remember(store, effects);
+}
 
 /* Publish this host's load and read all hosts' (own included, at most `size`).
  * `own` NULL: only read.  `own->at` is this host's clock; the reports, and `*now_r`, are of the store's.
  * A value that is no report comes as one with NaN, so that it can be counted.
  * Background only: may wait. */
-enum store_result store_exchange_load(struct store *store,
-    const struct load_report *own, struct load_report *reports_r, size_t size,
-    int64_t *now_r, size_t *count_r);
+static inline enum store_result
+store_exchange_load(struct store *store, const struct load_report *own,
+    struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
+{
+	return store->ops->farm->exchange_load(
+	    store, own, reports_r, size, now_r, count_r);
+}
 
 /* Give `each` the name and the report of every host; none where this process is
  * the only one.  May wait. */
-typedef void
-store_host_each(void *arg, const char *host, const struct load_report *report);
-enum store_result
-store_hosts(struct store *store, store_host_each *each, void *arg);
+static inline enum store_result
+store_hosts(struct store *store, store_host_each *each, void *arg)
+{
+	return store->ops->farm->hosts == NULL
+	    ? STORE_OK
+	    : store->ops->farm->hosts(store, each, arg);
+}
 
 /* Read the shared list `name` if it has changed since it was last read through
  * this store: `*list_r` is then a new sealed list that the caller owns, else
  * NULL.  Background only. */
-enum store_result
-store_read_list(struct store *store, const char *name, struct list **list_r);
+static inline enum store_result
+store_read_list(struct store *store, const char *name, struct list **list_r)
+{
+	return store->ops->lists->read(store, name, list_r);
+}
 
 /* What time it is by the store's clock, when this host's shows `now`, as far as
  * that is known without asking. */
-int64_t store_now(struct store *store, int64_t now);
+static inline int64_t
+store_now(struct store *store, int64_t now)
+{
+	return store->ops->now == NULL ? now : store->ops->now(store, now);
+}
 
 /* Change a shared list; all servers have it within two seconds.  The text is that
  * of a list_entry.  May wait, as may the next ones. */
-enum store_result store_list_add(struct store *store, const char *name,
-    const struct store_entry *entry, enum store_change *change_r);
-enum store_result store_list_remove(struct store *store, const char *name,
-    const char *text, enum store_change *change_r);
+static inline enum store_result
+store_list_add(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r)
+{
+	return store->ops->lists->add == NULL
+	    ? STORE_DOWN
+	    : store->ops->lists->add(store, name, entry, change_r);
+}
+
+static inline enum store_result
+store_list_remove(struct store *store, const char *name, const char *text,
+    enum store_change *change_r)
+{
+	return store->ops->lists->remove == NULL
+	    ? STORE_DOWN
+	    : store->ops->lists->remove(store, name, text, change_r);
+}
 
 /* Go through a shared list, in no order; what has expired may be among it. */
-enum store_result store_list_each(
-    struct store *store, const char *name, store_entry_each *each, void *arg);
+static inline enum store_result
+store_list_each(
+    struct store *store, const char *name, store_entry_each *each, void *arg)
+{
+	return store->ops->lists->each == NULL
+	    ? STORE_DOWN
+	    : store->ops->lists->each(store, name, each, arg);
+}
 
 /* Forget; `*count_r` is what there was of it: fields, or records. */
-enum store_result store_forget(
-    struct store *store, const struct store_forget *forget, size_t *count_r);
+static inline enum store_result
+store_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r)
+{
+	*count_r = 0;
+	return store->ops->records == NULL
+	    ? STORE_DOWN
+	    : store->ops->records->forget(store, forget, count_r);
+}
 
 /* Take reports of other programs out of the store, a bounded number, and give
  * each as raw text to `each`.  Every report is given to one taker only. */
-enum store_result store_take_reports(struct store *store, int64_t now,
-    void (*each)(void *arg, const char *text), void *arg);
+static inline enum store_result
+store_take_reports(
+    struct store *store, int64_t now, store_text_each *each, void *arg)
+{
+	return store->ops->farm->take_reports(store, now, each, arg);
+}
 
 /* Publish what this host tells of itself, and read what all did within the last
  * hour (own included); it is kept for 40 days.  Background only: may wait. */
 #define STORE_HOST_LIFE INT64_C(120) /* seconds; older is of a silent host */
 #define STORE_HOST_KEPT INT64_C(40) * 86400
-enum store_result store_put_host(
-    struct store *store, const char *text, size_t length, int64_t now);
-enum store_result store_read_hosts(struct store *store, int64_t now,
-    void (*each)(void *arg, const char *host, const char *text, size_t length),
-    void *arg);
+static inline enum store_result
+store_put_host(
+    struct store *store, const char *text, size_t length, int64_t now)
+{
+	return store->ops->journal->put_host(store, text, length, now);
+}
+
+static inline enum store_result
+store_read_hosts(
+    struct store *store, int64_t now, store_telling_each *each, void *arg)
+{
+	return store->ops->journal->read_hosts(store, now, each, arg);
+}
 
 /* Let other servers know, and give each what they have let us know since this was
  * called last, a bounded number.  Without Redis nothing.  Background only. */
-enum store_result
+static inline enum store_result
 store_share(struct store *store, const struct store_shared *own,
-    void (*each)(void *arg, const struct store_shared *theirs), void *arg);
+    store_shared_each *each, void *arg)
+{
+	return store->ops->farm->share == NULL
+	    ? STORE_OK
+	    : store->ops->farm->share(store, own, each, arg);
+}
 
 /* Notes on a board that all servers see, and queues that they fill and one reader
  * empties: for what is asked of the farm now and then.  Names are printable.
@@ -401,35 +481,81 @@ struct store_note {
 	const char *name, *text;
 	int64_t life; /* seconds */
 };
-enum store_result store_put_note(struct store *store, const char *board,
-    const struct store_note *note, int64_t now);
-enum store_result
-store_read_notes(struct store *store, const char *board, int64_t now,
-    void (*each)(void *arg, const char *name, const char *text), void *arg);
-enum store_result store_push(struct store *store, const char *queue,
-    const char *const *texts, size_t count, int64_t now);
-/* Up to STORE_PUSH_MAX of them, the oldest first. */
-enum store_result store_pop(struct store *store, const char *queue,
-    void (*each)(void *arg, const char *text), void *arg, size_t *count_r);
+static inline enum store_result
+store_put_note(struct store *store, const char *board,
+    const struct store_note *note, int64_t now)
+{
+	return store->ops->board->put_note(store, board, note, now);
+}
 
-bool store_is_up(const struct store *store);
+static inline enum store_result
+store_read_notes(struct store *store, const char *board, int64_t now,
+    store_note_each *each, void *arg)
+{
+	return store->ops->board->read_notes(store, board, now, each, arg);
+}
+
+static inline enum store_result
+store_push(struct store *store, const char *queue, const char *const *texts,
+    size_t count, int64_t now)
+{
+	return store->ops->board->push(store, queue, texts, count, now);
+}
+
+/* Up to STORE_PUSH_MAX of them, the oldest first. */
+static inline enum store_result
+store_pop(struct store *store, const char *queue, store_text_each *each,
+    void *arg, size_t *count_r)
+{
+	return store->ops->board->pop(store, queue, each, arg, count_r);
+}
+
+static inline bool
+store_is_up(const struct store *store)
+{
+	return store->ops->is_up(store);
+}
 
 /* Called once a second in the background: expiry, pruning. */
-void store_tidy(struct store *store, int64_t now);
+static inline void
+store_tidy(struct store *store, int64_t now)
+{
+	store->ops->tidy(store, now);
+}
 
 /* Read passwords and certificates again, and try at once what has failed.  Done
  * in the background. */
-void store_renew(struct store *store);
+static inline void
+store_renew(struct store *store)
+{
+	if (store->ops->renew != NULL)
+		store->ops->renew(store);
+}
 
 /* The end is near: what takes long in the background ends soon. */
-void store_stop(struct store *store);
+static inline void
+store_stop(struct store *store)
+{
+	store->ops->stop(store);
+}
 
 /* Called once a second by a thread that may hang with the disk: save what is kept
  * in a file, if it is time by `clock`, the seconds of a clock that only goes
  * forward.  With `last` it is saved now and never again.  False: it cannot be. */
-bool store_save(struct store *store, int64_t clock, bool last);
+static inline bool
+store_save(struct store *store, int64_t clock, bool last)
+{
+	return store->ops->save == NULL || store->ops->save(store, clock, last);
+}
 
 /* Saves first, unless that was done for the last time. */
-void store_close(struct store **store);
+static inline void
+store_close(struct store **store)
+{
+	if (*store == NULL)
+		return;
+	(*store)->ops->close(*store);
+	*store = NULL;
+}
 
 #endif

@@ -111,12 +111,15 @@ close_branch(struct store *store)
 	free(store);
 }
 
+static const struct store_farm_ops farm_ops = {
+    .exchange_load = exchange_load, .take_reports = take_reports};
+static const struct store_list_ops list_ops = {.read = read_list};
+
 static const struct store_ops operations = {
     .look_up = look_up,
     .remember = remember,
-    .exchange_load = exchange_load,
-    .read_list = read_list,
-    .take_reports = take_reports,
+    .farm = &farm_ops,
+    .lists = &list_ops,
     .is_up = is_up,
     .tidy = tidy,
     .close = close_branch,

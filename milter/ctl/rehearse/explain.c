@@ -117,10 +117,14 @@ peek_close(struct store *store)
 	(void)store;
 }
 
+static const struct store_farm_ops peek_farm = {
+    .exchange_load = peek_exchange_load};
+static const struct store_list_ops peek_lists = {.read = peek_read_list};
+
 static const struct store_ops peek_ops = {.look_up = peek_look_up,
     .remember = peek_remember,
-    .exchange_load = peek_exchange_load,
-    .read_list = peek_read_list,
+    .farm = &peek_farm,
+    .lists = &peek_lists,
     .is_up = peek_is_up,
     .close = peek_close};
 

@@ -103,9 +103,9 @@ find_note(
 	return place;
 }
 
-enum store_result
-memory_put_note(struct store *store, const char *board,
-    const struct store_note *note, int64_t now)
+static enum store_result
+put_note(struct store *store, const char *board, const struct store_note *note,
+    int64_t now)
 {
 	struct memory_board *self = board_of(store);
 	struct note *place;
@@ -125,8 +125,8 @@ memory_put_note(struct store *store, const char *board,
 	return place == NULL ? STORE_DOWN : STORE_OK;
 }
 
-enum store_result
-memory_read_notes(struct store *store, const char *board, int64_t now,
+static enum store_result
+read_notes(struct store *store, const char *board, int64_t now,
     void (*each)(void *arg, const char *name, const char *text), void *arg)
 {
 	struct memory_board *self = board_of(store);
@@ -175,8 +175,8 @@ push_text(struct queue *queue, const char *text)
 	queue->texts[(queue->first + queue->count++) % STORE_QUEUE_MAX] = copy;
 }
 
-enum store_result
-memory_push(struct store *store, const char *queue, const char *const *texts,
+static enum store_result
+push(struct store *store, const char *queue, const char *const *texts,
     size_t count, int64_t now)
 {
 	struct memory_board *self = board_of(store);
@@ -196,8 +196,8 @@ memory_push(struct store *store, const char *queue, const char *const *texts,
 	return place == NULL ? STORE_DOWN : STORE_OK;
 }
 
-enum store_result
-memory_pop(struct store *store, const char *queue,
+static enum store_result
+pop(struct store *store, const char *queue,
     void (*each)(void *arg, const char *text), void *arg, size_t *count_r)
 {
 	struct memory_board *self = board_of(store);
@@ -217,3 +217,10 @@ memory_pop(struct store *store, const char *queue,
 	}
 	return STORE_OK;
 }
+
+const struct store_board_ops memory_board_ops = {
+    .put_note = put_note,
+    .read_notes = read_notes,
+    .push = push,
+    .pop = pop,
+};

@@ -302,10 +302,17 @@ make_room_for_kin(struct memory_book *book, const struct memory_record *record)
 		memory_book_remove(book, kin->oldest);
 }
 
+static size_t
+octets_of_all(const struct memory_book *book)
+{
+	return book->table_octets + book->all.of[false].octets +
+	    book->all.of[true].octets;
+}
+
 static void
 make_room(struct memory_book *book, int64_t now)
 {
-	while (book->count > 0 && memory_book_octets(book) > book->bytes_max)
+	while (book->count > 0 && octets_of_all(book) > book->bytes_max)
 		memory_book_remove(book, least_worthy(book, now));
 }
 
@@ -346,13 +353,6 @@ size_t
 memory_book_count(const struct memory_book *book)
 {
 	return book->count;
-}
-
-size_t
-memory_book_octets(const struct memory_book *book)
-{
-	return book->table_octets + book->all.of[false].octets +
-	    book->all.of[true].octets;
 }
 
 size_t

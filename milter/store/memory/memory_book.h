@@ -60,7 +60,6 @@ void memory_book_remove(struct memory_book *book, struct memory_record *record);
 void memory_book_expire(struct memory_book *book, int64_t now);
 
 size_t memory_book_count(const struct memory_book *book);
-size_t memory_book_octets(const struct memory_book *book);
 
 /* To walk all records: places are 0 .. memory_book_places() - 1, and a record
  * stays in its place as long as it lives. */

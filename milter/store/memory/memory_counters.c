@@ -3,73 +3,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/seconds.h"
 
-#define COUNT_MIN 256
-#define SLICES	  64 /* calls in which all counters are looked at once */
+#define COUNT_MIN   256
+#define SLICES	    64 /* calls in which all counters are looked at once */
+#define MEMBERS_MIN 4096
+#define SET_PLACES  4096
+#define LOOKED_AT   16 /* sets in one call of memory_counters_expire() */
 
-struct counter {
-	struct counter *next;  /* in its place of the table */
-	struct counter *older; /* in the order of use */
-	struct counter *newer;
+/* ---- What is kept by a key, in the order of use */
+
+struct kept {
+	struct kept *next;  /* in its place of the table */
+	struct kept *older; /* in the order of use */
+	struct kept *newer;
 	struct memory_counter_key key;
-	int64_t newest_slot;	       /* window_slot() */
-	int32_t units[WINDOW_COUNTED]; /* of the slots up to that, in a ring */
 };
 
-struct memory_counters {
-	struct counter *oldest;
-	struct counter *newest;
+struct table {
+	struct kept *oldest;
+	struct kept *newest;
 	size_t count;
-	size_t count_max;
-	size_t slice;
 	size_t place_count;
-	struct counter *places[];
+	struct kept **places;
 };
 
-struct memory_counters *
-memory_counters_open(size_t octets)
+static bool
+table_init(struct table *table, size_t place_count)
 {
-	size_t count =
-	    octets / (sizeof(struct counter) + sizeof(struct counter *));
-	struct memory_counters *counters;
-
-	if (count < COUNT_MIN)
-		count = COUNT_MIN;
-	counters =
-	    calloc(1, sizeof *counters + count * sizeof(struct counter *));
-	if (counters == NULL)
-		return NULL;
-	counters->count_max = count;
-	counters->place_count = count;
-	return counters;
-}
-
-void
-memory_counters_close(struct memory_counters **counters)
-{
-	struct counter *counter, *newer;
-
-	if (*counters == NULL)
-		return;
-	for (counter = (*counters)->oldest; counter != NULL; counter = newer) {
-		newer = counter->newer;
-		free(counter);
-	}
-	free(*counters);
-	*counters = NULL;
+	table->place_count = place_count;
+	table->places = calloc(place_count, sizeof *table->places);
+	return table->places != NULL;
 }
 
 /* The holder is a keyed hash already, so nobody can choose places. */
-static struct counter **
-place_of(struct memory_counters *counters, const struct memory_counter_key *key)
+static struct kept **
+place_of(const struct table *table, const struct memory_counter_key *key)
 {
 	uint64_t number;
 
 	memcpy(&number, key->holder, sizeof number);
 	number += (uint64_t)key->id << 20 ^ (uint64_t)key->host << 8 ^
 	    (uint64_t)key->period;
-	return &counters->places[number % counters->place_count];
+	return &table->places[number % table->place_count];
 }
 
 static bool
@@ -79,74 +56,179 @@ is_key(const struct memory_counter_key *a, const struct memory_counter_key *b)
 	    a->period == b->period && a->id == b->id && a->host == b->host;
 }
 
-static void
-leave_row(struct memory_counters *counters, struct counter *counter)
+static void *
+find(const struct table *table, const struct memory_counter_key *key)
 {
-	if (counter->older != NULL)
-		counter->older->newer = counter->newer;
-	else
-		counters->oldest = counter->newer;
-	if (counter->newer != NULL)
-		counter->newer->older = counter->older;
-	else
-		counters->newest = counter->older;
+	struct kept *kept = *place_of(table, key);
+
+	while (kept != NULL && !is_key(&kept->key, key))
+		kept = kept->next;
+	return kept;
 }
 
 static void
-join_row(struct memory_counters *counters, struct counter *counter)
+leave_row(struct table *table, struct kept *kept)
 {
-	counter->older = counters->newest;
-	counter->newer = NULL;
-	if (counters->newest != NULL)
-		counters->newest->newer = counter;
-	else
-		counters->oldest = counter;
-	counters->newest = counter;
+	*(kept->older != NULL ? &kept->older->newer : &table->oldest) =
+	    kept->newer;
+	*(kept->newer != NULL ? &kept->newer->older : &table->newest) =
+	    kept->older;
 }
 
 static void
-discard(struct memory_counters *counters, struct counter *counter)
+join_row(struct table *table, struct kept *kept)
 {
-	struct counter **at = place_of(counters, &counter->key);
+	kept->older = table->newest;
+	kept->newer = NULL;
+	*(kept->older != NULL ? &kept->older->newer : &table->oldest) = kept;
+	table->newest = kept;
+}
 
-	while (*at != counter)
+/* It was used just now. */
+static void
+use(struct table *table, struct kept *kept)
+{
+	leave_row(table, kept);
+	join_row(table, kept);
+}
+
+/* One of `size` octets, which begins with its struct kept.  NULL: no memory. */
+static void *
+make(struct table *table, const struct memory_counter_key *key, size_t size)
+{
+	struct kept **at = place_of(table, key);
+	struct kept *kept = calloc(1, size);
+
+	if (kept == NULL)
+		return NULL;
+	kept->key = *key;
+	kept->next = *at;
+	*at = kept;
+	join_row(table, kept);
+	table->count++;
+	return kept;
+}
+
+static void
+take_out(struct table *table, struct kept *kept)
+{
+	struct kept **at = place_of(table, &kept->key);
+
+	while (*at != kept)
 		at = &(*at)->next;
-	*at = counter->next;
-	leave_row(counters, counter);
-	counters->count--;
+	*at = kept->next;
+	leave_row(table, kept);
+	table->count--;
+}
+
+/* ---- Both kinds */
+
+struct counter {
+	struct kept kept;
+	int64_t newest_slot;	       /* window_slot() */
+	int32_t units[WINDOW_COUNTED]; /* of the slots up to that, in a ring */
+};
+
+struct seen {
+	uint64_t who;
+	int64_t at; /* the last time */
+};
+
+struct set {
+	struct kept kept;
+	struct seen *seen; /* base/array.h */
+	size_t count;
+};
+
+struct memory_counters {
+	struct table units; /* of struct counter */
+	size_t units_max;
+	size_t slice;	   /* of its places, that was looked at last */
+	struct table sets; /* of struct set */
+	size_t members;	   /* of all sets */
+	size_t members_max;
+};
+
+static void
+discard_counter(struct memory_counters *counters, struct counter *counter)
+{
+	take_out(&counters->units, &counter->kept);
 	free(counter);
 }
 
-static struct counter *
-find(struct memory_counters *counters, const struct memory_counter_key *key)
+static void
+discard_set(struct memory_counters *counters, struct set *set)
 {
-	struct counter *counter = *place_of(counters, key);
-
-	while (counter != NULL && !is_key(&counter->key, key))
-		counter = counter->next;
-	return counter;
+	take_out(&counters->sets, &set->kept);
+	counters->members -= set->count;
+	free(set->seen);
+	free(set);
 }
 
-static struct counter *
-make(struct memory_counters *counters, const struct memory_counter_key *key,
-    int64_t slot)
+struct memory_counters *
+memory_counters_open(size_t octets)
 {
-	struct counter **at = place_of(counters, key);
-	struct counter *counter;
+	size_t count =
+	    octets / (sizeof(struct counter) + sizeof(struct kept *));
+	/* an array may be half empty */
+	size_t members = octets / 2 / (2 * sizeof(struct seen));
+	struct memory_counters *counters = calloc(1, sizeof *counters);
 
-	if (counters->count >= counters->count_max)
-		discard(counters, counters->oldest);
-	counter = calloc(1, sizeof *counter);
-	if (counter == NULL)
+	if (counters == NULL)
 		return NULL;
-	counter->key = *key;
-	counter->newest_slot = slot;
-	counter->next = *at;
-	*at = counter;
-	join_row(counters, counter);
-	counters->count++;
-	return counter;
+	counters->units_max = count < COUNT_MIN ? COUNT_MIN : count;
+	counters->members_max = members < MEMBERS_MIN ? MEMBERS_MIN : members;
+	if (!table_init(&counters->units, counters->units_max) ||
+	    !table_init(&counters->sets, SET_PLACES))
+		memory_counters_close(&counters);
+	return counters;
 }
+
+void
+memory_counters_close(struct memory_counters **counters)
+{
+	struct memory_counters *mine = *counters;
+
+	if (mine == NULL)
+		return;
+	while (mine->units.oldest != NULL)
+		discard_counter(mine, (struct counter *)mine->units.oldest);
+	while (mine->sets.oldest != NULL)
+		discard_set(mine, (struct set *)mine->sets.oldest);
+	free(mine->units.places);
+	free(mine->sets.places);
+	free(mine);
+	*counters = NULL;
+}
+
+/* In the order of use, as a holder's are in many places. */
+size_t
+memory_counters_forget(
+    struct memory_counters *counters, const char holder[TRIPLET_SIZE])
+{
+	size_t before = counters->units.count + counters->sets.count;
+	struct kept *kept, *newer;
+
+	for (kept = counters->units.oldest; kept != NULL; kept = newer) {
+		newer = kept->newer;
+		if (memcmp(kept->key.holder, holder, TRIPLET_LENGTH) == 0)
+			discard_counter(counters, (struct counter *)kept);
+	}
+	for (kept = counters->sets.oldest; kept != NULL; kept = newer) {
+		newer = kept->newer;
+		if (memcmp(kept->key.holder, holder, TRIPLET_LENGTH) == 0)
+			discard_set(counters, (struct set *)kept);
+	}
+	return before - counters->units.count - counters->sets.count;
+}
+
+size_t
+memory_counters_count(const struct memory_counters *counters)
+{
+	return counters->units.count;
+}
+
+/* ---- Units */
 
 /* NULL: of a slot that has ceased to count, or has not come yet. */
 static int32_t *
@@ -208,24 +290,38 @@ read_units(struct counter *counter, int64_t slot, int64_t period,
 	}
 }
 
+static struct counter *
+make_counter(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t slot)
+{
+	struct counter *counter;
+
+	if (counters->units.count >= counters->units_max)
+		discard_counter(
+		    counters, (struct counter *)counters->units.oldest);
+	counter = make(&counters->units, key, sizeof *counter);
+	if (counter != NULL)
+		counter->newest_slot = slot;
+	return counter;
+}
+
 bool
 memory_counters_take(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units,
     struct window_counts *counts_r)
 {
 	int64_t slot = window_slot(now, key->period);
-	struct counter *counter = find(counters, key);
+	struct counter *counter = find(&counters->units, key);
 	int32_t *taken;
 
 	*counts_r = (struct window_counts){.units = units};
 	if (counter == NULL && units == 0)
 		return true;
 	if (counter == NULL)
-		counter = make(counters, key, slot);
+		counter = make_counter(counters, key, slot);
 	if (counter == NULL)
 		return false;
-	leave_row(counters, counter);
-	join_row(counters, counter);
+	use(&counters->units, &counter->kept);
 	advance(counter, slot);
 	taken = units_of(counter, slot);
 	*taken += (int32_t)(units < WINDOW_MAX - *taken ? units
@@ -240,7 +336,7 @@ memory_counters_peek(struct memory_counters *counters,
     struct window_counts *counts_r)
 {
 	int64_t slot = window_slot(now, key->period);
-	const struct counter *counter = find(counters, key);
+	const struct counter *counter = find(&counters->units, key);
 	struct counter copy;
 
 	*counts_r = (struct window_counts){.units = 0};
@@ -255,7 +351,7 @@ void
 memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units)
 {
-	struct counter *counter = find(counters, key);
+	struct counter *counter = find(&counters->units, key);
 	int32_t *taken = NULL;
 
 	if (counter != NULL)
@@ -264,50 +360,150 @@ memory_counters_return(struct memory_counters *counters,
 		*taken = *taken > units ? (int32_t)(*taken - units) : 0;
 }
 
+/* ---- Sets */
+
+/* Drop what lies further back than the period.  What lies ahead, since the clock
+ * went back, counts as seen now. */
+static void
+prune(struct memory_counters *counters, struct set *set, int64_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct seen *seen = &set->seen[i];
+
+		if (seen->at > now)
+			seen->at = now;
+		if (seconds_between(now, seen->at) < set->kept.key.period)
+			set->seen[kept++] = *seen;
+	}
+	counters->members -= set->count - kept;
+	set->count = kept;
+}
+
+/* That was seen longest ago. */
+static struct seen *
+oldest_of(const struct set *set)
+{
+	struct seen *oldest = &set->seen[0];
+
+	for (size_t i = 1; i < set->count; i++)
+		if (set->seen[i].at < oldest->at)
+			oldest = &set->seen[i];
+	return oldest;
+}
+
+static bool
+add(struct memory_counters *counters, struct set *set, uint64_t who,
+    int64_t now, size_t most)
+{
+	const struct seen seen = {who, now};
+
+	for (size_t i = 0; i < set->count; i++)
+		if (set->seen[i].who == who) {
+			set->seen[i].at = now;
+			return true;
+		}
+	if (set->count > 0 && set->count >= most) {
+		*oldest_of(set) = seen;
+		return true;
+	}
+	while (counters->members >= counters->members_max &&
+	    counters->sets.oldest != &set->kept)
+		discard_set(counters, (struct set *)counters->sets.oldest);
+	if (!array_grow(&set->seen, set->count, sizeof seen))
+		return false;
+	set->seen[set->count++] = seen;
+	counters->members++;
+	return true;
+}
+
+bool
+memory_counters_add(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members, int64_t *number_r)
+{
+	struct set *set = find(&counters->sets, key);
+
+	*number_r = 0;
+	if (set == NULL && members->count == 0)
+		return true;
+	if (set == NULL)
+		set = make(&counters->sets, key, sizeof *set);
+	if (set == NULL)
+		return false;
+	use(&counters->sets, &set->kept);
+	prune(counters, set, now);
+	for (size_t i = 0; i < members->count; i++)
+		if (!add(counters, set, members->who[i], now, members->most))
+			return false;
+	*number_r = (int64_t)set->count;
+	return true;
+}
+
+static bool
+counts(const struct set *set, const struct seen *seen, int64_t now)
+{
+	return seconds_between(now, seen->at) < set->kept.key.period;
+}
+
+int64_t
+memory_counters_peek_set(const struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members)
+{
+	const struct set *set = find(&counters->sets, key);
+	int64_t number = (int64_t)members->count;
+
+	for (size_t i = 0; set != NULL && i < set->count; i++) {
+		bool again = false;
+
+		for (size_t j = 0; j < members->count; j++)
+			again = again || members->who[j] == set->seen[i].who;
+		if (!again && counts(set, &set->seen[i], now))
+			number++;
+	}
+	return number;
+}
+
+/* ---- Expiry */
+
 static bool
 is_useless(const struct counter *counter, int64_t now)
 {
-	return window_slot(now, counter->key.period) >
+	return window_slot(now, counter->kept.key.period) >
 	    counter->newest_slot + WINDOW_SLOTS;
+}
+
+static bool
+is_useless_set(const struct set *set, int64_t now)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (counts(set, &set->seen[i], now))
+			return false;
+	return true;
 }
 
 void
 memory_counters_expire(struct memory_counters *counters, int64_t now)
 {
-	size_t each = counters->place_count / SLICES + 1;
-	struct counter *counter, *next;
+	size_t places = counters->units.place_count;
+	struct kept *kept, *next;
 
-	for (size_t i = 0; i < each; i++) {
-		counters->slice = (counters->slice + 1) % counters->place_count;
-		for (counter = counters->places[counters->slice];
-		     counter != NULL; counter = next) {
-			next = counter->next;
-			if (is_useless(counter, now))
-				discard(counters, counter);
+	for (size_t i = 0; i < places / SLICES + 1; i++) {
+		counters->slice = (counters->slice + 1) % places;
+		kept = counters->units.places[counters->slice];
+		for (; kept != NULL; kept = next) {
+			next = kept->next;
+			if (is_useless((struct counter *)kept, now))
+				discard_counter(
+				    counters, (struct counter *)kept);
 		}
 	}
-}
-
-size_t
-memory_counters_count(const struct memory_counters *counters)
-{
-	return counters->count;
-}
-
-/* In the order of use, as a holder's are in many places. */
-size_t
-memory_counters_forget(
-    struct memory_counters *counters, const char holder[TRIPLET_SIZE])
-{
-	struct counter *counter, *newer;
-	size_t count = 0;
-
-	for (counter = counters->oldest; counter != NULL; counter = newer) {
-		newer = counter->newer;
-		if (memcmp(counter->key.holder, holder, TRIPLET_LENGTH) != 0)
-			continue;
-		discard(counters, counter);
-		count++;
+	kept = counters->sets.oldest;
+	for (int i = 0; i < LOOKED_AT && kept != NULL; i++, kept = next) {
+		next = kept->newer;
+		if (is_useless_set((struct set *)kept, now))
+			discard_set(counters, (struct set *)kept);
 	}
-	return count;
 }

@@ -1,9 +1,11 @@
-/* memory_counters -- the rate windows of the embedded store.
+/* memory_counters -- what limits count of each holder, in the embedded store.
  *
  * One counter for each limit and holder: the units of the slots that count
- * (window.h).  Their number is bounded; when it is reached, the
- * counter that was used longest ago makes room.  Not locked: its owner does
- * that. */
+ * (window.h), or the set of the different things that there were within the
+ * period.  A set is exact, as far as it may hold them: of more the latest stay.
+ * The number of counters is bounded, and so is that of the members of all sets;
+ * when it is reached, the one that was used longest ago makes room.  Not locked:
+ * its owner does that. */
 #ifndef MEMORY_COUNTERS_H
 #define MEMORY_COUNTERS_H
 
@@ -12,7 +14,8 @@
 
 struct memory_counters;
 
-/* `octets` of memory at most, but room for some hundred.  NULL: no memory. */
+/* `octets` of memory at most, but room for some hundred, and half as much for sets,
+ * but room for some thousand members.  NULL: no memory. */
 struct memory_counters *memory_counters_open(size_t octets);
 void memory_counters_close(struct memory_counters **counters);
 
@@ -38,13 +41,31 @@ void memory_counters_peek(struct memory_counters *counters,
 void memory_counters_return(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units);
 
-/* Remove all counters of a holder; how many there were is returned. */
+/* Some of them, and how many a set keeps at most. */
+struct memory_members {
+	const uint64_t *who; /* borrowed, each once */
+	size_t count;
+	size_t most;
+};
+
+/* Add these to a set, and tell how many there are.  False: out of memory. */
+bool memory_counters_add(struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members, int64_t *number_r);
+
+/* How many there would be with these, and nothing is changed. */
+int64_t memory_counters_peek_set(const struct memory_counters *counters,
+    const struct memory_counter_key *key, int64_t now,
+    const struct memory_members *members);
+
+/* Remove all counters and sets of a holder; how many there were is returned. */
 size_t memory_counters_forget(
     struct memory_counters *counters, const char holder[TRIPLET_SIZE]);
 
-/* Remove counters that are of no more use; every call looks at some of them. */
+/* Remove what is of no more use; every call looks at some of them. */
 void memory_counters_expire(struct memory_counters *counters, int64_t now);
 
+/* Counters of units. */
 size_t memory_counters_count(const struct memory_counters *counters);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "store/memory/memory_codec.h"
+#include "store/memory/store_memory_parts.h"
 
 #define KIND	   "milter-defer records "
 #define KIND_SIZE  (sizeof KIND - 1)
@@ -27,10 +28,15 @@
 #define WHY_SIZE   160
 #define VERSIONS   1000000 /* more are not told apart */
 
+#define PLACES_AT_ONCE 256 /* looked at under one lock */
+#define REPORT_SIZE    (PATH_MAX + WHY_SIZE)
+#define REFUSED_MAX    9 /* files that are kept aside */
+
 /* What stands before each record, before the lists, and at the end. */
 enum { NO_MORE, RECORD, LISTS };
 
-struct memory_writer {
+/* A file that is being written. */
+struct writer {
 	struct bytes_out out;
 	uint64_t sum;
 	int fd;
@@ -58,11 +64,12 @@ key_mark(const struct memory_key *key, const char *magic,
 	return true;
 }
 
-struct memory_writer *
-memory_writer_open(const char *path, const struct memory_key *key,
-    char *error_r, size_t error_size)
+/* NULL: `error_r` tells why. */
+static struct writer *
+writer_open(const char *path, const struct memory_key *key, char *error_r,
+    size_t error_size)
 {
-	struct memory_writer *writer = calloc(1, sizeof *writer);
+	struct writer *writer = calloc(1, sizeof *writer);
 	unsigned char mark[TRIPLET_KEY];
 
 	if (writer == NULL || !key_mark(key, MAGIC, mark)) {
@@ -93,24 +100,23 @@ memory_writer_open(const char *path, const struct memory_key *key,
 	return writer;
 }
 
-void
-memory_writer_put(
-    struct memory_writer *writer, const struct memory_record *record)
+/* Taken down in memory: does not wait for the disk. */
+static void
+writer_put(struct writer *writer, const struct memory_record *record)
 {
 	bytes_put_number(&writer->out, RECORD);
 	memory_codec_put(&writer->out, record);
 }
 
-void
-memory_writer_put_lists(
-    struct memory_writer *writer, const struct memory_lists *lists)
+static void
+writer_put_lists(struct writer *writer, const struct memory_lists *lists)
 {
 	bytes_put_number(&writer->out, LISTS);
 	memory_lists_put(lists, &writer->out);
 }
 
 static void
-write_out(struct memory_writer *writer)
+write_out(struct writer *writer)
 {
 	const unsigned char *data = writer->out.data;
 	size_t left = writer->out.length;
@@ -128,8 +134,9 @@ write_out(struct memory_writer *writer)
 	writer->out.length = 0;
 }
 
-void
-memory_writer_flush(struct memory_writer *writer)
+/* Write what was taken down. */
+static void
+writer_flush(struct writer *writer)
 {
 	if (writer->out.failed)
 		writer->error = ENOMEM;
@@ -154,16 +161,18 @@ sync_directory(const char *path)
 	close(fd);
 }
 
-bool
-memory_writer_commit(
-    struct memory_writer **writer, char *error_r, size_t error_size)
+/* Complete the file and put it in place.  False: something failed since
+ * writer_open(), `error_r` tells what, and the old file is still there.  Closes the
+ * writer. */
+static bool
+writer_commit(struct writer **writer, char *error_r, size_t error_size)
 {
-	struct memory_writer *mine = *writer;
+	struct writer *mine = *writer;
 	int error;
 
 	*writer = NULL;
 	bytes_put_number(&mine->out, NO_MORE);
-	memory_writer_flush(mine);
+	writer_flush(mine);
 	bytes_put_number(&mine->out, mine->sum);
 	write_out(mine);
 	if (mine->error == 0 && fsync(mine->fd) != 0)
@@ -380,4 +389,145 @@ memory_file_read(const char *path, struct memory_key *key,
 	}
 	free(data);
 	return wrong == NULL ? MEMORY_READ_OK : MEMORY_READ_REFUSED;
+}
+
+/* ---- The file of a store */
+
+/* Few places at a time, so that no session waits long. */
+static void
+write_records(struct memory *memory, struct writer *writer)
+{
+	size_t count = memory_book_places(memory->book);
+	const struct memory_record *record;
+
+	for (size_t from = 0; from < count; from += PLACES_AT_ONCE) {
+		pthread_mutex_lock(&memory->mutex);
+		for (size_t i = from; i < count && i < from + PLACES_AT_ONCE;
+		     i++)
+			for (record = memory_book_at(memory->book, i);
+			     record != NULL; record = record->next)
+				writer_put(writer, record);
+		pthread_mutex_unlock(&memory->mutex);
+		writer_flush(writer);
+	}
+	pthread_mutex_lock(&memory->mutex);
+	writer_put_lists(writer, memory->lists);
+	pthread_mutex_unlock(&memory->mutex);
+}
+
+void
+memory_save(struct memory *memory)
+{
+	char error[REPORT_SIZE], text[REPORT_SIZE + 64];
+	struct writer *writer =
+	    writer_open(memory->file, &memory->key, error, sizeof error);
+	bool saved = false;
+
+	if (writer != NULL) {
+		write_records(memory, writer);
+		saved = writer_commit(&writer, error, sizeof error);
+	}
+	if (!saved && !memory->save_failed) {
+		snprintf(text, sizeof text, "cannot save records: %s", error);
+		memory_say(memory, true, text);
+	}
+	if (saved && memory->save_failed)
+		memory_say(memory, false, "records are saved again");
+	memory->save_failed = !saved;
+}
+
+/* Out of the way, so that the next save does not destroy what may be of use to
+ * somebody; nor does the next file that is refused.  What is no file stays where
+ * it is. */
+static bool
+put_aside(const struct memory *memory, char aside_r[PATH_MAX])
+{
+	struct stat status;
+	int len = snprintf(aside_r, PATH_MAX, "%s.refused", memory->file);
+
+	if (lstat(memory->file, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	for (int i = 2; i <= REFUSED_MAX && lstat(aside_r, &status) == 0; i++)
+		len = snprintf(
+		    aside_r, PATH_MAX, "%s.refused.%d", memory->file, i);
+	return len < PATH_MAX && lstat(aside_r, &status) != 0 &&
+	    rename(memory->file, aside_r) == 0;
+}
+
+/* What could not be moved is not replaced either. */
+static void
+leave_file(struct memory *memory)
+{
+	free(memory->file);
+	memory->file = NULL;
+}
+
+static void
+refuse_file(struct memory *memory, const char *error)
+{
+	char aside[PATH_MAX], text[3 * PATH_MAX];
+	bool moved = put_aside(memory, aside);
+
+	snprintf(text, sizeof text, "%s; starting without records%s%s", error,
+	    moved ? ", the file is now "
+		  : ", and what is learned is not saved: the file is "
+		    "left as it is",
+	    moved ? aside : "");
+	memory_say(memory, true, text);
+	if (!moved)
+		leave_file(memory);
+}
+
+/* Two that save to one file would destroy what the other has learned.  The lock
+ * ends with the process; where it cannot be made, nothing can be saved either, and
+ * that is told then. */
+static bool
+is_ours(struct memory *memory)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[PATH_MAX], text[PATH_MAX + 128];
+
+	if (snprintf(path, sizeof path, "%s.lock", memory->file) >=
+	    (int)sizeof path)
+		return true;
+	memory->lock =
+	    open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (memory->lock < 0 || fcntl(memory->lock, F_SETLK, &lock) == 0 ||
+	    (errno != EACCES && errno != EAGAIN))
+		return true;
+	(void)fcntl(memory->lock, F_GETLK, &lock);
+	snprintf(text, sizeof text,
+	    "%s: another process (%ld) keeps its records there; these here "
+	    "are not saved",
+	    memory->file, (long)lock.l_pid);
+	memory_say(memory, true, text);
+	return false;
+}
+
+void
+memory_load(struct memory *memory, int64_t now)
+{
+	struct memory_records records = {.lists = memory->lists};
+	char error[REPORT_SIZE], text[REPORT_SIZE];
+
+	if (memory->file == NULL || !is_ours(memory)) {
+		leave_file(memory);
+		return;
+	}
+	switch (memory_file_read(
+	    memory->file, &memory->key, &records, error, sizeof error)) {
+	case MEMORY_READ_NONE:
+		return;
+	case MEMORY_READ_REFUSED:
+		refuse_file(memory, error);
+		return;
+	case MEMORY_READ_OK:
+		break;
+	}
+	for (size_t i = 0; i < records.count; i++)
+		memory_book_adopt(memory->book, records.array[i], now);
+	free(records.array);
+	snprintf(text, sizeof text, "read %zu records from %s",
+	    memory_book_count(memory->book), memory->file);
+	memory_say(memory, false, text);
 }

@@ -28,29 +28,6 @@ struct memory_key {
 	bool own;
 };
 
-struct memory_writer;
-
-/* Begin to write `path`.  NULL: `error_r` tells why. */
-struct memory_writer *memory_writer_open(const char *path,
-    const struct memory_key *key, char *error_r, size_t error_size);
-
-/* Take a record down in memory: does not wait for the disk. */
-void memory_writer_put(
-    struct memory_writer *writer, const struct memory_record *record);
-
-/* The same of all lists, once. */
-void memory_writer_put_lists(
-    struct memory_writer *writer, const struct memory_lists *lists);
-
-/* Write what was taken down. */
-void memory_writer_flush(struct memory_writer *writer);
-
-/* Complete the file and put it in place.  False: something failed since
- * memory_writer_open(), `error_r` tells what, and the old file is still there.
- * Closes the writer. */
-bool memory_writer_commit(
-    struct memory_writer **writer, char *error_r, size_t error_size);
-
 enum memory_read { MEMORY_READ_OK, MEMORY_READ_NONE, MEMORY_READ_REFUSED };
 
 struct memory_records {

@@ -186,8 +186,8 @@ note_threads(struct memory_journal *journal, const struct journal_item *item)
 		    (struct last){item->threads[i], item->place};
 }
 
-enum store_result
-memory_add_entries(struct store *store, const struct journal_terms *terms,
+static enum store_result
+add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count)
 {
 	struct memory_journal *journal = ((struct memory *)store)->journal;
@@ -250,8 +250,8 @@ copy_range(struct memory_journal *journal, const struct journal_range *range,
 }
 
 /* Who is told may take long, and ask again. */
-enum store_result
-memory_read_entries(struct store *store, const struct journal_range *range,
+static enum store_result
+read_entries(struct store *store, const struct journal_range *range,
     bool (*each)(void *arg, const char *text, size_t length), void *arg)
 {
 	struct bytes_out out = {NULL, 0, 0, false};
@@ -271,8 +271,8 @@ memory_read_entries(struct store *store, const struct journal_range *range,
 	return failed ? STORE_DOWN : STORE_OK;
 }
 
-enum store_result
-memory_last_entries(struct store *store, const struct journal_terms *terms,
+static enum store_result
+last_entries(struct store *store, const struct journal_terms *terms,
     const uint64_t *threads, size_t count, uint64_t *places_r)
 {
 	struct memory_journal *journal = ((struct memory *)store)->journal;
@@ -294,9 +294,8 @@ memory_last_entries(struct store *store, const struct journal_terms *terms,
 
 /* ---- The host */
 
-enum store_result
-memory_put_host(
-    struct store *store, const char *text, size_t length, int64_t now)
+static enum store_result
+put_host(struct store *store, const char *text, size_t length, int64_t now)
 {
 	struct memory_journal *journal = ((struct memory *)store)->journal;
 	char *copy = malloc(length + 1), *old;
@@ -315,8 +314,8 @@ memory_put_host(
 	return STORE_OK;
 }
 
-enum store_result
-memory_read_hosts(struct store *store, int64_t now,
+static enum store_result
+read_hosts(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const char *text, size_t length),
     void *arg)
 {
@@ -334,3 +333,11 @@ memory_read_hosts(struct store *store, int64_t now,
 	bytes_free(&out);
 	return out.failed ? STORE_DOWN : STORE_OK;
 }
+
+const struct store_journal_ops memory_journal_ops = {
+    .add = add_entries,
+    .read = read_entries,
+    .last = last_entries,
+    .put_host = put_host,
+    .read_hosts = read_hosts,
+};

@@ -1,8 +1,9 @@
-#include "store/memory/memory_lists.h"
+#include "store/memory/store_memory_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 
 #define PLACES	  16384
@@ -153,8 +154,8 @@ has_room(const struct memory_lists *lists)
 	    lists->octets < MEMORY_LISTS_OCTETS;
 }
 
-enum store_change
-memory_lists_add(struct memory_lists *lists, const char *name,
+static enum store_change
+add(struct memory_lists *lists, const char *name,
     const struct store_entry *entry)
 {
 	struct named *named = make_named(lists, name);
@@ -180,9 +181,8 @@ memory_lists_add(struct memory_lists *lists, const char *name,
 	return was_there ? STORE_RENEWED : STORE_ADDED;
 }
 
-enum store_change
-memory_lists_remove(
-    struct memory_lists *lists, const char *name, const char *text)
+static enum store_change
+remove_entry(struct memory_lists *lists, const char *name, const char *text)
 {
 	struct named *named = find_named(lists, name);
 	struct entry **at;
@@ -196,16 +196,16 @@ memory_lists_remove(
 	return STORE_REMOVED;
 }
 
-uint64_t
-memory_lists_version(const struct memory_lists *lists, const char *name)
+static uint64_t
+version_of(const struct memory_lists *lists, const char *name)
 {
 	const struct named *named = find_named(lists, name);
 
 	return named == NULL ? 0 : named->version;
 }
 
-void
-memory_lists_each(const struct memory_lists *lists, const char *name,
+static void
+each_of(const struct memory_lists *lists, const char *name,
     store_entry_each *each, void *arg)
 {
 	const struct named *named = find_named(lists, name);
@@ -283,8 +283,7 @@ get_entry(struct memory_lists *lists, struct bytes_in *in)
 	    !get_text(in, note, sizeof note))
 		return false;
 	entry.until = (int64_t)bytes_get_number(in);
-	return !in->failed &&
-	    memory_lists_add(lists, name, &entry) == STORE_ADDED;
+	return !in->failed && add(lists, name, &entry) == STORE_ADDED;
 }
 
 bool
@@ -299,3 +298,158 @@ memory_lists_get(struct memory_lists *lists, struct bytes_in *in)
 		clear(lists);
 	return is_good;
 }
+
+/* ---- For many threads */
+
+/* A list as it was when it was last read. */
+struct listed_name {
+	struct listed_name *next;
+	uint64_t version;
+	bool is_read;
+	char name[];
+};
+
+void
+memory_free_read(struct memory *memory)
+{
+	struct listed_name *next;
+
+	for (; memory->read != NULL; memory->read = next) {
+		next = memory->read->next;
+		free(memory->read);
+	}
+}
+
+static struct listed_name *
+find_read(struct memory *memory, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct listed_name *listed = memory->read;
+
+	while (listed != NULL && strcmp(listed->name, name) != 0)
+		listed = listed->next;
+	if (listed != NULL)
+		return listed;
+	listed = calloc(1, sizeof *listed + size);
+	if (listed == NULL)
+		return NULL;
+	memcpy(listed->name, name, size);
+	listed->next = memory->read;
+	memory->read = listed;
+	return listed;
+}
+
+static void
+add_to_list(void *arg, const struct store_entry *entry)
+{
+	struct list **list = arg;
+	const char *why;
+
+	(void)list_add_until(*list, entry->text, entry->until, &why);
+}
+
+/* A list that nobody has filled is told as an empty one, once. */
+static enum store_result
+read_list(struct store *store, const char *name, struct list **list_r)
+{
+	struct memory *memory = (struct memory *)store;
+	struct listed_name *listed = find_read(memory, name);
+	bool is_due;
+
+	*list_r = list_new();
+	if (listed == NULL || *list_r == NULL) {
+		list_free(list_r);
+		return STORE_DOWN;
+	}
+	pthread_mutex_lock(&memory->mutex);
+	is_due = !listed->is_read ||
+	    listed->version != version_of(memory->lists, name);
+	listed->version = version_of(memory->lists, name);
+	if (is_due)
+		each_of(memory->lists, name, add_to_list, list_r);
+	pthread_mutex_unlock(&memory->mutex);
+	if (!is_due || !list_seal(*list_r))
+		list_free(list_r);
+	listed->is_read = !is_due || *list_r != NULL;
+	return listed->is_read ? STORE_OK : STORE_DOWN;
+}
+
+static enum store_result
+list_add_entry(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r)
+{
+	struct memory *memory = (struct memory *)store;
+
+	pthread_mutex_lock(&memory->mutex);
+	*change_r = add(memory->lists, name, entry);
+	pthread_mutex_unlock(&memory->mutex);
+	return STORE_OK;
+}
+
+static enum store_result
+list_remove_entry(struct store *store, const char *name, const char *text,
+    enum store_change *change_r)
+{
+	struct memory *memory = (struct memory *)store;
+
+	pthread_mutex_lock(&memory->mutex);
+	*change_r = remove_entry(memory->lists, name, text);
+	pthread_mutex_unlock(&memory->mutex);
+	return STORE_OK;
+}
+
+/* Copies, as whoever gets them may be slow. */
+struct copies {
+	struct store_entry *array;
+	size_t count;
+	bool failed;
+};
+
+static void
+copy(void *arg, const struct store_entry *entry)
+{
+	struct copies *copies = arg;
+	size_t text_size = strlen(entry->text) + 1;
+	size_t note_size = strlen(entry->note) + 1;
+	char *words = malloc(text_size + note_size);
+	struct store_entry *made;
+
+	if (words == NULL ||
+	    !array_grow(&copies->array, copies->count, sizeof *copies->array)) {
+		copies->failed = true;
+		free(words);
+		return;
+	}
+	memcpy(words, entry->text, text_size);
+	memcpy(words + text_size, entry->note, note_size);
+	made = &copies->array[copies->count++];
+	made->text = words;
+	made->until = entry->until;
+	made->note = words + text_size;
+}
+
+static enum store_result
+list_each_entry(
+    struct store *store, const char *name, store_entry_each *each, void *arg)
+{
+	struct memory *memory = (struct memory *)store;
+	struct copies copies = {0};
+
+	pthread_mutex_lock(&memory->mutex);
+	each_of(memory->lists, name, copy, &copies);
+	pthread_mutex_unlock(&memory->mutex);
+	for (size_t i = 0; i < copies.count; i++) {
+		if (!copies.failed)
+			each(arg, &copies.array[i]);
+		free((char *)copies.array[i].text);
+	}
+	free(copies.array);
+	return copies.failed ? STORE_DOWN : STORE_OK;
+}
+
+const struct store_list_ops memory_list_ops = {
+    .read = read_list,
+    .add = list_add_entry,
+    .remove = list_remove_entry,
+    .each = list_each_entry,
+};

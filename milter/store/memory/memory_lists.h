@@ -19,20 +19,6 @@ struct memory_lists;
 struct memory_lists *memory_lists_open(void);
 void memory_lists_close(struct memory_lists **lists);
 
-/* STORE_FULL also if memory ran out. */
-enum store_change memory_lists_add(struct memory_lists *lists, const char *name,
-    const struct store_entry *entry);
-enum store_change memory_lists_remove(
-    struct memory_lists *lists, const char *name, const char *text);
-
-/* Which state a list is in: a number that differs from all before, 0 for one that
- * never had an entry. */
-uint64_t
-memory_lists_version(const struct memory_lists *lists, const char *name);
-
-void memory_lists_each(const struct memory_lists *lists, const char *name,
-    store_entry_each *each, void *arg);
-
 /* Remove what has expired. */
 void memory_lists_expire(struct memory_lists *lists, int64_t now);
 

@@ -4,12 +4,10 @@
 
 #include <pthread.h>
 
-#include "store/memory/memory_board.h"
+#include "store/journal.h"
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
-#include "store/memory/memory_distinct.h"
 #include "store/memory/memory_file.h"
-#include "store/memory/memory_journal.h"
 #include "store/memory/memory_lists.h"
 #include "store/memory/store_memory.h"
 
@@ -35,7 +33,6 @@ struct memory {
 	pthread_mutex_t mutex; /* guards what follows */
 	struct memory_book *book;
 	struct memory_counters *counters;
-	struct memory_distinct *distinct;
 	struct memory_lists *lists;
 };
 
@@ -45,27 +42,33 @@ enum store_result memory_look_up(struct store *store,
 enum store_result
 memory_remember(struct store *store, const struct store_effects *effects);
 
-/* The shared lists. */
-enum store_result
-memory_read_list(struct store *store, const char *name, struct list **list_r);
-enum store_result memory_list_add(struct store *store, const char *name,
-    const struct store_entry *entry, enum store_change *change_r);
-enum store_result memory_list_remove(struct store *store, const char *name,
-    const char *text, enum store_change *change_r);
-enum store_result memory_list_each(
-    struct store *store, const char *name, store_entry_each *each, void *arg);
+/* By what is asked: see store/store.h. */
+extern const struct store_list_ops memory_list_ops;
+extern const struct store_record_ops memory_record_ops;
+
+/* What a list was when it was last read: see memory_list_ops. */
 void memory_free_read(struct memory *memory);
 
-enum store_result memory_forget(
-    struct store *store, const struct store_forget *forget, size_t *count_r);
-/* What record.h asks of a store. */
-enum store_result memory_walk(struct store *store, struct store_walk *walk,
-    int64_t now, store_record_each *each, void *arg);
-enum store_result memory_read_record(struct store *store, const char *name,
-    int64_t now, store_record_each *each, void *arg);
-enum store_result memory_restore(struct store *store,
-    struct store_record *records, size_t count, int64_t now);
-enum store_result
-memory_namer(struct store *store, struct triplet_namer *namer_r);
+/* The journal, and what this host tells of itself; notes and queues.  Both are in
+ * memory, and only there, and have locks of their own, so that no decision waits
+ * for a reader.  The journal takes about so many octets at most.  NULL: no
+ * memory. */
+struct memory_journal *memory_journal_open(size_t octets_max);
+void memory_journal_close(struct memory_journal **journal);
+extern const struct store_journal_ops memory_journal_ops;
+
+struct memory_board *memory_board_open(void);
+void memory_board_close(struct memory_board **board);
+extern const struct store_board_ops memory_board_ops;
+
+/* For the log. */
+void memory_say(const struct memory *memory, bool bad, const char *text);
+
+/* Save what is kept to the file; a failure is told once, and once when it is
+ * over. */
+void memory_save(struct memory *memory);
+
+/* Read the file, if it is ours to use; without one nothing is saved. */
+void memory_load(struct memory *memory, int64_t now);
 
 #endif

@@ -140,8 +140,8 @@ give_page(struct page *page, store_record_each *each, void *arg)
 	free(page->records);
 }
 
-enum store_result
-memory_walk(struct store *store, struct store_walk *walk, int64_t now,
+static enum store_result
+walk_on(struct store *store, struct store_walk *walk, int64_t now,
     store_record_each *each, void *arg)
 {
 	struct memory *memory = (struct memory *)store;
@@ -167,8 +167,8 @@ memory_walk(struct store *store, struct store_walk *walk, int64_t now,
 	return STORE_OK;
 }
 
-enum store_result
-memory_read_record(struct store *store, const char *name, int64_t now,
+static enum store_result
+read_record(struct store *store, const char *name, int64_t now,
     store_record_each *each, void *arg)
 {
 	struct memory *memory = (struct memory *)store;
@@ -307,8 +307,8 @@ restore(struct memory *memory, const struct memory_name *name,
 	return true;
 }
 
-enum store_result
-memory_restore(struct store *store, struct store_record *records, size_t count,
+static enum store_result
+restore_all(struct store *store, struct store_record *records, size_t count,
     int64_t now)
 {
 	struct memory *memory = (struct memory *)store;
@@ -326,9 +326,83 @@ memory_restore(struct store *store, struct store_record *records, size_t count,
 	return taken ? STORE_OK : STORE_DOWN;
 }
 
-enum store_result
-memory_namer(struct store *store, struct triplet_namer *namer_r)
+static enum store_result
+give_namer(struct store *store, struct triplet_namer *namer_r)
 {
 	*namer_r = ((struct memory *)store)->key.namer;
 	return STORE_OK;
 }
+
+/* ---- Forgetting, because somebody wishes it */
+
+/* False: out of memory. */
+static bool
+forget_counters(
+    struct memory *memory, const struct store_forget *forget, size_t *count)
+{
+	char holder[TRIPLET_SIZE];
+
+	if (forget->pair != NULL)
+		return true;
+	if (!triplet_holder(&memory->key.namer, forget->tag, holder))
+		return false;
+	*count += memory_counters_forget(memory->counters, holder);
+	return true;
+}
+
+static size_t
+forget_record(struct memory *memory, struct memory_record *record)
+{
+	size_t count =
+	    record->clock_count + record->trust_count + record->host_count + 1;
+
+	memory_book_remove(memory->book, record);
+	return count;
+}
+
+static enum store_result
+forget_client(
+    struct store *store, const struct store_forget *forget, size_t *count_r)
+{
+	struct memory *memory = (struct memory *)store;
+	const struct triplet_namer *namer = &memory->key.namer;
+	const struct store_client client = {
+	    .network = forget->tag, .address = forget->address};
+	char address[TRIPLET_ADDRESS_SIZE], pair[TRIPLET_SIZE];
+	struct memory_forgotten forgotten = {.bucket = forget->host};
+	struct memory_record *record;
+	struct memory_name name;
+	bool named;
+
+	if (forget->tag == NULL)
+		return STORE_OK;
+	named = memory_book_name(memory->book, forget->tag, &name);
+	if (forget->address != NULL) {
+		named = named && triplet_address(namer, &client, address);
+		forgotten.address = address;
+	}
+	if (forget->pair != NULL) {
+		named = named && triplet_name(namer, forget->pair, pair);
+		forgotten.pair = pair;
+	}
+	if (!named)
+		return STORE_DOWN;
+	pthread_mutex_lock(&memory->mutex);
+	record = memory_book_find(memory->book, &name, 0);
+	if (record != NULL)
+		*count_r = forget->address == NULL && forget->pair == NULL
+		    ? forget_record(memory, record)
+		    : memory_record_forget(
+			  record, memory->terms.half_life, &forgotten);
+	named = forget_counters(memory, forget, count_r);
+	pthread_mutex_unlock(&memory->mutex);
+	return named ? STORE_OK : STORE_DOWN;
+}
+
+const struct store_record_ops memory_record_ops = {
+    .walk = walk_on,
+    .read = read_record,
+    .restore = restore_all,
+    .namer = give_namer,
+    .forget = forget_client,
+};

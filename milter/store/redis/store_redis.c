@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -174,6 +175,138 @@ store_redis_prepare(
 	return news == SECRET_LATE ? STORE_LATE : STORE_DOWN;
 }
 
+/* ---- Who we are: passwords and certificates */
+
+/* While they are on their way from the files to the client. */
+struct passwords {
+	char password[SECRET_SIZE];
+	char sentinel_password[SECRET_SIZE];
+};
+
+static bool
+login_init(struct redis_login_files *login, const struct settings *settings)
+{
+	const char *const strings[LOGIN_STRINGS] = {
+	    [LOGIN_USER] = settings->redis.user,
+	    [LOGIN_SENTINEL_USER] = settings->redis.sentinel_user,
+	    [LOGIN_TLS_NAME] = settings->redis.tls_name,
+	    [LOGIN_PASSWORD_FILE] = settings->redis.password_file,
+	    [LOGIN_SENTINEL_PASSWORD_FILE] =
+		settings->redis.sentinel_password_file,
+	    [LOGIN_CA_FILE] = settings->redis.tls_ca_file,
+	    [LOGIN_CERT_FILE] = settings->redis.tls_cert_file,
+	    [LOGIN_KEY_FILE] = settings->redis.tls_key_file,
+	};
+
+	login->tls = settings->redis.tls;
+	for (size_t i = 0; i < LOGIN_STRINGS; i++) {
+		if (strings[i][0] == '\0')
+			continue;
+		login->strings[i] = strdup(strings[i]);
+		if (login->strings[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+login_free(struct redis_login_files *login)
+{
+	for (size_t i = 0; i < LOGIN_STRINGS; i++)
+		free(login->strings[i]);
+	*login = (struct redis_login_files){0};
+}
+
+static struct login_stamp
+stamp_of(const char *path)
+{
+	struct stat file;
+
+	if (path == NULL || stat(path, &file) != 0)
+		return (struct login_stamp){.size = -1};
+	return (struct login_stamp){
+	    file.st_ctim, (uint64_t)file.st_ino, (int64_t)file.st_size};
+}
+
+/* True: a file has changed since this was last asked. */
+static bool
+note_changes(struct redis_login_files *login)
+{
+	bool has_changed = false;
+
+	for (size_t i = LOGIN_PASSWORD_FILE; i < LOGIN_STRINGS; i++) {
+		struct login_stamp was = login->stamps[i];
+		struct login_stamp is = stamp_of(login->strings[i]);
+
+		has_changed |= is.size != was.size || is.inode != was.inode ||
+		    is.changed.tv_sec != was.changed.tv_sec ||
+		    is.changed.tv_nsec != was.changed.tv_nsec;
+		login->stamps[i] = is;
+	}
+	return has_changed;
+}
+
+/* NULL where no file is set.  False: `error_r` tells why it cannot be read. */
+static bool
+read_password(const char *file, char secret_r[SECRET_SIZE],
+    const char **password_r, char *error_r, size_t error_size)
+{
+	*password_r = file != NULL ? secret_r : NULL;
+	return file == NULL || secret_read(file, secret_r, error_r, error_size);
+}
+
+static bool
+fill_in_login(const struct redis_login_files *login,
+    struct redis_config *config, struct passwords *passwords, char *error_r,
+    size_t error_size)
+{
+	config->user = login->strings[LOGIN_USER];
+	config->sentinel_user = login->strings[LOGIN_SENTINEL_USER];
+	config->tls = login->tls;
+	config->tls_name = login->strings[LOGIN_TLS_NAME];
+	config->tls_ca_file = login->strings[LOGIN_CA_FILE];
+	config->tls_cert_file = login->strings[LOGIN_CERT_FILE];
+	config->tls_key_file = login->strings[LOGIN_KEY_FILE];
+	return read_password(login->strings[LOGIN_PASSWORD_FILE],
+		   passwords->password, &config->password, error_r,
+		   error_size) &&
+	    read_password(login->strings[LOGIN_SENTINEL_PASSWORD_FILE],
+		passwords->sentinel_password, &config->sentinel_password,
+		error_r, error_size);
+}
+
+static struct redis *
+login_open(struct redis_login_files *login, const struct redis_config *config,
+    char *error_r, size_t error_size)
+{
+	struct redis_config whole = *config;
+	struct passwords passwords;
+	struct redis *redis = NULL;
+
+	(void)note_changes(login); /* before, or one would be missed */
+	if (fill_in_login(login, &whole, &passwords, error_r, error_size))
+		redis = redis_open(&whole, error_r, error_size);
+	secret_wipe(&passwords, sizeof passwords);
+	return redis;
+}
+
+static bool
+login_renew(struct redis_login_files *login, struct redis *redis, bool anyway,
+    char *error_r, size_t error_size)
+{
+	struct redis_config config = {0};
+	struct passwords passwords;
+	bool is_renewed;
+
+	if (!note_changes(login) && !anyway)
+		return true;
+	is_renewed =
+	    fill_in_login(login, &config, &passwords, error_r, error_size) &&
+	    redis_renew(redis, &config, error_r, error_size);
+	secret_wipe(&passwords, sizeof passwords);
+	return is_renewed;
+}
+
 /* ---- Life */
 
 static bool
@@ -255,34 +388,17 @@ close_redis(struct store *store)
 static const struct store_ops operations = {
     .look_up = store_redis_look_up,
     .remember = store_redis_remember,
-    .exchange_load = store_redis_exchange_load,
-    .hosts = store_redis_hosts,
-    .read_list = store_redis_read_list,
-    .take_reports = store_redis_take_reports,
-    .share = store_redis_share,
-    .add_entries = store_redis_add_entries,
-    .read_entries = store_redis_read_entries,
-    .last_entries = store_redis_last_entries,
-    .put_host = store_redis_put_host,
-    .read_hosts = store_redis_read_hosts,
-    .put_note = store_redis_put_note,
-    .read_notes = store_redis_read_notes,
-    .push = store_redis_push,
-    .pop = store_redis_pop,
+    .lists = &store_redis_list_ops,
+    .farm = &store_redis_farm_ops,
+    .journal = &store_redis_journal_ops,
+    .board = &store_redis_board_ops,
+    .records = &store_redis_record_ops,
     .is_up = is_up,
     .tidy = tidy,
     .renew = renew,
     .stop = stop,
     .close = close_redis,
     .now = time_of,
-    .list_add = store_redis_list_add,
-    .list_remove = store_redis_list_remove,
-    .list_each = store_redis_list_each,
-    .forget = store_redis_forget,
-    .walk = store_redis_walk,
-    .read_record = store_redis_read_record,
-    .restore = store_redis_restore,
-    .namer = store_redis_namer,
 };
 
 struct redis *

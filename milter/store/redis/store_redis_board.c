@@ -13,9 +13,9 @@
 /* A note as it stands in its field: until when, and its text. */
 #define FIELD_SIZE (STORE_BOARD_SIZE + 24)
 
-enum store_result
-store_redis_put_note(struct store *store, const char *board,
-    const struct store_note *note, int64_t now)
+static enum store_result
+put_note(struct store *store, const char *board, const struct store_note *note,
+    int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE], field[FIELD_SIZE];
@@ -78,8 +78,8 @@ take_notes(struct redis_store *store, struct redis_request *request,
 	redis_request_free(&removal);
 }
 
-enum store_result
-store_redis_read_notes(struct store *store, const char *board, int64_t now,
+static enum store_result
+read_notes(struct store *store, const char *board, int64_t now,
     void (*each)(void *arg, const char *name, const char *text), void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -96,9 +96,9 @@ store_redis_read_notes(struct store *store, const char *board, int64_t now,
 	return result;
 }
 
-enum store_result
-store_redis_push(struct store *store, const char *queue,
-    const char *const *texts, size_t count, int64_t now)
+static enum store_result
+push(struct store *store, const char *queue, const char *const *texts,
+    size_t count, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE];
@@ -125,8 +125,8 @@ store_redis_push(struct store *store, const char *queue,
 	return result;
 }
 
-enum store_result
-store_redis_pop(struct store *store, const char *queue,
+static enum store_result
+pop(struct store *store, const char *queue,
     void (*each)(void *arg, const char *text), void *arg, size_t *count_r)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -153,3 +153,10 @@ store_redis_pop(struct store *store, const char *queue,
 	redis_request_free(&request);
 	return result;
 }
+
+const struct store_board_ops store_redis_board_ops = {
+    .put_note = put_note,
+    .read_notes = read_notes,
+    .push = push,
+    .pop = pop,
+};

@@ -10,39 +10,14 @@
 #include "store/journal.h"
 
 #define SECOND_BITS 20 /* of a place, below the second */
-#define WAIT_MS	    500
-#define LAST_MS	    100 /* when we are to stop */
 #define LAST_SIZE   32
 #define HOST_PREFIX "host:"
 #define HOSTS_MAX   1000
 
-enum store_result
-store_redis_ask(
-    struct redis_store *store, struct redis_request *request, size_t count)
-{
-	switch (redis_ask(store->redis, request, count,
-	    redis_due(store->redis,
-		atomic_load(&store->is_stopping) ? LAST_MS : WAIT_MS))) {
-	case REDIS_ANSWERED:
-		break;
-	case REDIS_LATE:
-		return STORE_LATE;
-	case REDIS_AWAY:
-		return STORE_DOWN;
-	}
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < request[i].commands.count; j++)
-			if (redis_reply_error(request[i].replies[j]) != NULL) {
-				store_redis_heal(store, &request[i]);
-				return STORE_UNREADABLE;
-			}
-	return STORE_OK;
-}
-
 /* ---- Adding */
 
 static void
-add_entries(struct resp_commands *commands, const char *key,
+put_entries(struct resp_commands *commands, const char *key,
     const struct journal_terms *terms, const struct journal_item *items,
     size_t count)
 {
@@ -122,8 +97,8 @@ add_lasts(struct resp_commands *commands, const char *key,
 }
 
 /* What was added twice, since it was not heard of in time, is there once. */
-enum store_result
-store_redis_add_entries(struct store *store, const struct journal_terms *terms,
+static enum store_result
+add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -134,7 +109,7 @@ store_redis_add_entries(struct store *store, const struct journal_terms *terms,
 
 	keys_shared(&self->keys, "journal", journal);
 	keys_shared(&self->keys, "journal:last", lasts);
-	add_entries(&requests[0].commands, journal, terms, items, count);
+	put_entries(&requests[0].commands, journal, terms, items, count);
 	if (has_threads)
 		add_lasts(&requests[1].commands, lasts, terms, items, count);
 	result = store_redis_ask(self, requests, has_threads ? 2 : 1);
@@ -145,8 +120,8 @@ store_redis_add_entries(struct store *store, const struct journal_terms *terms,
 
 /* ---- Reading */
 
-enum store_result
-store_redis_read_entries(struct store *store, const struct journal_range *range,
+static enum store_result
+read_entries(struct store *store, const struct journal_range *range,
     bool (*each)(void *arg, const char *text, size_t length), void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -195,8 +170,8 @@ read_last(const char *text, uint64_t thread)
 	return strcmp(text, expected) == 0 ? (uint64_t)place : 0;
 }
 
-enum store_result
-store_redis_last_entries(struct store *store, const struct journal_terms *terms,
+static enum store_result
+last_entries(struct store *store, const struct journal_terms *terms,
     const uint64_t *threads, size_t count, uint64_t *places_r)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -234,9 +209,8 @@ host_key(const struct redis_store *store, const char *host,
 	keys_shared(&store->keys, name, key_r);
 }
 
-enum store_result
-store_redis_put_host(
-    struct store *store, const char *text, size_t length, int64_t now)
+static enum store_result
+put_host(struct store *store, const char *text, size_t length, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE];
@@ -285,8 +259,8 @@ read_some(struct redis_store *store, const char *const *hosts, size_t count,
 	return result;
 }
 
-enum store_result
-store_redis_read_hosts(struct store *store, int64_t now,
+static enum store_result
+read_hosts(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const char *text, size_t length),
     void *arg)
 {
@@ -318,3 +292,11 @@ store_redis_read_hosts(struct store *store, int64_t now,
 	redis_request_free(&request);
 	return result;
 }
+
+const struct store_journal_ops store_redis_journal_ops = {
+    .add = add_entries,
+    .read = read_entries,
+    .last = last_entries,
+    .put_host = put_host,
+    .read_hosts = read_hosts,
+};

@@ -1,10 +1,11 @@
-#include "base/ascii.h"
+/* The shared lists: read, changed, and shown. */
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "redis/error.h"
@@ -21,6 +22,15 @@
 /* Entries that have expired are removed a while later, so many at a time. */
 #define EXPIRED_FOR  60 /* seconds: clocks differ a little */
 #define EXPIRED_MANY "1000"
+
+/* Where a list is kept: the set that others may fill, what expires, what is noted
+ * of entries; the versions are those of all lists, in another slot. */
+struct list_keys {
+	char set[KEYS_KEY_SIZE];
+	char until[KEYS_KEY_SIZE];
+	char notes[KEYS_KEY_SIZE];
+	char versions[KEYS_KEY_SIZE];
+};
 
 /* What tells cheaply whether a list has changed. */
 struct list_state {
@@ -77,20 +87,6 @@ find_list(struct redis_store *store, const char *name)
 	return shared;
 }
 
-enum store_result
-store_redis_result(enum redis_answer answer)
-{
-	switch (answer) {
-	case REDIS_ANSWERED:
-		return STORE_OK;
-	case REDIS_LATE:
-		return STORE_LATE;
-	case REDIS_AWAY:
-		break;
-	}
-	return STORE_DOWN;
-}
-
 /* Whoever has given one a new time meanwhile loses no more than the note. */
 static void
 remove_expired(struct redis_store *store, const char *until, const char *notes,
@@ -113,8 +109,9 @@ remove_expired(struct redis_store *store, const char *until, const char *notes,
 	redis_request_free(&request);
 }
 
-bool
-store_redis_list_keys(
+/* False: the name is too long. */
+static bool
+name_keys(
     const struct redis_store *store, const char *name, struct list_keys *keys_r)
 {
 	keys_shared(&store->keys, "lists", keys_r->versions);
@@ -225,10 +222,27 @@ read_until(const struct resp_reply *score)
 	return until < 1e15 ? (int64_t)until : LIST_FOR_EVER;
 }
 
+/* Go through a set, or what expires, in pages: `each` gets every member, maybe
+ * more than once. */
+struct scan {
+	const char *key;
+	bool brief; /* a sorted set of what expires */
+	void (*each)(
+	    void *arg, const char *member, size_t length, int64_t until);
+	bool (*is_full)(const void *arg); /* asked after each page */
+	void *arg;
+	int64_t within; /* microseconds */
+};
+enum scanned {
+	SCANNED_WHOLE,
+	SCANNED_CUT,	 /* there is more than we take */
+	SCANNED_ENDLESS, /* it takes too long */
+	SCANNED_LOST	 /* Redis did not tell, or we are to stop */
+};
 /* One page; the cursor is "0" again after the last. */
 static bool
-read_page(struct redis_store *store, const struct store_redis_scan *scan,
-    char *cursor, size_t cursor_size)
+read_page(struct redis_store *store, const struct scan *scan, char *cursor,
+    size_t cursor_size)
 {
 	struct redis_request request = {.key = scan->key};
 	const struct resp_reply *members;
@@ -258,8 +272,8 @@ read_page(struct redis_store *store, const struct store_redis_scan *scan,
 	return next != NULL;
 }
 
-enum store_redis_scanned
-store_redis_scan(struct redis_store *store, const struct store_redis_scan *scan)
+static enum scanned
+scan_set(struct redis_store *store, const struct scan *scan)
 {
 	int64_t began = clock_steady_us();
 	char cursor[32] = "0";
@@ -277,21 +291,21 @@ store_redis_scan(struct redis_store *store, const struct store_redis_scan *scan)
 }
 
 /* `reading->list` is NULL unless there is one to use. */
-static enum store_redis_scanned
+static enum scanned
 read_members(struct redis_store *store, const struct list_keys *keys,
     const struct list_state *state, struct reading *reading)
 {
-	struct store_redis_scan scan = {
+	struct scan scan = {
 	    keys->set, false, add_member, is_full, reading, LIST_TIME_MAX};
-	enum store_redis_scanned end = SCANNED_LOST;
+	enum scanned end = SCANNED_LOST;
 
 	reading->list = list_new();
 	if (reading->list != NULL)
-		end = store_redis_scan(store, &scan);
+		end = scan_set(store, &scan);
 	if (end == SCANNED_WHOLE && state->brief > 0) {
 		scan.key = keys->until;
 		scan.brief = true;
-		end = store_redis_scan(store, &scan);
+		end = scan_set(store, &scan);
 	}
 	if (end == SCANNED_LOST || end == SCANNED_ENDLESS ||
 	    !list_seal(reading->list))
@@ -315,7 +329,7 @@ complain(const struct redis_store *store, const char *name,
 /* Once, until it is as it should be. */
 static void
 tell_end(const struct redis_store *store, struct shared_list *shared,
-    enum store_redis_scanned end)
+    enum scanned end)
 {
 	bool was_told = shared->is_told;
 
@@ -350,8 +364,7 @@ read_changed(struct redis_store *store, struct shared_list *shared,
 	bool is_new = shared->read_at == 0 ||
 	    memcmp(state, &shared->state, sizeof *state) != 0;
 	struct reading reading = {0};
-	enum store_redis_scanned end =
-	    read_members(store, keys, state, &reading);
+	enum scanned end = read_members(store, keys, state, &reading);
 
 	shared->read_at = clock_steady_us();
 	shared->state = *state;
@@ -369,9 +382,8 @@ read_changed(struct redis_store *store, struct shared_list *shared,
 
 /* Whoever changes members but neither their number nor the version is noticed
  * within a minute. */
-enum store_result
-store_redis_read_list(
-    struct store *store, const char *name, struct list **list_r)
+static enum store_result
+read_list(struct store *store, const char *name, struct list **list_r)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct shared_list *shared = find_list(self, name);
@@ -380,7 +392,7 @@ store_redis_read_list(
 	enum store_result result;
 
 	*list_r = NULL;
-	if (shared == NULL || !store_redis_list_keys(self, name, &keys) ||
+	if (shared == NULL || !name_keys(self, name, &keys) ||
 	    atomic_load(&self->is_stopping))
 		return STORE_DOWN;
 	result = ask_state(self, &keys, name, &state);
@@ -390,3 +402,278 @@ store_redis_read_list(
 		return result;
 	return read_changed(self, shared, &keys, &state, list_r);
 }
+
+/* ---- What is changed in shared lists, and shown of them */
+
+/* One list, and commands on their way to it. */
+struct changing {
+	struct redis_store *store;
+	struct list_keys keys;
+	struct redis_request requests[2]; /* of the list, and of versions */
+};
+
+/* False: the name is too long. */
+static bool
+begin(struct changing *changing, struct store *store, const char *name)
+{
+	changing->store = (struct redis_store *)store;
+	memset(changing->requests, 0, sizeof changing->requests);
+	if (!name_keys(changing->store, name, &changing->keys))
+		return false;
+	changing->requests[0].key = changing->keys.set;
+	changing->requests[1].key = changing->keys.versions;
+	return true;
+}
+
+static enum store_result
+ask(struct changing *changing, size_t count)
+{
+	enum store_result result = store_redis_result(
+	    redis_ask(changing->store->redis, changing->requests, count, 0));
+	struct redis_request *request = changing->requests;
+
+	for (size_t i = 0; i < request->commands.count && result == STORE_OK;
+	     i++)
+		if (redis_reply_error(request->replies[i]) != NULL)
+			result = STORE_UNREADABLE;
+	return result;
+}
+
+static void
+end(struct changing *changing)
+{
+	for (size_t i = 0; i < 2; i++)
+		redis_request_free(&changing->requests[i]);
+}
+
+static enum store_result
+find_room(struct changing *changing, bool *is_full_r)
+{
+	struct redis_request *request = &changing->requests[0];
+	int64_t members = 0, brief = 0;
+	enum store_result result;
+
+	resp_add(&request->commands, "SCARD", changing->keys.set);
+	resp_add(&request->commands, "ZCARD", changing->keys.until);
+	result = ask(changing, 1);
+	if (result == STORE_OK) {
+		(void)resp_integer(request->replies[0], &members);
+		(void)resp_integer(request->replies[1], &brief);
+	}
+	*is_full_r = members + brief >= STORE_ENTRIES_MAX;
+	end(changing);
+	return result;
+}
+
+static void
+add_note(struct resp_commands *commands, const struct list_keys *keys,
+    const char *text, const char *note)
+{
+	if (note[0] == '\0')
+		resp_add(commands, "HDEL", keys->notes, text);
+	else
+		resp_add(commands, "HSET", keys->notes, text, note);
+}
+
+/* What EXEC, the last of the list's commands, says of its first two: how many were
+ * added here, and removed there. */
+static void
+read_exec(const struct changing *changing, int64_t *first_r, int64_t *second_r)
+{
+	const struct redis_request *request = &changing->requests[0];
+	const struct resp_reply *exec =
+	    request->replies[request->commands.count - 1];
+
+	*first_r = *second_r = 0;
+	(void)resp_integer(resp_element(exec, 0), first_r);
+	(void)resp_integer(resp_element(exec, 1), second_r);
+}
+
+/* Last, so that whoever sees the new version sees what is new. */
+static enum store_result
+ask_and_tell(struct changing *changing, const char *name)
+{
+	enum store_result result;
+
+	trip_end_whole(&changing->requests[0].commands);
+	result = ask(changing, 1);
+	if (result != STORE_OK)
+		return result;
+	resp_add(&changing->requests[1].commands, "HINCRBY",
+	    changing->keys.versions, name, "1");
+	return store_redis_result(
+	    redis_ask(changing->store->redis, &changing->requests[1], 1, 0));
+}
+
+static enum store_result
+add_entry(struct store *store, const char *name,
+    const struct store_entry *entry, enum store_change *change_r)
+{
+	struct changing changing = {.store = NULL};
+	struct resp_commands *commands = &changing.requests[0].commands;
+	char score[DECIMAL_SIZE];
+	enum store_result result;
+	int64_t added, moved;
+	bool is_full;
+
+	if (!begin(&changing, store, name))
+		return STORE_UNREADABLE;
+	result = find_room(&changing, &is_full);
+	*change_r = STORE_FULL;
+	if (result != STORE_OK || is_full)
+		return result;
+	trip_begin_whole(commands);
+	if (entry->until == LIST_FOR_EVER) {
+		resp_add(commands, "SADD", changing.keys.set, entry->text);
+		resp_add(commands, "ZREM", changing.keys.until, entry->text);
+	} else {
+		(void)decimal_write(entry->until, score);
+		resp_add(
+		    commands, "ZADD", changing.keys.until, score, entry->text);
+		resp_add(commands, "SREM", changing.keys.set, entry->text);
+	}
+	add_note(commands, &changing.keys, entry->text, entry->note);
+	result = ask_and_tell(&changing, name);
+	if (result == STORE_OK) {
+		read_exec(&changing, &added, &moved);
+		*change_r =
+		    added > 0 && moved == 0 ? STORE_ADDED : STORE_RENEWED;
+	}
+	end(&changing);
+	return result;
+}
+
+static enum store_result
+remove_entry(struct store *store, const char *name, const char *text,
+    enum store_change *change_r)
+{
+	struct changing changing = {.store = NULL};
+	struct resp_commands *commands = &changing.requests[0].commands;
+	enum store_result result;
+	int64_t lasting, brief;
+
+	if (!begin(&changing, store, name))
+		return STORE_UNREADABLE;
+	trip_begin_whole(commands);
+	resp_add(commands, "SREM", changing.keys.set, text);
+	resp_add(commands, "ZREM", changing.keys.until, text);
+	resp_add(commands, "HDEL", changing.keys.notes, text);
+	result = ask_and_tell(&changing, name);
+	if (result == STORE_OK) {
+		read_exec(&changing, &lasting, &brief);
+		*change_r = lasting + brief > 0 ? STORE_REMOVED : STORE_ABSENT;
+	}
+	end(&changing);
+	return result;
+}
+
+/* ---- Showing */
+
+#define AT_ONCE	  200 /* notes that are asked for in one question */
+#define SHOW_TIME INT64_C(600000000) /* microseconds: somebody waits for it */
+
+struct showing {
+	struct redis_store *store;
+	const char *notes;
+	store_entry_each *each;
+	void *arg;
+	size_t shown;
+	enum store_result result;
+	size_t count; /* of these, whose notes are not asked for yet */
+	char texts[AT_ONCE][LIST_ENTRY_SIZE];
+	int64_t until[AT_ONCE];
+};
+
+static void
+show_one(struct showing *showing, size_t i, const struct resp_reply *reply)
+{
+	struct store_entry entry = {
+	    showing->texts[i], showing->until[i], resp_string(reply, NULL)};
+
+	if (entry.note == NULL || strlen(entry.note) >= STORE_NOTE_SIZE)
+		entry.note = "";
+	showing->each(showing->arg, &entry);
+}
+
+static void
+show_some(struct showing *showing)
+{
+	struct redis_request request = {.key = showing->notes};
+
+	if (showing->count == 0 || showing->result != STORE_OK)
+		return;
+	resp_begin(&request.commands, 2 + showing->count);
+	resp_add_string(&request.commands, "HMGET");
+	resp_add_string(&request.commands, showing->notes);
+	for (size_t i = 0; i < showing->count; i++)
+		resp_add_string(&request.commands, showing->texts[i]);
+	showing->result = store_redis_result(
+	    redis_ask(showing->store->redis, &request, 1, 0));
+	for (size_t i = 0; i < showing->count && showing->result == STORE_OK;
+	     i++)
+		show_one(showing, i, resp_element(request.replies[0], i));
+	showing->shown += showing->count;
+	showing->count = 0;
+	redis_request_free(&request);
+}
+
+/* What is longer, or no text, is no entry. */
+static void
+take_down(void *arg, const char *member, size_t length, int64_t until)
+{
+	struct showing *showing = arg;
+
+	if (length >= LIST_ENTRY_SIZE || strlen(member) != length)
+		return;
+	memcpy(showing->texts[showing->count], member, length + 1);
+	showing->until[showing->count++] = until;
+	if (showing->count == AT_ONCE)
+		show_some(showing);
+}
+
+static bool
+has_shown_all(const void *arg)
+{
+	const struct showing *showing = arg;
+
+	return showing->result != STORE_OK ||
+	    showing->shown >= 2 * STORE_ENTRIES_MAX;
+}
+
+static enum store_result
+each_entry(
+    struct store *store, const char *name, store_entry_each *each, void *arg)
+{
+	struct list_keys keys;
+	struct showing *showing = calloc(1, sizeof *showing);
+	struct scan scan = {
+	    keys.set, false, take_down, has_shown_all, showing, SHOW_TIME};
+	enum store_result result = STORE_DOWN;
+
+	if (showing == NULL)
+		return STORE_DOWN;
+	showing->store = (struct redis_store *)store;
+	showing->notes = keys.notes;
+	showing->each = each;
+	showing->arg = arg;
+	if (name_keys(showing->store, name, &keys)) {
+		if (scan_set(showing->store, &scan) != SCANNED_WHOLE)
+			showing->result = STORE_LATE;
+		scan.key = keys.until;
+		scan.brief = true;
+		if (showing->result == STORE_OK &&
+		    scan_set(showing->store, &scan) != SCANNED_WHOLE)
+			showing->result = STORE_LATE;
+		show_some(showing);
+		result = showing->result;
+	}
+	free(showing);
+	return result;
+}
+
+const struct store_list_ops store_redis_list_ops = {
+    .read = read_list,
+    .add = add_entry,
+    .remove = remove_entry,
+    .each = each_entry,
+};

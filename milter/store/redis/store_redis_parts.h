@@ -3,12 +3,12 @@
 #define STORE_REDIS_PARTS_H
 
 #include <stdatomic.h>
+#include <time.h>
 
 #include "redis/redis.h"
 #include "store/redis/store_redis.h"
 #include "store/redis/store_redis_clock.h"
 #include "store/redis/store_redis_keys.h"
-#include "store/redis/store_redis_login.h"
 #include "store/redis/store_redis_secret.h"
 #include "store/redis/store_redis_seen.h"
 #include "store/redis/store_redis_sweep.h"
@@ -20,6 +20,33 @@
  * latter is the time of the answer, since slots and generations were chosen by
  * it. */
 #define CLOCK_SLACK 2
+
+/* What tells that a file has become another. */
+struct login_stamp {
+	struct timespec changed;
+	uint64_t inode;
+	int64_t size; /* -1: it is not there */
+};
+
+enum {
+	LOGIN_USER,
+	LOGIN_SENTINEL_USER,
+	LOGIN_TLS_NAME,
+	LOGIN_PASSWORD_FILE, /* and from here on files */
+	LOGIN_SENTINEL_PASSWORD_FILE,
+	LOGIN_CA_FILE,
+	LOGIN_CERT_FILE,
+	LOGIN_KEY_FILE,
+	LOGIN_STRINGS
+};
+
+/* Who we are for Redis, and whom we trust: passwords and certificates, read again
+ * when their files change.  All zero may be freed. */
+struct redis_login_files {
+	char *strings[LOGIN_STRINGS]; /* copies; NULL where nothing is set */
+	bool tls;
+	struct login_stamp stamps[LOGIN_STRINGS];
+};
 
 struct shared_list;
 
@@ -96,105 +123,26 @@ void store_redis_compare_secrets(struct redis_store *store);
 enum store_result store_redis_ask(
     struct redis_store *store, struct redis_request *request, size_t count);
 
-/* The operations of struct store_ops. */
+/* The operations of struct store_ops, and its tables. */
 enum store_result store_redis_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
 enum store_result
 store_redis_remember(struct store *store, const struct store_effects *effects);
-enum store_result store_redis_exchange_load(struct store *store,
-    const struct load_report *own, struct load_report *reports_r, size_t size,
-    int64_t *now_r, size_t *count_r);
-enum store_result
-store_redis_hosts(struct store *store, store_host_each *each, void *arg);
-enum store_result store_redis_read_list(
-    struct store *store, const char *name, struct list **list_r);
-enum store_result
-store_redis_share(struct store *store, const struct store_shared *own,
-    void (*each)(void *arg, const struct store_shared *theirs), void *arg);
-enum store_result store_redis_take_reports(struct store *store, int64_t now,
-    void (*each)(void *arg, const char *text), void *arg);
-
-enum store_result
-store_redis_add_entries(struct store *store, const struct journal_terms *terms,
-    const struct journal_item *items, size_t count);
-enum store_result
-store_redis_read_entries(struct store *store, const struct journal_range *range,
-    bool (*each)(void *arg, const char *text, size_t length), void *arg);
-enum store_result
-store_redis_last_entries(struct store *store, const struct journal_terms *terms,
-    const uint64_t *threads, size_t count, uint64_t *places_r);
-enum store_result store_redis_put_host(
-    struct store *store, const char *text, size_t length, int64_t now);
-enum store_result store_redis_read_hosts(struct store *store, int64_t now,
-    void (*each)(void *arg, const char *host, const char *text, size_t length),
-    void *arg);
-
-enum store_result store_redis_put_note(struct store *store, const char *board,
-    const struct store_note *note, int64_t now);
-enum store_result
-store_redis_read_notes(struct store *store, const char *board, int64_t now,
-    void (*each)(void *arg, const char *name, const char *text), void *arg);
-enum store_result store_redis_push(struct store *store, const char *queue,
-    const char *const *texts, size_t count, int64_t now);
-enum store_result store_redis_pop(struct store *store, const char *queue,
-    void (*each)(void *arg, const char *text), void *arg, size_t *count_r);
+extern const struct store_list_ops store_redis_list_ops;
+extern const struct store_farm_ops store_redis_farm_ops;
+extern const struct store_journal_ops store_redis_journal_ops;
+extern const struct store_board_ops store_redis_board_ops;
+extern const struct store_record_ops store_redis_record_ops;
+enum store_result store_redis_forget(
+    struct store *store, const struct store_forget *forget, size_t *count_r);
 
 /* Add bad points to a network and a host in it, without waiting. */
 void store_redis_charge(
     struct redis_store *store, const char *network, unsigned host, double bad);
 
-/* Where a list is kept: the set that others may fill, what expires, what is noted
- * of entries; the versions are those of all lists, in another slot. */
-struct list_keys {
-	char set[KEYS_KEY_SIZE];
-	char until[KEYS_KEY_SIZE];
-	char notes[KEYS_KEY_SIZE];
-	char versions[KEYS_KEY_SIZE];
-};
-
-/* False: the name is too long. */
-bool store_redis_list_keys(const struct redis_store *store, const char *name,
-    struct list_keys *keys_r);
-
-/* Go through a set, or what expires, in pages: `each` gets every member, maybe
- * more than once. */
-struct store_redis_scan {
-	const char *key;
-	bool brief; /* a sorted set of what expires */
-	void (*each)(
-	    void *arg, const char *member, size_t length, int64_t until);
-	bool (*is_full)(const void *arg); /* asked after each page */
-	void *arg;
-	int64_t within; /* microseconds */
-};
-enum store_redis_scanned {
-	SCANNED_WHOLE,
-	SCANNED_CUT,	 /* there is more than we take */
-	SCANNED_ENDLESS, /* it takes too long */
-	SCANNED_LOST	 /* Redis did not tell, or we are to stop */
-};
-enum store_redis_scanned store_redis_scan(
-    struct redis_store *store, const struct store_redis_scan *scan);
-
 enum store_result store_redis_result(enum redis_answer answer);
 
-enum store_result store_redis_list_add(struct store *store, const char *name,
-    const struct store_entry *entry, enum store_change *change_r);
-enum store_result store_redis_list_remove(struct store *store, const char *name,
-    const char *text, enum store_change *change_r);
-enum store_result store_redis_list_each(
-    struct store *store, const char *name, store_entry_each *each, void *arg);
-enum store_result store_redis_forget(
-    struct store *store, const struct store_forget *forget, size_t *count_r);
-enum store_result store_redis_walk(struct store *store, struct store_walk *walk,
-    int64_t now, store_record_each *each, void *arg);
-enum store_result store_redis_read_record(struct store *store, const char *name,
-    int64_t now, store_record_each *each, void *arg);
-enum store_result store_redis_restore(struct store *store,
-    struct store_record *records, size_t count, int64_t now);
-enum store_result
-store_redis_namer(struct store *store, struct triplet_namer *namer_r);
-
+/* What lists were when they were last read. */
 void store_redis_free_lists(struct redis_store *store);
 
 /* Sweep what is queued, a bounded number of records. */

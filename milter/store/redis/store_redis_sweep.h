@@ -58,9 +58,4 @@ void sweep_notice(struct sweep_queue *queue, const struct store_terms *terms,
 bool sweep_admits(struct sweep_queue *queue, const char *tag,
     const char *network, unsigned host, unsigned sender);
 
-/* The next record to sweep, a copy; false: none is left.  sweep_done() when it
- * is swept. */
-bool sweep_next(struct sweep_queue *queue, struct sweep_entry *entry_r);
-void sweep_done(struct sweep_queue *queue, const char *tag);
-
 #endif

@@ -301,8 +301,8 @@ begin_anew(struct store_walk *walk, uint64_t map)
 	walk->restarts++;
 }
 
-enum store_result
-store_redis_walk(struct store *store, struct store_walk *walk, int64_t now,
+static enum store_result
+walk_on(struct store *store, struct store_walk *walk, int64_t now,
     store_record_each *each, void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -328,8 +328,8 @@ store_redis_walk(struct store *store, struct store_walk *walk, int64_t now,
 	return STORE_OK;
 }
 
-enum store_result
-store_redis_read_record(struct store *store, const char *name, int64_t now,
+static enum store_result
+read_record(struct store *store, const char *name, int64_t now,
     store_record_each *each, void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
@@ -413,9 +413,9 @@ count_distinct(const struct store_record *records, size_t count)
 	return count;
 }
 
-enum store_result
-store_redis_restore(struct store *store, struct store_record *records,
-    size_t count, int64_t now)
+static enum store_result
+restore_all(struct store *store, struct store_record *records, size_t count,
+    int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct fetch *fetch = calloc(1, sizeof *fetch);
@@ -437,8 +437,16 @@ store_redis_restore(struct store *store, struct store_record *records,
 	return result;
 }
 
-enum store_result
-store_redis_namer(struct store *store, struct triplet_namer *namer_r)
+static enum store_result
+give_namer(struct store *store, struct triplet_namer *namer_r)
 {
 	return store_redis_prepare((struct redis_store *)store, namer_r, 0);
 }
+
+const struct store_record_ops store_redis_record_ops = {
+    .walk = walk_on,
+    .read = read_record,
+    .restore = restore_all,
+    .namer = give_namer,
+    .forget = store_redis_forget,
+};

@@ -1,14 +1,16 @@
-/* Keys of ours that hold what is not ours. */
-#include "base/ascii.h"
+/* Questions of the background, and keys of ours that hold what is not ours. */
 #include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "redis/error.h"
 
 #define TELL_EVERY INT64_C(60000000) /* microseconds */
+#define WAIT_MS	   500
+#define LAST_MS	   100 /* when we are to stop */
 
 /* One sort of fault could flood the log, with a key for each client. */
 static void
@@ -81,4 +83,37 @@ store_redis_heal(struct redis_store *store, const struct redis_request *request)
 	if (removal.commands.count > 0)
 		(void)redis_tell(store->redis, &removal, 1);
 	redis_request_free(&removal);
+}
+
+enum store_result
+store_redis_result(enum redis_answer answer)
+{
+	switch (answer) {
+	case REDIS_ANSWERED:
+		return STORE_OK;
+	case REDIS_LATE:
+		return STORE_LATE;
+	case REDIS_AWAY:
+		break;
+	}
+	return STORE_DOWN;
+}
+
+enum store_result
+store_redis_ask(
+    struct redis_store *store, struct redis_request *request, size_t count)
+{
+	int64_t most = atomic_load(&store->is_stopping) ? LAST_MS : WAIT_MS;
+	enum store_result result = store_redis_result(redis_ask(
+	    store->redis, request, count, redis_due(store->redis, most)));
+
+	if (result != STORE_OK)
+		return result;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < request[i].commands.count; j++)
+			if (redis_reply_error(request[i].replies[j]) != NULL) {
+				store_redis_heal(store, &request[i]);
+				return STORE_UNREADABLE;
+			}
+	return STORE_OK;
 }
