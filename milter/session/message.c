@@ -11,8 +11,7 @@
 #include "mail/mailaddr.h"
 #include "policy/effects.h"
 #include "policy/standing.h"
-#include "session/message_limits.h"
-#include "session/message_organisation.h"
+#include "session/message_parts.h"
 #include "session/shared.h"
 
 /* A question answered and put again gets further each time; this many times is
@@ -44,8 +43,19 @@ set_local_time(struct facts *facts)
 }
 
 static void
-forget_message(struct facts *facts)
+forget_message(struct message *message)
 {
+	struct facts *facts = &message->facts;
+
+	message->complete = false;
+	message->exempt = false;
+	message->pairs_asked = 0;
+	message->is_new = message->pool_is_new = false;
+	message->organisation[0] = '\0';
+	message->joins = message->joins_late = false;
+	memset(message->settled, 0, sizeof message->settled);
+	evidence_forget(&message->evidence);
+	limits_begin(message, MESSAGE_WHOLE);
 	facts->recipient_count = 0;
 	facts->recipients_seen = 0;
 	facts->recipient_domains = 0;
@@ -57,6 +67,10 @@ forget_message(struct facts *facts)
 	facts->score = 0;
 	facts->clock_certainty = FACT_ASK;
 	memset(facts->client_clock, 0, sizeof facts->client_clock);
+	facts->organisation_certainty =
+	    message->policy->wants_organisation ? FACT_LATER : FACT_UNKNOWN;
+	facts->organisation_score = 0;
+	facts->store_late = false;
 }
 
 void
@@ -66,24 +80,15 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 
 	message_end(shared, message);
 	message->begun = true;
-	message->complete = false;
-	message->exempt = false;
-	message->pairs_asked = 0;
-	message->is_new = message->pool_is_new = false;
 	facts->now = message->clock = now;
 	facts->listed_now = store_now(shared->store, now);
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;
 	facts->settled = message->settled;
-	memset(message->settled, 0, sizeof message->settled);
 	facts->lists = message->lists;
-	evidence_forget(&message->evidence);
-	forget_message(facts);
-	organisation_forget(message);
-	limits_forget(message);
+	forget_message(message);
 	facts->store_down = !store_is_up(shared->store);
-	facts->store_late = false;
 	facts->dice = throw_dice();
 	set_local_time(facts);
 	load_watch_read(shared->load_watch, message->policy,
@@ -164,7 +169,7 @@ doubt_pass(
 
 static void
 learn_record(struct shared *shared, struct message *message,
-    const struct store_answer *answer)
+    const struct store_query *query, const struct store_answer *answer)
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
@@ -185,6 +190,13 @@ learn_record(struct shared *shared, struct message *message,
 	message->last_used = answer->last_used;
 	message->is_new = answer->is_new;
 	message->pool_is_new = answer->pool_is_new;
+	if (query->organisation != NULL &&
+	    message->policy->wants_organisation) {
+		facts->organisation_certainty = FACT_KNOWN;
+		facts->organisation_score =
+		    reputation_score(&answer->organisation,
+			&answer->organisation, settings->reputation.prior);
+	}
 	known_cache_learn(shared->known_cache, &client,
 	    &(struct known_cache_entry){
 		facts->known, (float)facts->score, facts->now});
@@ -251,7 +263,9 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	query.take_count = limits_choose(message, stage,
 	    !taken && shared_is_newcomer(shared, message->network), takes,
 	    which);
-	organisation_ask(message, &query);
+	if (message->organisation[0] != '\0')
+		query.organisation = message->organisation;
+	query.joins = message->joins;
 	result = store_look_up(shared->store, &query, &answer);
 	counters_count(shared->counters, COUNT_TRIPS);
 	if (result != STORE_OK) {
@@ -260,9 +274,8 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 		learn_nothing(shared, message, result);
 		return;
 	}
-	learn_record(shared, message, &answer);
+	learn_record(shared, message, &query, &answer);
 	learn_clocks(message, &answer);
-	organisation_learn(message, &query, &answer);
 	limits_learn(message, &query, which, &answer);
 }
 
@@ -274,7 +287,7 @@ message_recall(struct shared *shared, struct message *message)
 	struct store_answer answer;
 
 	if (store_look_up(shared->store, &query, &answer) == STORE_OK)
-		learn_record(shared, message, &answer);
+		learn_record(shared, message, &query, &answer);
 }
 
 /* A rule on trial takes what is there, and nobody waits for it. */
@@ -286,14 +299,12 @@ waits_for_evidence(const struct outcome *outcome, enum stage stage)
 		(outcome->trial_waits && outcome->verdict != VERDICT_ASK));
 }
 
-/* What lets a message through holds only once it has taken its units. */
+/* Whether it needs no units to hold: what lets a message through does. */
 static bool
-is_final(const struct message *message, const struct outcome *outcome,
-    enum stage stage)
+is_final(const struct outcome *outcome, enum stage stage)
 {
 	return outcome->verdict == VERDICT_DEFER ||
-	    (outcome->verdict == VERDICT_WAIT && stage != STAGE_EOM) ||
-	    (outcome->verdict != VERDICT_ASK && !limits_are_untaken(message));
+	    (outcome->verdict == VERDICT_WAIT && stage != STAGE_EOM);
 }
 
 struct outcome
@@ -307,7 +318,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 
 	evidence_take(&message->evidence, stage);
 	if (recipient != MESSAGE_WHOLE)
-		limits_begin_recipient(message, recipient);
+		limits_begin(message, recipient);
 	for (int tries = 0;; tries++) {
 		organisation_find(shared, message);
 		outcome = recipient == MESSAGE_WHOLE
@@ -318,11 +329,11 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 		    evidence_await(&message->evidence,
 			outcome.verdict == VERDICT_WAIT ? due_us : 0))
 			continue;
-		if (is_final(message, &outcome, stage))
+		if (is_final(&outcome, stage) ||
+		    (outcome.verdict != VERDICT_ASK &&
+			!limits_take_rest(message)))
 			return outcome;
-		if (outcome.verdict != VERDICT_ASK) {
-			limits_ask_again(message);
-		} else if (tries == LOOK_UPS_MAX) {
+		if (outcome.verdict == VERDICT_ASK && tries == LOOK_UPS_MAX) {
 			log_error("the rules ask the store without end; "
 				  "the message is let through");
 			outcome.verdict = VERDICT_ACCEPT;
@@ -356,11 +367,9 @@ end_pass(const struct message *message, struct store_effects *stored)
 			stored->client_mark[space] = MARK_FORGET;
 }
 
-/* Everything that is known of a message only when it is over: what it earned,
- * and the units of limits that it gives back because it came to nothing. */
+/* What a message earned, which is known only when it is over. */
 static void
-add_rest(struct message *message, struct store_effects *stored,
-    struct store_take returned_r[LIMIT_TAKES_MAX])
+add_earned(struct message *message, struct store_effects *stored)
 {
 	reputation_cap_message(
 	    &message->earned, message->policy->settings.reputation.message_cap);
@@ -371,9 +380,6 @@ add_rest(struct message *message, struct store_effects *stored,
 		end_pass(message, stored);
 	memset(&message->earned, 0, sizeof message->earned);
 	message->accepted = 0;
-	stored->returned = returned_r;
-	stored->returned_count =
-	    limits_return(message, !message->complete, returned_r);
 }
 
 /* `effects` of a verdict, or NULL; what is left of the message when it is over. */
@@ -396,12 +402,10 @@ hand_over(struct shared *shared, struct message *message,
 		memcpy(stored.client_mark, effects->client,
 		    sizeof effects->client);
 	}
-	stored.returned = returned;
 	if (is_over)
-		add_rest(message, &stored, returned);
-	else
-		stored.returned_count =
-		    limits_return_recipient(message, returned);
+		add_earned(message, &stored);
+	stored.returned = returned;
+	stored.returned_count = limits_return(message, is_over, returned);
 	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy ||
 	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
 	    stored.returned_count > 0) {
@@ -427,24 +431,31 @@ message_deferred(
 	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
 }
 
-/* Whether a pair has not just been counted that waited and passed: one that does
- * so in several sessions at once has passed once. */
+/* Whether this has not been noted lately; now it is. */
+static bool
+is_news(struct shared *shared, const char *what, int64_t now)
+{
+	const struct known_cache_entry entry = {true, 0, now};
+	struct known_cache_entry found;
+
+	if (known_cache_recall(
+		shared->passed, what, now, PASSED_LATELY, &found))
+		return false;
+	known_cache_note(shared->passed, what, &entry);
+	return true;
+}
+
+/* One pair that passes in several sessions at once has passed once. */
 static bool
 passes_anew(
     struct shared *shared, const struct message *message, size_t recipient)
 {
 	const struct store_pair *pair = &message->pairs[recipient];
-	const struct known_cache_entry entry = {true, 0, message->facts.now};
-	struct known_cache_entry found;
 	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
 
 	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
 	    pair->sender, pair->recipient);
-	if (known_cache_recall(
-		shared->passed, who, entry.seen, PASSED_LATELY, &found))
-		return false;
-	known_cache_note(shared->passed, who, &entry);
-	return true;
+	return is_news(shared, who, message->facts.now);
 }
 
 /* What DNS says is no pass that was waited for: such counts once an hour, so that
@@ -452,17 +463,11 @@ passes_anew(
 static int64_t
 count_evident(struct shared *shared, const struct message *message)
 {
-	const struct known_cache_entry entry = {true, 0, message->facts.now};
-	struct known_cache_entry found;
 	char who[STORE_POOL_MAX + sizeof "evident "];
 
 	(void)snprintf(
 	    who, sizeof who, "evident %s", message_identity(message));
-	if (known_cache_recall(
-		shared->passed, who, entry.seen, PASSED_LATELY, &found))
-		return 0;
-	known_cache_note(shared->passed, who, &entry);
-	return 1;
+	return is_news(shared, who, message->facts.now) ? 1 : 0;
 }
 
 static int64_t

@@ -35,7 +35,7 @@ struct message {
 	char pool[STORE_POOL_MAX];
 	char family[STORE_POOL_MAX]; /* identity_family() */
 	char address[NETADDR_TEXT_SIZE];
-	/* message_organisation.h: "@example.org", "" for none (yet) */
+	/* message_organisation.c: "@example.org", "" for none (yet) */
 	char organisation[STORE_POOL_MAX + 1];
 	bool joins;	    /* its clocks of pairs are the client's */
 	bool joins_late;    /* it was deferred before that could be known */

@@ -1,34 +1,33 @@
-#include "session/message_limits.h"
+/* The units of limits that one message takes and gives back. */
+#include "session/message_parts.h"
 
 #include <string.h>
 
-void
-limits_forget(struct message *message)
+/* A session is one connection, so the unit that was once counted for that stays. */
+static bool
+is_kept(const struct limit_count *count, const struct condition *condition)
 {
-	for (size_t i = 0; i < message->policy->limit_count; i++) {
-		const struct limit *limit = &message->policy->limits[i];
-		struct limit_count *count = &message->limits[i];
-
-		if (limit->condition->type->counts == LIMIT_CONNECTIONS &&
-		    count->certainty == FACT_KNOWN)
-			continue;
-		memset(count, 0, sizeof *count);
-		count->certainty = FACT_ASK;
-		message->is_untaken[i] = false;
-	}
+	return condition->type->counts == LIMIT_CONNECTIONS &&
+	    count->certainty == FACT_KNOWN;
 }
 
 void
-limits_begin_recipient(struct message *message, size_t recipient)
+limits_begin(struct message *message, size_t recipient)
 {
 	const struct policy *policy = message->policy;
 
-	message->limited = recipient;
+	if (recipient != MESSAGE_WHOLE)
+		message->limited = recipient;
 	for (size_t i = 0; i < policy->limit_count; i++) {
-		if (!condition_counts_recipients(policy->limits[i].condition))
+		const struct condition *condition = policy->limits[i].condition;
+		struct limit_count *count = &message->limits[i];
+
+		if (recipient == MESSAGE_WHOLE
+			? is_kept(count, condition)
+			: !condition_counts_recipients(condition))
 			continue;
-		memset(&message->limits[i], 0, sizeof message->limits[i]);
-		message->limits[i].certainty = FACT_ASK;
+		memset(count, 0, sizeof *count);
+		count->certainty = FACT_ASK;
 		message->is_untaken[i] = false;
 	}
 }
@@ -274,26 +273,23 @@ limits_learn(struct message *message, const struct store_query *query,
 }
 
 bool
-limits_are_untaken(const struct message *message)
+limits_take_rest(struct message *message)
 {
-	for (size_t i = 0; i < message->policy->limit_count; i++)
-		if (message->is_untaken[i])
-			return true;
-	return false;
-}
+	bool any = false;
 
-void
-limits_ask_again(struct message *message)
-{
 	for (size_t i = 0; i < message->policy->limit_count; i++)
 		if (message->is_untaken[i]) {
 			message->limits[i].certainty = FACT_ASK;
 			message->is_untaken[i] = false;
+			any = true;
 		}
+	return any;
 }
 
+/* Those for the recipient in hand, or all others. */
 static size_t
-drop_units(struct message *message, bool all, struct store_take *takes_r)
+drop_units(
+    struct message *message, bool of_recipient, struct store_take *takes_r)
 {
 	const struct policy *policy = message->policy;
 	size_t count = 0;
@@ -303,13 +299,13 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 		int64_t units = message->limits[i].counts.units;
 
 		if (message->limits[i].certainty != FACT_KNOWN || units == 0 ||
-		    condition_counts_recipients(limit->condition) ||
+		    condition_counts_recipients(limit->condition) !=
+			of_recipient ||
 		    limit->condition->type->counts == LIMIT_CONNECTIONS)
 			continue;
 		message->limits[i].counts.units = 0;
-		if (message->is_untaken[i])
-			continue;
-		if (!all && may_hold(message, limit))
+		if (message->is_untaken[i] ||
+		    (message->complete && may_hold(message, limit)))
 			continue;
 		count += add_takes(message, i, units, &takes_r[count], NULL);
 	}
@@ -318,34 +314,17 @@ drop_units(struct message *message, bool all, struct store_take *takes_r)
 
 /* Refused recipients are only counted, so theirs are units to take. */
 size_t
-limits_return(struct message *message, bool all,
+limits_return(struct message *message, bool is_over,
     struct store_take takes_r[LIMIT_TAKES_MAX])
 {
-	size_t count = drop_units(message, all, takes_r);
+	size_t count = drop_units(message, !is_over, takes_r);
 	int64_t refused = message->refused;
 
+	if (!is_over)
+		return count;
 	message->refused = 0;
 	return count +
 	    add_uncounted(message, LIMIT_REFUSED, -refused, &takes_r[count]);
-}
-
-size_t
-limits_return_recipient(
-    struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX])
-{
-	const struct policy *policy = message->policy;
-	size_t count = 0;
-
-	for (size_t i = 0; i < policy->limit_count; i++) {
-		int64_t units = message->limits[i].counts.units;
-
-		if (!condition_counts_recipients(policy->limits[i].condition) ||
-		    message->limits[i].certainty != FACT_KNOWN || units == 0)
-			continue;
-		message->limits[i].counts.units = 0;
-		count += add_takes(message, i, units, &takes_r[count], NULL);
-	}
-	return count;
 }
 
 size_t

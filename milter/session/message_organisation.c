@@ -1,19 +1,15 @@
-#include "session/message_organisation.h"
+/* Whose mail a message is, and what that has earned on the whole farm.
+ *
+ * An organisation is the one of the client's verified name, as its pool is, or else
+ * the domain of the sender, if SPF says that the client may send its mail.  Anybody
+ * can have such a domain: so it is no pool, gives no trust, and only joins what
+ * comes back from another of its networks. */
+#include "session/message_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "policy/effects.h"
-
-void
-organisation_forget(struct message *message)
-{
-	message->organisation[0] = '\0';
-	message->joins = message->joins_late = false;
-	message->facts.organisation_certainty =
-	    message->policy->wants_organisation ? FACT_LATER : FACT_UNKNOWN;
-	message->facts.organisation_score = 0;
-}
 
 static bool
 may_join(const struct message *message)
@@ -71,28 +67,6 @@ organisation_find(struct shared *shared, struct message *message)
 		facts->organisation_certainty = FACT_ASK;
 	else if (facts->spf_certainty != FACT_LATER)
 		facts->organisation_certainty = FACT_UNKNOWN;
-}
-
-void
-organisation_ask(const struct message *message, struct store_query *query)
-{
-	if (message->organisation[0] == '\0')
-		return;
-	query->organisation = message->organisation;
-	query->joins = message->joins;
-}
-
-void
-organisation_learn(struct message *message, const struct store_query *query,
-    const struct store_answer *answer)
-{
-	struct facts *facts = &message->facts;
-
-	if (query->organisation == NULL || !message->policy->wants_organisation)
-		return;
-	facts->organisation_certainty = FACT_KNOWN;
-	facts->organisation_score = reputation_score(&answer->organisation,
-	    &answer->organisation, message->policy->settings.reputation.prior);
 }
 
 void
