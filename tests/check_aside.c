@@ -1,4 +1,4 @@
-#include "base/aside.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -71,8 +71,43 @@ START_TEST(read_number)
 }
 END_TEST
 
+static const struct {
+	const char *when;
+	const char *text;
+	int64_t number;
+	size_t length; /* of what is read */
+} scan_rows[] = {
+    {"all of it", "42", 42, 2},
+    {"what stands behind is left", "42:mx1", 42, 2},
+    {"a sign", "-42@", -42, 3},
+    {"no number", "mx1", 0, 0},
+    {"nothing", "", 0, 0},
+    {"a sign alone is none", "-", 0, 0},
+    {"a plus is none", "+1", 0, 0},
+    {"nor is a blank", " 1", 0, 0},
+    {"the largest", "9223372036854775807", INT64_MAX, 19},
+    {"one larger stays the largest", "9223372036854775808", INT64_MAX, 19},
+    {"the smallest", "-9223372036854775808", INT64_MIN, 20},
+    {"one smaller stays the smallest", "-9223372036854775809", INT64_MIN, 20},
+    {"many digits", "99999999999999999999999 ", INT64_MAX, 23},
+};
+
+START_TEST(scan_number)
+{
+	const char *text = scan_rows[_i].text, *end;
+	int64_t number = decimal_scan(text, &end);
+
+	ck_assert_msg(number == scan_rows[_i].number &&
+		(size_t)(end - text) == scan_rows[_i].length,
+	    "%s: %" PRId64 " of %zu", scan_rows[_i].when, number,
+	    (size_t)(end - text));
+	ck_assert_int_eq(decimal_scan(text, NULL), number);
+}
+END_TEST
+
 CHECK_MAIN("decimal", all)
 {
+	tcase_add_loop_test(all, scan_number, 0, COUNT(scan_rows));
 	tcase_add_loop_test(all, read_number, 0, COUNT(read_rows));
 	tcase_add_loop_test(all, write_number, 0, COUNT(rows));
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/siphash.h"
+#include "base/hash.h"
 #include "lib/store_steps.h"
 #include "store/counters.h"
 #include "store/journal.h"

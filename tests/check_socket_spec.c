@@ -1,4 +1,4 @@
-#include "base/socket_spec.h"
+#include "config/socket_spec.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "base/ticker.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -37,6 +37,13 @@ ascii_is_hex(char c)
 	    (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
+/* What moves a cursor; octets of other characters than ASCII's are none. */
+static inline bool
+ascii_is_control(char c)
+{
+	return (c >= '\0' && c < ' ') || c == '\177';
+}
+
 /* Whether `text` starts with `prefix`, whatever the case of either. */
 static inline bool
 ascii_has_prefix(const char *text, const char *prefix)

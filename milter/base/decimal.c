@@ -56,6 +56,26 @@ decimal_read_all(
 	return true;
 }
 
+int64_t
+decimal_scan(const char *text, const char **end_r)
+{
+	bool is_negative = text[0] == '-';
+	const char *at = text + is_negative;
+	uint64_t most = (uint64_t)INT64_MAX + is_negative, number = 0;
+
+	for (; ascii_is_digit(*at); at++) {
+		uint64_t digit = (uint64_t)(*at - '0');
+
+		number =
+		    number > (most - digit) / 10 ? most : number * 10 + digit;
+	}
+	if (end_r != NULL)
+		*end_r = at > text + is_negative ? at : text;
+	/* the smallest number has no positive */
+	return is_negative && number > 0 ? -(int64_t)(number - 1) - 1
+					 : (int64_t)number;
+}
+
 /* All digits in one number, divided once, give the nearest double; adding up
  * tenths and hundredths would not. */
 bool

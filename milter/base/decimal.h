@@ -20,7 +20,13 @@ size_t decimal_write(int64_t number, char digits_r[DECIMAL_SIZE]);
 size_t
 decimal_read(const char *text, size_t length, int64_t most, int64_t *number_r);
 
-/* The same where all of the text has to be digits. */
+/* Read what somebody else has written: the number with which a string begins, with
+ * a sign only if it is negative.  One too large or small to be kept is the largest or
+ * smallest; without a digit it is 0, and `*end_r` is `text`.  `end_r`, where the
+ * number ends, may be NULL. */
+int64_t decimal_scan(const char *text, const char **end_r);
+
+/* The same as decimal_read() where all of the text has to be digits. */
 bool decimal_read_all(
     const char *text, size_t length, int64_t most, int64_t *number_r);
 

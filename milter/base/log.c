@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/thread.h"
 
@@ -338,7 +339,7 @@ static void
 make_one_line(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == '\x7f')
+		if (ascii_is_control(text[i]))
 			text[i] = ' ';
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/ascii.h"
 #include "base/file.h"
 #include "config/conf_build.h"
 
@@ -57,12 +58,6 @@ static char
 peek(const struct scan *scan, size_t ahead)
 {
 	return (size_t)(scan->end - scan->at) > ahead ? scan->at[ahead] : '\0';
-}
-
-static bool
-is_control(char c)
-{
-	return (c >= '\0' && c < ' ') || c == '\177';
 }
 
 static bool
@@ -148,7 +143,7 @@ skip_quoted(struct scan *scan)
 			return complain(scan, line,
 			    "a line break in a text; is its closing quote "
 			    "missing?");
-		if (is_control(*scan->at))
+		if (ascii_is_control(*scan->at))
 			return complain(
 			    scan, scan->line, "a control character in a text");
 		if (quote == '"' && *scan->at == '$' && peek(scan, 1) == '{')
@@ -206,7 +201,7 @@ take_bare(struct scan *scan)
 			return true;
 		break;
 	default:
-		return !is_control(c) || is_blank(c) ||
+		return !ascii_is_control(c) || is_blank(c) ||
 		    complain(scan, scan->line, "a control character");
 	}
 	return complain(scan, scan->line,
@@ -378,7 +373,7 @@ include(struct scan *scan)
 		    "include needs a path in quotes, and no =, as in include "
 		    "\"rules.conf\"");
 	for (scan->at++; peek(scan, 0) != quote; name[length++] = take(scan))
-		if (scan->at == scan->end || is_control(peek(scan, 0)) ||
+		if (scan->at == scan->end || ascii_is_control(peek(scan, 0)) ||
 		    length + 1 == sizeof name)
 			return complain(scan, scan->line,
 			    "a path that does not end on its line");

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/ascii.h"
-#include "base/socket_spec.h"
 #include "config/conf_value.h"
+#include "config/socket_spec.h"
 #include "mail/hostname.h"
 #include "mail/netaddr.h"
 #include "mail/response.h"

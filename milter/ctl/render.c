@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
+
 #define COLUMNS_MAX  16
 #define ROWS_HELD    200 /* of a table, to align it */
 #define CELL_SIZE    256
@@ -223,7 +225,7 @@ say_value(
 	else
 		say_plain(value, text_r, size);
 	for (char *at = text_r; *at != '\0'; at++)
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
+		if (ascii_is_control(*at))
 			*at = ' ';
 }
 
@@ -463,10 +465,7 @@ put_text(struct render *render, const char *kind, const char *text)
 		    strcmp(kind, "warning") == 0 ? "warning: " : "");
 	for (; *text != '\0'; text++)
 		(void)fputc(
-		    is_ours || ((unsigned char)*text >= ' ' && *text != 0x7f)
-			? *text
-			: ' ',
-		    out);
+		    is_ours || !ascii_is_control(*text) ? *text : ' ', out);
 	if (!is_ours)
 		(void)fputc('\n', out);
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/socket_spec.h"
+#include "config/socket_spec.h"
 
 /* Make sure that nobody serves this endpoint, and remove a socket that a dead
  * process left.  Anything else that stands there is kept and refused.  False:

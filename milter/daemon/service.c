@@ -8,11 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/aside.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pid_file.h"
-#include "base/ticker.h"
+#include "base/thread.h"
 #include "base/user.h"
 #include "config/conf.h"
 #include "config/settings.h"

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/aside.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/outage.h"
+#include "base/thread.h"
 #include "mail/list_file.h"
 
 #define LOOK_EVERY_MS INT64_C(2000)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/aside.h"
+#include "base/thread.h"
 #include "load/load_pressure.h"
 
 enum load_source {

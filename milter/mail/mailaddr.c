@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/hash.h"
 
 /* A stretch of the raw argument. */
 struct span {
@@ -25,7 +26,7 @@ enum { DIGEST_LENGTH = 17 }; /* '#' and 16 hex digits */
 static struct sink
 sink_open(char *out)
 {
-	struct sink sink = {.out = out, .digest = 14695981039346656037u};
+	struct sink sink = {.out = out, .digest = HASH_64};
 
 	return sink;
 }
@@ -36,7 +37,7 @@ sink_put(struct sink *sink, char c)
 	if (sink->total < MAILADDR_PART_MAX)
 		sink->out[sink->total] = c;
 	sink->total++;
-	sink->digest = (sink->digest ^ (unsigned char)c) * 1099511628211u;
+	sink->digest = hash_64(sink->digest, &c, 1);
 }
 
 /* End the part; returns its length. */

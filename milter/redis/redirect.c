@@ -5,20 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 /* "MOVED 3999 127.0.0.1:6381" or "ASK 3999 127.0.0.1:6381" */
 static bool
 read_redirect(const char *error, struct redis_redirect *redirect_r)
 {
-	unsigned long slot;
-	char *end;
+	const char *end;
+	int64_t slot;
 
 	if (error == NULL)
 		return false;
 	redirect_r->is_ask = strncmp(error, "ASK ", 4) == 0;
 	if (!redirect_r->is_ask && strncmp(error, "MOVED ", 6) != 0)
 		return false;
-	slot = strtoul(strchr(error, ' ') + 1, &end, 10);
-	if (slot >= REDIS_SLOTS || *end != ' ' ||
+	slot = decimal_scan(strchr(error, ' ') + 1, &end);
+	if (slot < 0 || slot >= REDIS_SLOTS || *end != ' ' ||
 	    strlen(end + 1) >= sizeof redirect_r->to)
 		return false;
 	redirect_r->slot = (unsigned)slot;

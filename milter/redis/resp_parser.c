@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 /* ---- Replies: a struct resp_reply is hiredis's redisReply under a name that
  * lets no other module look into it. */
 
@@ -264,8 +266,8 @@ static void
 take_head(struct resp_parser *parser)
 {
 	const char *digits = parser->head + 1;
-	char *end;
-	long long number = strtoll(digits, &end, 10);
+	const char *end;
+	int64_t number = decimal_scan(digits, &end);
 
 	if (strncmp(digits, "-1\r", 3) == 0)
 		parser->due--;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "config/conf.h"
 #include "mail/glob.h"
 #include "session/session_parts.h"
@@ -41,7 +42,7 @@ declared_size(const char *const *arguments)
 {
 	for (; arguments != NULL && *arguments != NULL; arguments++)
 		if (strncasecmp(*arguments, "SIZE=", 5) == 0) {
-			long long size = strtoll(*arguments + 5, NULL, 10);
+			int64_t size = decimal_scan(*arguments + 5, NULL);
 
 			return size > 0 ? size : 0;
 		}

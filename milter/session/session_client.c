@@ -1,7 +1,7 @@
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/decimal.h"
 #include "base/hash.h"
 #include "session/session_parts.h"
 
@@ -124,7 +124,7 @@ session_identify(struct session *session, const struct session_origin *origin)
 	facts->daemon_name = session->daemon_name;
 	facts->daemon_port = origin->daemon_port == NULL
 	    ? 0
-	    : strtol(origin->daemon_port, NULL, 10);
+	    : decimal_scan(origin->daemon_port, NULL);
 	set_address(session, origin->address);
 	set_name(session, origin);
 	set_network(session);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/seconds.h"
 
 #define VERSION	   "1"
@@ -235,14 +236,14 @@ counters_encode(
 static bool
 read_number(const char **text, int64_t *number_r)
 {
-	char *end;
-	long long number = strtoll(*text, &end, 10);
+	const char *digits = *text + 1;
+	size_t length = **text == ' '
+	    ? decimal_read(
+		  digits, strspn(digits, "0123456789"), NUMBER_MAX, number_r)
+	    : 0;
 
-	if (end == *text || **text != ' ' || number < 0 || number > NUMBER_MAX)
-		return false;
-	*number_r = number;
-	*text = end;
-	return true;
+	*text += length > 0 ? 1 + length : 0;
+	return length > 0;
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/log.h"
 
 /* What was forgotten so short a while ago is forgotten again: more may have come
@@ -45,11 +46,11 @@ void
 entry_note_read(const char *text, struct entry_note *note_r)
 {
 	size_t user = strcspn(text, " ");
-	char *end = NULL;
+	const char *end = NULL;
 
 	memset(note_r, 0, sizeof *note_r);
 	if (user < sizeof note_r->user && text[user] == ' ')
-		note_r->at = strtoll(text + user + 1, &end, 10);
+		note_r->at = decimal_scan(text + user + 1, &end);
 	if (end == NULL || *end != ' ' || note_r->at <= 0) {
 		note_r->at = 0;
 		(void)snprintf(note_r->text, sizeof note_r->text, "%s", text);

@@ -10,7 +10,6 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/secret.h"
-#include "base/siphash.h"
 
 #define DIGEST	   32 /* octets of SHA-256 */
 #define BLOCK	   64 /* that it works on at once */

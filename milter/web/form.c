@@ -20,7 +20,7 @@ decode(const char *text, char *c_r)
 	} else {
 		*c_r = text[0] == '+' ? ' ' : text[0];
 	}
-	if ((unsigned char)*c_r < ' ' || *c_r == 0x7f)
+	if (ascii_is_control(*c_r))
 		*c_r = ' ';
 	return text + 1;
 }

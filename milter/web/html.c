@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 #define NUMBER_SIZE 64
 
 void
@@ -27,7 +29,7 @@ entity(char c)
 	case '\'':
 		return "&#39;";
 	default:
-		return (unsigned char)c < ' ' || c == 0x7f ? " " : NULL;
+		return ascii_is_control(c) ? " " : NULL;
 	}
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/ticker.h"
+#include "base/thread.h"
 
 #define THREADS	   4
 #define HEAD_MAX   16384 /* octets of a request's head */

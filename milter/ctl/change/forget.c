@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "base/array.h"
-#include "base/aside.h"
 #include "base/secret.h"
+#include "base/thread.h"
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
 #include "mail/hostname.h"

@@ -1,11 +1,11 @@
 /* list add, remove, show, import, export -- the shared lists that rules ask. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/date.h"
+#include "base/decimal.h"
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
 
@@ -260,7 +260,7 @@ read_comment(const char *comment, struct entry *entry)
 		entry->note.at = 0;
 	}
 	if (take_word(&comment, "at=", value, sizeof value) != NULL)
-		entry->note.at = strtoll(value, NULL, 10);
+		entry->note.at = decimal_scan(value, NULL);
 	while (*comment == ' ' || *comment == '\t')
 		comment++;
 	if (*comment != '\0')

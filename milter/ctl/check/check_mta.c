@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/socket_spec.h"
+#include "base/decimal.h"
+#include "config/socket_spec.h"
 #include "ctl/check/check.h"
 
 #define TEXT_SIZE 32768
@@ -259,7 +260,7 @@ check_options(const struct postfix *postfix, const char *service,
 		    service, action);
 	option_of(postfix, service, filter, "command_timeout", timeout,
 	    sizeof timeout);
-	if (strtol(timeout, NULL, 10) > LONGEST ||
+	if (decimal_scan(timeout, NULL) > LONGEST ||
 	    strspn(timeout, "0123456789s") != strlen(timeout))
 		check_say(postfix->check, CHECK_WARNING, "postfix",
 		    "command_timeout=5s, as in milter-defer(8)",
@@ -437,16 +438,16 @@ struct sendmail {
 };
 
 /* "R:5s" of "T=C:5s;S:5s;R:5s;E:1m", in seconds; 10 unless said otherwise. */
-static long
+static int64_t
 read_timeout(const char *line)
 {
 	const char *at = strstr(line, "R:");
-	char *end;
-	long seconds;
+	const char *end;
+	int64_t seconds;
 
 	if (at == NULL)
 		return 10;
-	seconds = strtol(at + 2, &end, 10);
+	seconds = decimal_scan(at + 2, &end);
 	return *end == 'm' ? 60 * seconds
 	    : *end == 'h'  ? 3600 * seconds
 			   : seconds;

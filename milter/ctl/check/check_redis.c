@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/seconds.h"
 #include "base/secret.h"
 #include "ctl/check/check.h"
@@ -90,7 +91,7 @@ check_version(const struct look *look, const char *info)
 
 	if (!find_value(info, "redis_version", value))
 		return;
-	if (strtol(value, NULL, 10) < NEEDED)
+	if (decimal_scan(value, NULL) < NEEDED)
 		check_say(look->check, CHECK_ERROR, "redis",
 		    "install 7.0 or later", "Redis %s is too old", value);
 	else
@@ -309,11 +310,11 @@ check_secret(const struct look *look)
 		const char *name = resp_string(resp_element(marks, i), NULL);
 		const char *mark =
 		    resp_string(resp_element(marks, i + 1), NULL);
-		char *host;
+		const char *host;
 
 		if (name == NULL || mark == NULL ||
 		    seconds_apart(
-			strtoll(mark, &host, 10), (int64_t)time(NULL)) > FRESH)
+			decimal_scan(mark, &host), (int64_t)time(NULL)) > FRESH)
 			continue;
 		is_told |= strcmp(name, ours) == 0;
 		if (strcmp(name, ours) == 0 || *host != ':')

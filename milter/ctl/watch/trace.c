@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/decimal.h"
 #include "ctl/commands.h"
 #include "mail/netaddr.h"
 #include "session/tracer.h"
@@ -57,17 +58,17 @@ emit_step(void *arg, const char *text)
 	enum { AT, SINCE, HOST, SESSION, CLIENT, STEP, TEXT };
 	struct watch *watch = arg;
 	char line[TRACER_TEXT], since[32], *fields[TRACER_FIELDS];
-	long long ms;
+	int64_t ms;
 
 	(void)snprintf(line, sizeof line, "%s", text);
 	if (cut(line, fields) != TRACER_FIELDS)
 		return;
-	ms = strtoll(fields[SINCE], NULL, 10);
+	ms = decimal_scan(fields[SINCE], NULL);
 	(void)snprintf(since, sizeof since, "%.3f", (double)ms / 1000);
 	watch->is_heard = true;
 	(void)ctl_emit(watch->ctl,
 	    json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "kind",
-		"step", "at", (json_int_t)strtoll(fields[AT], NULL, 10),
+		"step", "at", (json_int_t)decimal_scan(fields[AT], NULL),
 		"since", since, "since_ms", (json_int_t)ms, "host",
 		ctl_text(fields[HOST]), "session", ctl_text(fields[SESSION]),
 		"client", ctl_text(fields[CLIENT]), "step",

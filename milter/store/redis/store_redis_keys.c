@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define HOUR INT64_C(3600)
@@ -220,13 +219,13 @@ keys_put_value(const struct keys_value *value, char text_r[KEYS_VALUE_SIZE])
 void
 keys_get_value(const char *text, struct keys_value *value_r)
 {
-	char *end = NULL;
+	const char *end;
 	int64_t number;
 
 	*value_r = (struct keys_value){0};
 	if (text == NULL)
 		return;
-	number = strtoll(text, &end, 10);
+	number = decimal_scan(text, &end);
 	if (end == text ||
 	    (*end != '\0' &&
 		(*end != '@' || strlen(end + 1) >= KEYS_NETWORK_SIZE)))
@@ -312,7 +311,7 @@ sum_counts(
 	const char *dot = field + 1 + life;
 
 	return strncmp(field + 1, keys->life, life) == 0 && *dot == '.' &&
-	    strtoll(dot + 1, NULL, 10) >= generation - 1;
+	    decimal_scan(dot + 1, NULL) >= generation - 1;
 }
 
 enum keys_kind

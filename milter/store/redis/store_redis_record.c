@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "store/redis/decay.h"
 #include "store/redis/store_redis_trip.h"
 
@@ -56,14 +57,14 @@ decode_sum(struct decoding *decoding, const char *field, int64_t number)
 {
 	size_t life = strlen(decoding->keys->life);
 	int64_t generation;
-	char *end;
+	const char *end;
 	int host;
 
 	if ((field[0] != 'g' && field[0] != 'b') ||
 	    strncmp(field + 1, decoding->keys->life, life) != 0 ||
 	    field[1 + life] != '.')
 		return false;
-	generation = strtoll(field + 2 + life, &end, 10);
+	generation = decimal_scan(field + 2 + life, &end);
 	host = host_of(end);
 	if (end == field + 2 + life || host < 0 ||
 	    generation > decoding->generation ||
@@ -175,7 +176,7 @@ decode_field(struct decoding *decoding, const char *field, const char *text)
 	enum keys_kind kind =
 	    keys_kind_of(decoding->keys, field, decoding->generation, &space);
 	const char *name = field + (space != CLOCK_REAL);
-	int64_t number = strtoll(text, NULL, 10);
+	int64_t number = decimal_scan(text, NULL);
 
 	if (kind == KEYS_PAIR || kind == KEYS_CLIENT || strcmp(name, "c") == 0)
 		return decode_clock(decoding, name, space, text);

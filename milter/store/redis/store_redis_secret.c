@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/seconds.h"
 #include "base/secret.h"
 #include "redis/error.h"
@@ -181,11 +182,11 @@ redis_secret_refresh(
 static bool
 read_mark(const char *mark, int64_t *at_r, const char **host_r)
 {
-	char *end;
+	const char *end;
 
 	if (mark == NULL || strlen(mark) >= MARK_SIZE)
 		return false;
-	*at_r = strtoll(mark, &end, 10);
+	*at_r = decimal_scan(mark, &end);
 	if (end == mark || *end != ':')
 		return false;
 	*host_r = end + 1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/hash.h"
 #include "base/seconds.h"
 #include "store/clock_worth.h"
@@ -266,7 +267,7 @@ static void
 sort_trust(struct sweeping *sweeping, const char *field, const char *text)
 {
 	int64_t used =
-	    greylist_clock_decode(strtoll(text, NULL, 10)).first_seen;
+	    greylist_clock_decode(decimal_scan(text, NULL)).first_seen;
 
 	sweeping->others++;
 	if (seconds_between(sweeping->now, used) >
@@ -280,7 +281,7 @@ sort_crowd(struct sweeping *sweeping, const char *field, const char *text)
 {
 	unsigned host = (unsigned)strtoul(field + 2, NULL, 16) % HOSTS;
 
-	sweeping->crowds[host] = keys_get_crowd(strtoll(text, NULL, 10));
+	sweeping->crowds[host] = keys_get_crowd(decimal_scan(text, NULL));
 	sweeping->has_crowd[host] =
 	    clock_crowd_since(&sweeping->crowds[host], sweeping->now) != 0;
 	if (sweeping->has_crowd[host])
@@ -327,7 +328,7 @@ sort_field(struct sweeping *sweeping, const char *field, const char *text,
 	}
 	if (strcmp(field, KEYS_SWEPT) == 0)
 		sweeping->swept =
-		    greylist_clock_decode(strtoll(text, NULL, 10)).first_seen;
+		    greylist_clock_decode(decimal_scan(text, NULL)).first_seen;
 	else if (strcmp(field, KEYS_OTHERS) != 0)
 		sweeping->others++;
 }
