@@ -296,6 +296,16 @@ class Source(unittest.TestCase):
         self.assertEqual([name for name in sorted(ours - theirs)
                           if not name.startswith("debian/milter-defer/")], [])
 
+    def test_the_tarball_has_nothing_that_a_build_made(self):
+        made = re.compile(r"\.(o|a|log|trs)$|/\.(deps|dirstamp)$|__pycache__")
+        for where, folders, names in os.walk(built("dist")):
+            for path in (os.path.join(where, name)
+                         for name in folders + names):
+                self.assertNotRegex(path, made)
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        self.assertNotEqual(file.read(4), b"\x7fELF", path)
+
     def test_what_it_needs_is_named_everywhere(self):
         """Libraries, by install.sh, by the package, and by README."""
         with open(os.path.join(TOP, "tests/install.sh")) as file:
