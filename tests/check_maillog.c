@@ -14,9 +14,10 @@
 
 /* ---- One line */
 
-#define T    "Nov 28 14:56:56 mx1 "
-#define PF   T "postfix/smtpd[23116]: "
-#define FROM "RCPT from mail.sender.example[198.51.100.7]: "
+#define T	"Nov 28 14:56:56 mx1 "
+#define PF	T "postfix/smtpd[23116]: "
+#define RFC5424 "<22>1 2026-11-28T14:56:56.5+01:00 mx1 "
+#define FROM	"RCPT from mail.sender.example[198.51.100.7]: "
 #define ENDS                                                                   \
 	"; from=<a@s.example> to=<bob@local.test> proto=ESMTP "                \
 	"helo=<h.example>"
@@ -66,6 +67,31 @@ static const struct {
 	"connect - 192.0.2.1 - - - - - -1 -1"},
     {"or by these", T "postfix-in/smtpd[5]: connect from unknown[192.0.2.1]",
 	"connect - 192.0.2.1 - - - - - -1 -1"},
+    {"or by any", T "incoming/smtpd[5]: connect from unknown[192.0.2.1]",
+	"connect - 192.0.2.1 - - - - - -1 -1"},
+    {"what has a slash is not all Postfix's",
+	T "cron/smtpd2[5]: connect from unknown[192.0.2.1]",
+	"other - - - - - - - -1 -1"},
+    {"the journal tells parts of a second",
+	"Nov 28 14:56:56.123456 mx1 postfix/smtpd[5]: connect from "
+	"unknown[192.0.2.1]",
+	"connect - 192.0.2.1 - - - - - -1 -1"},
+    {"a priority may stand before", "<22>" PF "connect from unknown[192.0.2.1]",
+	"connect - 192.0.2.1 - - - - - -1 -1"},
+    {"RFC 5424",
+	RFC5424 "postfix/smtpd 23116 - - connect from unknown[2001:db8::25]",
+	"connect - 2001:db8::25 - - - - - -1 -1"},
+    {"RFC 5424 with data and a mark",
+	RFC5424 "postfix/smtpd 23116 ID47 [a@1 b=\"] \\\" c\"][d e=\"f\"] "
+		"\xef\xbb\xbf"
+		"42C25A724FA: client=a.example[192.0.2.9]",
+	"client 42C25A724FA 192.0.2.9 a.example - - - - -1 -1"},
+    {"RFC 5424 that is cut", RFC5424 "postfix/smtpd 23116 - [a b=\"c",
+	"garbage - - - - - - - -1 -1"},
+    {"Sendmail may have a tag of its own",
+	T "sm-mta-in[5]: STARTTLS=server, relay=a.example [192.0.2.9], "
+	  "version=TLSv1.3",
+	"secure - 192.0.2.9 a.example - - - - -1 -1"},
     {"a filter puts a recipient off",
 	PF "NOQUEUE: milter-reject: " FROM "451 4.7.1 Try later." ENDS,
 	"refused - 198.51.100.7 mail.sender.example h.example - a@s.example "

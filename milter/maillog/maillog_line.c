@@ -121,6 +121,15 @@ is_sane(const struct maillog_stamp *stamp)
 	    stamp->second <= 60 && (!stamp->has_year || stamp->year >= 1970);
 }
 
+/* Of a second, as "14:51:41.123456" has it. */
+static void
+skip_fraction(struct span *span)
+{
+	if (take_text(span, ".") || take_text(span, ","))
+		while (span->length > 0 && ascii_is_digit(span->at[0]))
+			skip(span, 1);
+}
+
 /* "Nov 28 14:51:41", the day padded with a blank, a zero, or not at all. */
 static bool
 take_traditional(struct span *span, struct maillog_stamp *stamp)
@@ -138,8 +147,11 @@ take_traditional(struct span *span, struct maillog_stamp *stamp)
 	if (!take_text(span, " "))
 		return false;
 	(void)take_text(span, " ");
-	return take_number(span, 1, 2, &stamp->day) && take_text(span, " ") &&
-	    take_clock(span, stamp);
+	if (!take_number(span, 1, 2, &stamp->day) || !take_text(span, " ") ||
+	    !take_clock(span, stamp))
+		return false;
+	skip_fraction(span);
+	return true;
 }
 
 /* "Z", "+02:00" or "+0200"; nothing is local time. */
@@ -177,9 +189,7 @@ take_iso(struct span *span, struct maillog_stamp *stamp)
 	    !take_clock(span, stamp))
 		return false;
 	stamp->has_year = true;
-	if (take_text(span, ".") || take_text(span, ","))
-		while (span->length > 0 && ascii_is_digit(span->at[0]))
-			skip(span, 1);
+	skip_fraction(span);
 	return take_zone(span, stamp);
 }
 
@@ -601,6 +611,20 @@ read_ours(struct span text, struct maillog_line *line)
 
 /* ---- Any line */
 
+/* Postfix may be called anything (syslog_name), its programs not. */
+static bool
+is_of_postfix(struct span tag, struct span program)
+{
+	static const char *const programs[] = {"smtpd", "cleanup", "qmgr",
+	    "oqmgr", "smtp", "lmtp", "local", "virtual", "pipe", "error",
+	    "discard", "bounce", "postscreen", "dnsblog"};
+
+	for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+		if (span_is(program, programs[i]))
+			return true;
+	return begins(tag, "postfix");
+}
+
 static void
 read_program(struct span tag, struct span text, struct maillog_line *line)
 {
@@ -611,43 +635,103 @@ read_program(struct span tag, struct span text, struct maillog_line *line)
 		slash--;
 	skip(&program, slash);
 	line->instance = span_of(tag.at, slash);
-	if (begins(tag, "postfix") && slash > 0)
+	if (slash > 0 && is_of_postfix(tag, program))
 		read_postfix(program, text, line);
-	else if (span_is(tag, "sendmail") || span_is(tag, "sm-mta") ||
-	    span_is(tag, "sm-msp-queue") || span_is(tag, "sendmail-in"))
+	else if (begins(tag, "sendmail") || begins(tag, "sm-"))
 		read_sendmail(text, line);
 	else if (span_is(tag, "milter-defer"))
 		read_ours(text, line);
+}
+
+/* "program[123]: ", and the text behind it. */
+static bool
+take_tag(struct span *rest, struct span *tag_r, struct maillog_line *line)
+{
+	size_t bracket;
+
+	if (!take_until(rest, ": ", tag_r))
+		return false;
+	bracket = find(*tag_r, "[");
+	if (bracket == tag_r->length)
+		return true;
+	line->pid =
+	    span_of(tag_r->at + bracket + 1, tag_r->length - bracket - 1);
+	if (line->pid.length > 0 && line->pid.at[line->pid.length - 1] == ']')
+		line->pid.length--;
+	tag_r->length = bracket;
+	return true;
+}
+
+/* Structured data (RFC 5424 6.3): "-", or elements in brackets, in whose values a
+ * backslash stands before a quote, a bracket or itself. */
+static bool
+skip_data(struct span *rest)
+{
+	bool quoted = false;
+
+	if (take_text(rest, "- "))
+		return true;
+	if (!begins(*rest, "["))
+		return false;
+	while (rest->length > 0 &&
+	    (quoted || rest->at[0] != ' ' || rest->at[-1] != ']')) {
+		if (quoted && rest->at[0] == '\\' && rest->length > 1)
+			skip(rest, 1);
+		else if (rest->at[0] == '"')
+			quoted = !quoted;
+		skip(rest, 1);
+	}
+	return take_text(rest, " ");
+}
+
+/* RFC 5424 6: "program 123 - - text", with a mark before a text in UTF-8. */
+static bool
+take_header(struct span *rest, struct span *tag_r, struct maillog_line *line)
+{
+	struct span message_id;
+
+	if (!take_until(rest, " ", tag_r) ||
+	    !take_until(rest, " ", &line->pid) ||
+	    !take_until(rest, " ", &message_id) || !skip_data(rest))
+		return false;
+	(void)take_text(rest, "\xef\xbb\xbf");
+	return true;
+}
+
+/* "<22>", which some write to files, and "1 " before the time of RFC 5424. */
+static bool
+take_priority(struct span *rest)
+{
+	struct span after = *rest;
+	int priority;
+
+	if (take_text(&after, "<") && take_number(&after, 1, 3, &priority) &&
+	    take_text(&after, ">"))
+		*rest = after;
+	return take_text(rest, "1 ");
 }
 
 void
 maillog_line_read(const char *text, size_t length, struct maillog_line *line_r)
 {
 	struct span rest = {text, length}, tag;
-	size_t bracket;
+	bool of_5424;
 
 	memset(line_r, 0, sizeof *line_r);
 	line_r->size = line_r->count = -1;
 	line_r->host = line_r->pid = span_of("", 0);
 	while (rest.length > 0 && rest.at[rest.length - 1] == '\r')
 		rest.length--;
+	of_5424 = take_priority(&rest);
 	line_r->has_stamp = take_stamp(&rest, &line_r->stamp);
 	if (!line_r->has_stamp || !take_until(&rest, " ", &line_r->host))
 		return;
-	if (!take_until(&rest, ": ", &tag)) {
+	if (of_5424 ? !take_header(&rest, &tag, line_r)
+		    : !take_tag(&rest, &tag, line_r)) {
 		/* What syslogd says itself has no program. */
 		if (begins(rest, "last message repeated "))
 			line_r->kind = MAILLOG_OTHER;
 		return;
-	}
-	bracket = find(tag, "[");
-	if (bracket < tag.length) {
-		line_r->pid =
-		    span_of(tag.at + bracket + 1, tag.length - bracket - 1);
-		if (line_r->pid.length > 0 &&
-		    line_r->pid.at[line_r->pid.length - 1] == ']')
-			line_r->pid.length--;
-		tag.length = bracket;
 	}
 	line_r->kind = MAILLOG_OTHER;
 	read_program(tag, rest, line_r);
