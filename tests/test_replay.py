@@ -244,6 +244,30 @@ class Files(Case):
                          if "bad.gz: it ends in the middle" in one["text"]])
         self.assertGreater(objects["total"][0]["messages"], 10)
 
+    def test_what_nobody_here_can_unpack_is_told(self):
+        for magic, tool in ((b"\xfd7zXZ\0", "xzcat"), (b"BZh91AY", "bzcat"),
+                            (b"\x04\x22\x4d\x18", "lz4cat"),
+                            (b"LPKSHHRH", "journalctl")):
+            with open(self.path("packed"), "wb") as file:
+                file.write(magic + b"\xff\0\n" * 20)
+            status, objects = self.replay(self.path("packed"))
+            self.assertEqual(status, 2)
+            self.assertIn(tool, objects["error"][0]["text"])
+
+    def test_a_log_without_mail_is_no_success(self):
+        with open(self.path("log"), "w") as file:
+            file.write("Nov 28 14:56:56 mx1 cron[7]: nothing\n" * 20)
+        for more in (), ("--fail-if", "known.delayed > 0"):
+            status, objects = self.replay(self.path("log"), *more)
+            self.assertEqual(status, 1)
+            self.assertIn("no mail", objects["warning"][0]["text"])
+
+    def test_a_year_is_one(self):
+        for year in "0", "26", "99999":
+            status, objects = self.replay("/dev/null", "--year", year)
+            self.assertEqual(status, 2)
+            self.assertIn("four digits", objects["error"][0]["text"])
+
     def test_a_file_that_is_not_there(self):
         status, objects = self.replay("/nowhere/log")
         self.assertEqual(status, 2)

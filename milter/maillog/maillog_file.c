@@ -134,6 +134,34 @@ unpack(struct maillog_file *file)
 	return file->output_length > 0;
 }
 
+/* What nobody can read as text, nor we unpack. */
+static const char *
+foreign_packing(const struct maillog_file *file)
+{
+	static const struct {
+		const char *magic;
+		size_t length;
+		const char *fault;
+	} packings[] = {
+	    {"\xfd"
+	     "7zXZ",
+		5, "it is packed with xz: give us what xzcat makes of it"},
+	    {"BZh", 3,
+		"it is packed with bzip2: give us what bzcat makes of it"},
+	    {"\x04\x22\x4d\x18", 4,
+		"it is packed with lz4: give us what lz4cat makes of it"},
+	    {"LPKSHHRH", 8,
+		"it is systemd's journal: give us what journalctl makes of "
+		"it"}};
+
+	for (size_t i = 0; i < sizeof packings / sizeof packings[0]; i++)
+		if (file->input_length >= packings[i].length &&
+		    memcmp(file->input, packings[i].magic,
+			packings[i].length) == 0)
+			return packings[i].fault;
+	return NULL;
+}
+
 static bool
 set_packing(struct maillog_file *file)
 {
@@ -153,7 +181,8 @@ set_packing(struct maillog_file *file)
 		file->zstd = ZSTD_createDStream();
 		return file->zstd != NULL;
 	}
-	return true;
+	file->fault = foreign_packing(file);
+	return file->fault == NULL;
 }
 
 /* ---- The file */

@@ -454,6 +454,18 @@ tell_tests(struct run *run, const struct test *tests, size_t count)
 	return fails;
 }
 
+/* A check that has seen no mail is no success. */
+static bool
+is_empty(struct run *run)
+{
+	if (maillog_sums(run->log)->attempts > 0)
+		return false;
+	ctl_warn(run->ctl,
+	    "there is no mail from clients in it: is it the log of a Postfix "
+	    "or a Sendmail?");
+	return true;
+}
+
 static void
 tell(struct run *run)
 {
@@ -540,11 +552,15 @@ open_log(struct run *run)
 
 	if (!ctl_number(run->ctl, args, "year", &year))
 		return false;
+	if (ctl_value(args, "year") != NULL && (year < 1970 || year > 9999)) {
+		(void)ctl_fail(run->ctl, "--year %s: a year has four digits",
+		    ctl_value(args, "year"));
+		return false;
+	}
 	run->log = maillog_open();
 	run->lines =
 	    maillog_lines_open(args->word_count == 0 ? input : args->words,
-		args->word_count == 0 ? 1 : args->word_count,
-		year > 0 && year < 10000 ? (int)year : 0, why);
+		args->word_count == 0 ? 1 : args->word_count, (int)year, why);
 	if (run->lines == NULL)
 		(void)ctl_fail(run->ctl, "%s", why);
 	else
@@ -597,8 +613,10 @@ run_replay(struct ctl *ctl, const struct ctl_args *args)
 	    open_policies(&run) && open_log(&run)) {
 		if (play(&run)) {
 			tell(&run);
-			status = tell_tests(&run, tests, count) ? CTL_NOTHING
-								: CTL_DONE;
+			status =
+			    tell_tests(&run, tests, count) || is_empty(&run)
+			    ? CTL_NOTHING
+			    : CTL_DONE;
 		} else if (!ctl->is_ended && !run.has_failed) {
 			(void)ctl_fail(ctl, "out of memory");
 		}
