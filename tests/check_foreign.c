@@ -284,6 +284,20 @@ static const struct {
 	true,
 	"{\"kind\":\"client\",\"client\":\"10.0.0.7\",\"known\":true,"
 	"\"passes\":1,\"used\":6}\n"},
+    {"rows on lines of their own", "sqlgrey",
+	"INSERT INTO `from_awl` VALUES\n('a','b','10.0.0.7','5','6'),\n"
+	"\t('a','b','10.0.0.8','5','7');\n('a','b','10.0.0.9','5','7');\n",
+	true,
+	"{\"kind\":\"client\",\"client\":\"10.0.0.7\",\"known\":true,"
+	"\"passes\":1,\"used\":6}\n{\"kind\":\"client\",\"client\":"
+	"\"10.0.0.8\",\"known\":true,\"passes\":1,\"used\":7}\n"},
+    {"rows that replace others", "sqlgrey",
+	"REPLACE INTO from_awl VALUES ('a','b','10.0.0.7','5','6');\n"
+	"INSERT IGNORE INTO domain_awl VALUES ('b','10.0.0.8','5','7');\n",
+	true,
+	"{\"kind\":\"client\",\"client\":\"10.0.0.7\",\"known\":true,"
+	"\"passes\":1,\"used\":6}\n{\"kind\":\"client\",\"client\":"
+	"\"10.0.0.8\",\"known\":true,\"passes\":1,\"used\":7}\n"},
     {"a name that is no UTF-8", "sqlgrey",
 	"INSERT INTO connect VALUES('\xff','b','10.0.0.7','c@d',5);\n", true,
 	"{\"kind\":\"client\",\"client\":\"10.0.0.7\",\"pairs\":[{\"sender\":"

@@ -754,6 +754,17 @@ class FromOthers(unittest.TestCase):
         self.assertEqual(status, 2)
         self.assertIn("No such file", err)
 
+    def test_a_dump_of_something_else_is_no_success(self):
+        dump = os.path.join(self.where, "other.sql")
+        with open(dump, "w") as file:
+            file.write("INSERT INTO `users` VALUES\n(1,'a');\n")
+        for program in "sqlgrey", "milter-greylist":
+            path = dump if program == "sqlgrey" else "/dev/null"
+            status, out, err = Ctl(self.milter).run("import", "--from",
+                                                    program, path)
+            self.assertEqual(status, 1, program)
+            self.assertIn("nothing was found", out + err)
+
 
 if __name__ == "__main__":
     cases.main()

@@ -52,6 +52,7 @@ struct sqlgrey {
 	struct foreign *foreign;
 	struct row row;
 	bool in_copy; /* rows of pg_dump follow, a line each */
+	bool in_rows; /* the lines of an INSERT go on */
 	int64_t odd;
 };
 
@@ -255,12 +256,13 @@ read_value(struct row *row, const char *at)
 	return is_quoted && *at == '\'' ? at + 1 : at;
 }
 
-/* "(1, 'b'), (2, 'c');" */
+/* "(1, 'b'), (2, 'c');", which may go on in the next line. */
 static void
 read_rows(struct sqlgrey *sqlgrey, const char *at)
 {
 	struct row *row = &sqlgrey->row;
 
+	sqlgrey->in_rows = true;
 	while (at != NULL && *(at = skip_blanks(at)) == '(') {
 		row->count = 0;
 		do
@@ -268,12 +270,15 @@ read_rows(struct sqlgrey *sqlgrey, const char *at)
 		while (at != NULL && *(at = skip_blanks(at)) == ',');
 		if (at == NULL || *at != ')') {
 			sqlgrey->odd++;
+			sqlgrey->in_rows = false;
 			return;
 		}
 		take_row(sqlgrey);
 		at = skip_blanks(at + 1);
 		if (*at == ',')
 			at++;
+		else
+			sqlgrey->in_rows = *at == '\0';
 	}
 }
 
@@ -302,10 +307,23 @@ begins(const char *line, const char *word)
 	return strncasecmp(line, word, strlen(word)) == 0;
 }
 
+/* Behind the words that begin rows of a table; NULL: it is another statement. */
+static const char *
+begin_rows(const char *line)
+{
+	static const char *const beginnings[] = {"COPY ", "INSERT INTO ",
+	    "INSERT IGNORE INTO ", "INSERT OR REPLACE INTO ", "REPLACE INTO "};
+
+	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+		if (begins(line, beginnings[i]))
+			return line + strlen(beginnings[i]);
+	return NULL;
+}
+
 static void
 read_line(struct sqlgrey *sqlgrey, const char *line)
 {
-	const char *at = NULL;
+	const char *at = begin_rows(line);
 	char name[64];
 	bool is_copy = begins(line, "COPY ");
 
@@ -315,8 +333,13 @@ read_line(struct sqlgrey *sqlgrey, const char *line)
 			read_copied(sqlgrey, line);
 		return;
 	}
-	if (is_copy || begins(line, "INSERT INTO "))
-		at = read_name(line + (is_copy ? 5 : 12), name);
+	if (sqlgrey->in_rows && *skip_blanks(line) == '(') {
+		read_rows(sqlgrey, line);
+		return;
+	}
+	sqlgrey->in_rows = false;
+	if (at != NULL)
+		at = read_name(at, name);
 	if (at == NULL || !find_table(&sqlgrey->row, name))
 		return;
 	at = read_columns(&sqlgrey->row, at);

@@ -442,6 +442,12 @@ finish(struct incoming *incoming)
 	if (incoming->bad > 0)
 		return ctl_fail(
 		    ctl, "%" PRId64 " lines could not be read", incoming->bad);
+	if (incoming->content == CONTENT_CLIENTS && incoming->records == 0 &&
+	    incoming->ended == 0 && incoming->listed == 0 &&
+	    incoming->others == 0) {
+		ctl_warn(ctl, "nothing was found in it: is it the right file?");
+		return CTL_NOTHING;
+	}
 	return CTL_DONE;
 }
 
