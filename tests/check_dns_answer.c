@@ -9,7 +9,7 @@
 
 /* A message that grows as a server would write it. */
 static struct {
-	unsigned char octets[4096];
+	unsigned char octets[16384];
 	size_t length;
 } message;
 
@@ -227,6 +227,76 @@ START_TEST(a_text_is_its_strings_put_together)
 }
 END_TEST
 
+/* Some domains have many, and long ones. */
+START_TEST(texts_of_no_use_take_no_room)
+{
+	struct dns_record record;
+
+	begin(0, 3, 0);
+	put_head(NULL, DNS_TXT, TTL, 25 * 256);
+	for (int i = 0; i < 25; i++) {
+		put("\377", 1);
+		put(&room, 255);
+	}
+	put_head(NULL, DNS_TXT, TTL, 12);
+	put("\13V=spf1 -all", 12);
+	put_head(NULL, DNS_TXT, TTL, 1);
+	put("", 1);
+	read_as(DNS_TXT);
+	ck_assert_uint_eq(answer.count, 1);
+	ck_assert(dns_answer_next(&answer, &record));
+	ck_assert_int_eq(memcmp(record.data, "V=spf1 -all", 11), 0);
+	begin(0, 1, 0);
+	put_head(NULL, DNS_TXT, TTL, 6);
+	put("\5other", 6);
+	read_as(DNS_TXT);
+	ck_assert_int_eq(answer.status, DNS_NOTHING);
+	ck_assert_uint_eq(answer.ttl, TTL);
+}
+END_TEST
+
+START_TEST(what_contradicts_itself_tells_nothing)
+{
+	begin(3, 1, 0);
+	put_address(NULL, TTL, 2);
+	read_as(DNS_A);
+	ck_assert_int_eq(answer.status, DNS_FAILED);
+}
+END_TEST
+
+START_TEST(what_is_cut_off_tells_nothing)
+{
+	begin(0, 1, 0);
+	put_address(NULL, TTL, 2);
+	message.octets[2] |= 2;
+	read_as(DNS_A);
+	ck_assert_int_eq(answer.status, DNS_FAILED);
+}
+END_TEST
+
+/* A server that does not know, and names others (RFC 2308 2.2). */
+START_TEST(a_referral_is_no_answer)
+{
+	begin(0, 0, 1);
+	put_head("example", 2, TTL, 12);
+	put_name("ns.example");
+	read_as(DNS_A);
+	ck_assert_int_eq(answer.status, DNS_FAILED);
+	begin(0, 0, 2);
+	put_head("example", 2, TTL, 12);
+	put_name("ns.example");
+	put_soa(900, 120);
+	read_as(DNS_A);
+	ck_assert_int_eq(answer.status, DNS_NOTHING);
+	begin(0, 1, 1);
+	put_address(NULL, TTL, 2);
+	put_head("example", 2, TTL, 12);
+	put_name("ns.example");
+	read_as(DNS_A);
+	ck_assert_int_eq(answer.status, DNS_FOUND);
+}
+END_TEST
+
 START_TEST(a_mail_exchanger_has_name_and_preference)
 {
 	struct dns_record record;
@@ -264,6 +334,10 @@ CHECK_MAIN("dns_answer", tcase)
 	tcase_add_test(tcase, an_address_of_another_length_is_garbage);
 	tcase_add_test(tcase, a_name_that_points_to_itself_is_garbage);
 	tcase_add_test(tcase, a_text_is_its_strings_put_together);
+	tcase_add_test(tcase, texts_of_no_use_take_no_room);
+	tcase_add_test(tcase, what_contradicts_itself_tells_nothing);
+	tcase_add_test(tcase, what_is_cut_off_tells_nothing);
+	tcase_add_test(tcase, a_referral_is_no_answer);
 	tcase_add_test(tcase, a_mail_exchanger_has_name_and_preference);
 	tcase_add_test(tcase, more_than_there_is_room_for_is_no_answer);
 }

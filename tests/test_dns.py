@@ -467,6 +467,16 @@ class Wrong(Case):
                               if re.search(NONE_OF_IPV6, line)]), len(ZONES))
         milter.stop()
 
+    def test_a_test_of_ipv6_that_fails_tells_nothing_of_the_list(self):
+        for zone in ZONES:
+            self.dns.broken.add(self.ipv6_test(zone))
+        milter = self.milter()
+        self.all_on(milter)
+        self.assert_told(milter, LISTED, BLOCKED.format(LISTED))
+        self.assert_told(milter, LISTED6, "")
+        self.assertNotRegex("\n".join(milter.log()), NONE_OF_IPV6)
+        milter.stop()
+
     @staticmethod
     def ipv6_test(zone):
         from lib.dns import IPV6_TEST, listed_name

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 
 #define HEADER_SIZE 12
+#define TYPE_NS	    2
 #define TYPE_CNAME  5
 #define TYPE_SOA    6
 #define CLASS_IN    1
@@ -148,6 +149,7 @@ struct writing {
 	size_t count;
 	uint32_t ttl; /* the shortest of what led to them */
 	bool full;
+	bool left_out; /* records of the type that nobody could use */
 };
 
 static void
@@ -187,24 +189,32 @@ dns_answer_next(struct dns_answer *answer, struct dns_record *record_r)
 	return true;
 }
 
-/* Character strings (RFC 1035 3.3) put together. */
+/* Character strings (RFC 1035 3.3) put together.  Texts that are not of SPF are of
+ * no use to anybody here, and some domains have more of them than there is room. */
 static bool
 put_text(struct writing *writing, const unsigned char *data, size_t length)
 {
-	unsigned char text[4096];
-	size_t used = 0;
+	static const char mark[] = "v=spf1";
+	char text[4096];
+	size_t used = 0, whole = 0;
 
 	while (length > 0) {
-		size_t part = data[0];
+		size_t part = data[0], room = sizeof text - used;
 
-		if (part + 1 > length || part > sizeof text - used)
+		if (part + 1 > length)
 			return false;
-		memcpy(text + used, data + 1, part);
-		used += part;
+		whole += part;
+		memcpy(text + used, data + 1, part < room ? part : room);
+		used += part < room ? part : room;
 		data += part + 1;
 		length -= part + 1;
 	}
-	put_record(writing, text, used, 0);
+	if (used < sizeof mark - 1 || !ascii_has_prefix(text, mark))
+		writing->left_out = true;
+	else if (used < whole)
+		writing->full = true;
+	else
+		put_record(writing, text, used, 0);
 	return true;
 }
 
@@ -285,20 +295,24 @@ read_answers(struct reading *reading, unsigned count, char name[DNS_NAME_SIZE],
 	return true;
 }
 
-/* How long a "no" holds: the smaller of the SOA's own time and its last field. */
+/* How long a "no" holds: the smaller of the SOA's own time and its last field.
+ * `*refers_r`: others are named who would know (RFC 2308 2.2), so it is none. */
 static uint32_t
-read_negative_ttl(struct reading *reading, unsigned count)
+read_negative_ttl(struct reading *reading, unsigned count, bool *refers_r)
 {
 	struct resource resource;
 
+	*refers_r = false;
 	for (; count > 0 && take_resource(reading, &resource); count--) {
 		struct reading soa = {reading->message,
 		    resource.data + resource.data_length,
 		    resource.data + resource.data_length - 4, false};
 		uint32_t minimum;
 
+		*refers_r = *refers_r || resource.type == TYPE_NS;
 		if (resource.type != TYPE_SOA || resource.data_length < 22)
 			continue;
+		*refers_r = false;
 		minimum = take_long(&soa);
 		return minimum < resource.ttl ? minimum : resource.ttl;
 	}
@@ -319,8 +333,9 @@ read_head(struct reading *reading, unsigned counts_r[2], bool *exists_r)
 	counts_r[1] = take_short(reading);
 	(void)take_short(reading);
 	*exists_r = (flags & 0xf) == RCODE_NONE;
-	if (reading->bad || (flags & 0x8000) == 0 || questions != 1 ||
-	    (!*exists_r && (flags & 0xf) != RCODE_NO_NAME))
+	/* One that is cut off comes again by TCP, whole. */
+	if (reading->bad || (flags & 0x8000) == 0 || (flags & 0x0200) != 0 ||
+	    questions != 1 || (!*exists_r && (flags & 0xf) != RCODE_NO_NAME))
 		return false;
 	take_name(reading, question);
 	(void)take_long(reading);
@@ -336,7 +351,7 @@ dns_answer_read(const unsigned char *message, size_t length, const char *name,
 	struct writing writing = {.type = type, .room = room, .ttl = TTL_MAX};
 	char current[DNS_NAME_SIZE] = "";
 	unsigned counts[2];
-	bool exists, alias = true;
+	bool exists, refers = false, alias = true;
 	size_t begin;
 
 	*answer_r = (struct dns_answer){.status = DNS_FAILED, .data = room};
@@ -352,12 +367,15 @@ dns_answer_read(const unsigned char *message, size_t length, const char *name,
 			&reading, counts[0], current, &writing, &alias))
 			return;
 	}
-	if (writing.full)
+	/* A name that is not there has no records. */
+	if (writing.full || (!exists && writing.count > 0))
+		return;
+	answer_r->ttl = writing.ttl;
+	if (writing.count == 0 && !writing.left_out)
+		answer_r->ttl = read_negative_ttl(&reading, counts[1], &refers);
+	if (exists && refers)
 		return;
 	answer_r->status = writing.count > 0 ? DNS_FOUND : DNS_NOTHING;
 	answer_r->count = writing.count;
 	answer_r->length = writing.used;
-	answer_r->ttl = writing.count > 0
-	    ? writing.ttl
-	    : read_negative_ttl(&reading, counts[1]);
 }

@@ -198,6 +198,22 @@ tell_ipv6(struct zone *zone)
 	zone->told_ipv6 = zone->on && !zone->on_ipv6;
 }
 
+/* Where that was not answered all stays as it is, and is asked again soon. */
+static void
+judge_ipv6(struct zone *zone, const enum said said[PROBES], int64_t now)
+{
+	bool told = said[LISTED_IPV6] != SAID_NOTHING &&
+	    said[UNLISTED_IPV6] != SAID_NOTHING;
+
+	if (zone->on && !told) {
+		zone->next_test = now + HEAL_EVERY_S;
+		return;
+	}
+	zone->on_ipv6 = zone->on && said[UNLISTED_IPV6] == SAID_NO &&
+	    (said[LISTED_IPV6] == SAID_YES || !zone->test_entry);
+	tell_ipv6(zone);
+}
+
 /* Whether it is too early to say that a zone does not answer: perhaps nobody does,
  * which is told elsewhere. */
 static bool
@@ -231,10 +247,8 @@ end_test(struct dns_lists *lists, struct zone *zone, int64_t now)
 	why = why_off(zone, said);
 	zone->next_test = now + (why == NULL ? TEST_EVERY_S : HEAL_EVERY_S);
 	zone->on = why == NULL;
-	zone->on_ipv6 = zone->on && said[UNLISTED_IPV6] == SAID_NO &&
-	    (said[LISTED_IPV6] == SAID_YES || !zone->test_entry);
 	tell(zone, why, !was_on);
-	tell_ipv6(zone);
+	judge_ipv6(zone, said, now);
 }
 
 /* Zones of earlier policies go when their room is needed. */
