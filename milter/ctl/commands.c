@@ -6,8 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/near.h"
-
 const struct ctl_command *const ctl_commands[] = {
     &ctl_block,
     &ctl_check,
@@ -77,18 +75,6 @@ ctl_find(size_t count, const char *const *words, size_t *used_r)
 		}
 	}
 	return found;
-}
-
-const char *
-ctl_nearest(const char *word)
-{
-	struct near near;
-
-	near_begin(&near, word);
-	for (size_t i = 0; i < ctl_command_count; i++)
-		near_try(&near, ctl_commands[i]->name,
-		    strlen(ctl_commands[i]->name));
-	return near.best;
 }
 
 /* ---- The words after the name */

@@ -1,11 +1,9 @@
-#define _XOPEN_SOURCE 700 /* strptime() */
 #include "ctl/ctl.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "config/conf_value.h"
@@ -51,51 +49,6 @@ ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
 	if (text == NULL || conf_value_number(text, value_r))
 		return true;
 	(void)ctl_fail(ctl, "--%s %s: " CONF_VALUE_WANTS_NUMBER, name, text);
-	return false;
-}
-
-/* In local time; without a day it is today. */
-static bool
-read_date(const char *text, int64_t now, int64_t *at_r)
-{
-	static const char *const formats[] = {"%Y-%m-%d %H:%M:%S",
-	    "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%H:%M:%S",
-	    "%H:%M"};
-	time_t base = (time_t)now;
-	const char *end = NULL;
-	struct tm when;
-
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		if (localtime_r(&base, &when) == NULL)
-			return false;
-		when.tm_sec = 0;
-		end = strptime(text, formats[i], &when);
-		if (end != NULL && *end == '\0')
-			break;
-		end = NULL;
-	}
-	when.tm_isdst = -1;
-	*at_r = (int64_t)mktime(&when);
-	return end != NULL && *at_r != -1;
-}
-
-bool
-ctl_time(struct ctl *ctl, const char *text, int64_t *at_r)
-{
-	int64_t now = *at_r, number;
-
-	if (text[0] == '@' && conf_value_number(text + 1, at_r))
-		return true;
-	if ((text[0] == '+' || text[0] == '-') &&
-	    conf_value_duration(text + 1, &number)) {
-		*at_r = now + (text[0] == '+' ? number : -number);
-		return true;
-	}
-	if (read_date(text, now, at_r))
-		return true;
-	(void)ctl_fail(ctl,
-	    "%s: a time is needed, such as \"2026-11-28 15:00\", 15:00 or +2h",
-	    text);
 	return false;
 }
 

@@ -158,9 +158,6 @@ extern const size_t ctl_command_count;
 const struct ctl_command *
 ctl_find(size_t count, const char *const *words, size_t *used_r);
 
-/* The one whose name is nearest to what was typed; NULL: none is near. */
-const char *ctl_nearest(const char *word);
-
 #define CTL_WHY_SIZE 512
 
 /* Read the words after the name.  False: `why_r` tells what is wrong. */
@@ -186,11 +183,6 @@ bool ctl_duration(struct ctl *ctl, const struct ctl_args *args,
     const char *name, int64_t *seconds_r);
 bool ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
     int64_t *value_r);
-
-/* A moment as people write it: 2026-11-28 15:00, 2026-11-28T15:00:30, 15:00 (of
- * today), +2h, -1d or @1795488284.  `*at_r` is now before, Unix seconds.  False:
- * it is none, and that was told. */
-bool ctl_time(struct ctl *ctl, const char *text, int64_t *at_r);
 
 /* A string of any octets: what is no UTF-8 in it becomes question marks. */
 json_t *ctl_text(const char *text);

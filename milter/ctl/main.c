@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/near.h"
 #include "base/thread.h"
 #include "config/conf.h"
 #include "ctl/commands.h"
@@ -125,6 +126,19 @@ sort_words(struct tool *tool, int argc, char **argv)
 	return tool->count > 0 || tool->wants_help;
 }
 
+/* The command whose name is nearest to what was typed; NULL: none is near. */
+static const char *
+find_nearest(const char *word)
+{
+	struct near near;
+
+	near_begin(&near, word);
+	for (size_t i = 0; i < ctl_command_count; i++)
+		near_try(&near, ctl_commands[i]->name,
+		    strlen(ctl_commands[i]->name));
+	return near.best;
+}
+
 /* False: and that was told. */
 static bool
 find_command(struct tool *tool)
@@ -135,7 +149,7 @@ find_command(struct tool *tool)
 
 	tool->command = ctl_find(tool->count, tool->words, &used);
 	if (tool->command == NULL) {
-		nearest = ctl_nearest(tool->words[0]);
+		nearest = find_nearest(tool->words[0]);
 		(void)snprintf(why, sizeof why,
 		    "there is no command %.60s%s%s%s; see milter-deferctl "
 		    "--help",

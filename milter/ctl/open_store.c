@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/secret.h"
 #include "store/memory/store_memory.h"
 #include "store/redis/store_redis.h"
@@ -24,16 +23,6 @@ name_host(const struct settings *settings, char host_r[HOST_SIZE])
 	else if (gethostname(host_r, HOST_SIZE) != 0)
 		(void)snprintf(host_r, HOST_SIZE, "localhost");
 	host_r[HOST_SIZE - 1] = '\0';
-}
-
-void
-open_store_log(void *arg, bool bad, const char *text)
-{
-	(void)arg;
-	if (bad)
-		log_warning("%s", text);
-	else
-		log_info("%s", text);
 }
 
 /* Saving would put a file in the place of whatever stands there. */

@@ -15,9 +15,6 @@ struct store_opening {
 	void *say_arg;
 };
 
-/* What a daemon lets its store say: to the log. */
-void open_store_log(void *arg, bool bad, const char *text);
-
 /* Redis where the settings name a server, else the embedded store.  It may start
  * threads.  NULL: `why_r` has the reason. */
 struct store *open_store(const struct settings *settings, int64_t now,

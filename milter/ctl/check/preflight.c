@@ -26,7 +26,10 @@ struct flight {
 	bool good;
 };
 
-__attribute__((format(printf, 3, 4))) static void
+static void tell(struct flight *flight, bool error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
 tell(struct flight *flight, bool error, const char *format, ...)
 {
 	char text[TEXT_SIZE];

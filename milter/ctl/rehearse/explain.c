@@ -2,6 +2,7 @@
  *
  * A session of its own is led through the whole dialogue, with a store that only
  * looks: so facts and verdicts come about as for real mail. */
+#define _XOPEN_SOURCE 700 /* strptime() */
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "config/conf.h"
 #include "config/conf_value.h"
 #include "ctl/commands.h"
+#include "ctl/rehearse/peek.h"
 #include "ctl/rehearse/saw.h"
 #include "session/session_parts.h"
 
@@ -32,102 +34,6 @@ struct explain {
 	bool is_told; /* a verdict was emitted that is for all of the message */
 };
 
-/* ---- A store that only looks */
-
-struct peek {
-	struct store store; /* first: a store is cast to this */
-	struct store *inner;
-};
-
-static enum store_result
-peek_look_up(struct store *store, const struct store_query *query,
-    struct store_answer *answer_r)
-{
-	struct store_take takes[STORE_TAKES_MAX];
-	struct store_query own = *query;
-	enum store_result result;
-
-	if (query->take_count > STORE_TAKES_MAX)
-		return STORE_UNREADABLE;
-	own.peeks = true;
-	own.takes = takes;
-	for (size_t i = 0; i < query->take_count; i++) {
-		takes[i] = query->takes[i];
-		takes[i].units = 0;
-	}
-	result = store_look_up(((struct peek *)store)->inner, &own, answer_r);
-	/* As if they had been taken. */
-	for (size_t i = 0; i < query->take_count; i++) {
-		answer_r->counts[i].units = query->takes[i].units;
-		answer_r->counts[i].slots[WINDOW_SLOT_NOW] +=
-		    query->takes[i].units;
-	}
-	return result;
-}
-
-static enum store_result
-peek_remember(struct store *store, const struct store_effects *effects)
-{
-	(void)store;
-	(void)effects;
-	return STORE_OK;
-}
-
-static enum store_result
-peek_exchange_load(struct store *store, const struct load_report *own,
-    struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
-{
-	(void)own;
-	return store_exchange_load(((struct peek *)store)->inner, NULL,
-	    reports_r, size, now_r, count_r);
-}
-
-static void
-add_entry(void *arg, const struct store_entry *entry)
-{
-	const char *why;
-
-	(void)list_add_until(arg, entry->text, entry->until, &why);
-}
-
-/* Whole, whoever has read it before. */
-static enum store_result
-peek_read_list(struct store *store, const char *name, struct list **list_r)
-{
-	enum store_result result = STORE_DOWN;
-
-	*list_r = list_new();
-	if (*list_r != NULL)
-		result = store_list_each(
-		    ((struct peek *)store)->inner, name, add_entry, *list_r);
-	if (result != STORE_OK || !list_seal(*list_r))
-		list_free(list_r);
-	return result;
-}
-
-static bool
-peek_is_up(const struct store *store)
-{
-	return store_is_up(((const struct peek *)store)->inner);
-}
-
-static void
-peek_close(struct store *store)
-{
-	(void)store;
-}
-
-static const struct store_farm_ops peek_farm = {
-    .exchange_load = peek_exchange_load};
-static const struct store_list_ops peek_lists = {.read = peek_read_list};
-
-static const struct store_ops peek_ops = {.look_up = peek_look_up,
-    .remember = peek_remember,
-    .farm = &peek_farm,
-    .lists = &peek_lists,
-    .is_up = peek_is_up,
-    .close = peek_close};
-
 /* ---- Rules */
 
 static const char *const answers[] = {[ANSWER_YES] = "yes",
@@ -135,25 +41,6 @@ static const char *const answers[] = {[ANSWER_YES] = "yes",
     [ANSWER_LATER] = "later",
     [ANSWER_UNKNOWN] = "unknown",
     [ANSWER_NO] = "no"};
-
-/* Why a greylist rule holds, or does not. */
-static void
-say_waiting(const struct facts *facts, const struct rule *rule,
-    const struct recipient *recipient, bool holds, char text_r[SAW_SIZE])
-{
-	enum clock_space space = rule->observe ? CLOCK_OBSERVED : CLOCK_REAL;
-	struct greylist_clock never = {0, 0};
-	const struct greylist_clock *clock = rule->by == BY_CLIENT
-	    ? &facts->client_clock[space]
-	    : recipient == NULL ? &never
-				: &recipient->clock[space];
-	char delay[CONF_VALUE_SIZE], seen[SAW_SIZE];
-
-	conf_value_say_duration(rule->terms.delay, delay);
-	saw_clock(clock, facts->now, seen);
-	(void)snprintf(text_r, SAW_SIZE, "%.100s; a first attempt waits %s%s",
-	    seen, delay, holds ? "" : ", and has");
-}
 
 static void
 add_text(json_t *object, const char *key, const char *text)
@@ -165,30 +52,14 @@ static void
 add_why(json_t *object, const struct message *message, const struct rule *rule,
     const struct recipient *recipient, const struct trace_step *step)
 {
-	char condition[SAW_SIZE] = "", saw[SAW_SIZE] = "";
-	char why[2 * SAW_SIZE + 32];
-	bool holds = step->answer == ANSWER_YES;
+	struct saw saw;
 
-	if (step->condition != NULL && !holds) {
-		saw_condition(message->policy, step->condition, condition);
-		saw_fact(step->condition, &message->facts, recipient, saw);
-		(void)snprintf(why, sizeof why, "%s: %s", condition, saw);
-	} else if (step->answer == ANSWER_LATER) {
-		(void)snprintf(why, sizeof why, "speaks at %s or later",
-		    stage_names[rule->own_stage]);
-	} else if (rule->verdict == RULE_GREYLIST) {
-		say_waiting(&message->facts, rule, recipient, holds, saw);
-		(void)snprintf(why, sizeof why, "%s", saw);
-	} else {
-		(void)snprintf(why, sizeof why, "%s",
-		    holds ? "all of it holds"
-			  : "it has been put off for as long as may be");
-	}
-	if (condition[0] != '\0')
-		add_text(object, "condition", condition);
-	if (saw[0] != '\0')
-		add_text(object, "saw", saw);
-	add_text(object, "why", why);
+	saw_rule(message, rule, recipient, step, &saw);
+	if (saw.condition[0] != '\0')
+		add_text(object, "condition", saw.condition);
+	if (saw.fact[0] != '\0')
+		add_text(object, "saw", saw.fact);
+	add_text(object, "why", saw.why);
 }
 
 static void
@@ -577,6 +448,56 @@ feed(const struct ctl_args *args, FILE *out)
 	return true;
 }
 
+/* ---- The moment */
+
+/* In local time; without a day it is today. */
+static bool
+read_date(const char *text, int64_t now, int64_t *at_r)
+{
+	static const char *const formats[] = {"%Y-%m-%d %H:%M:%S",
+	    "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%H:%M:%S",
+	    "%H:%M"};
+	time_t base = (time_t)now;
+	const char *end = NULL;
+	struct tm when;
+
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+		if (localtime_r(&base, &when) == NULL)
+			return false;
+		when.tm_sec = 0;
+		end = strptime(text, formats[i], &when);
+		if (end != NULL && *end == '\0')
+			break;
+		end = NULL;
+	}
+	when.tm_isdst = -1;
+	*at_r = (int64_t)mktime(&when);
+	return end != NULL && *at_r != -1;
+}
+
+/* A moment as people write it: 2026-11-28 15:00, 2026-11-28T15:00:30, 15:00 (of
+ * today), +2h, -1d or @1795488284.  `*at_r` is now before, Unix seconds.  False:
+ * it is none, and that was told. */
+static bool
+read_moment(struct ctl *ctl, const char *text, int64_t *at_r)
+{
+	int64_t now = *at_r, number;
+
+	if (text[0] == '@' && conf_value_number(text + 1, at_r))
+		return true;
+	if ((text[0] == '+' || text[0] == '-') &&
+	    conf_value_duration(text + 1, &number)) {
+		*at_r = now + (text[0] == '+' ? number : -number);
+		return true;
+	}
+	if (read_date(text, now, at_r))
+		return true;
+	(void)ctl_fail(ctl,
+	    "%s: a time is needed, such as \"2026-11-28 15:00\", 15:00 or +2h",
+	    text);
+	return false;
+}
+
 /* ---- The command */
 
 static enum ctl_status
@@ -603,7 +524,7 @@ run_explain(struct ctl *ctl, const struct ctl_args *args)
 		    "only root and the daemon's own user may have it read "
 		    "another configuration");
 	explain.now = store_now(ctl->store, (int64_t)time(NULL));
-	if (at != NULL && !ctl_time(ctl, at, &explain.now))
+	if (at != NULL && !read_moment(ctl, at, &explain.now))
 		return CTL_FAILED;
 	policy = ctl_value(args, "config") == NULL ? policy_hold(ctl->policy)
 						   : read_policy(&explain);

@@ -16,8 +16,8 @@ add(char *text, const char *more)
 	strncat(text, more, SAW_SIZE - strlen(text) - 1);
 }
 
-void
-saw_condition(const struct policy *policy, const struct condition *condition,
+static void
+say_condition(const struct policy *policy, const struct condition *condition,
     char text_r[SAW_SIZE])
 {
 	size_t count = conf_words_count(condition);
@@ -50,8 +50,8 @@ say_number(char *text_r, int64_t number)
 	(void)snprintf(text_r, SAW_SIZE, "%" PRId64, number);
 }
 
-void
-saw_clock(
+static void
+say_clock(
     const struct greylist_clock *clock, int64_t now, char text_r[SAW_SIZE])
 {
 	bool has_passed = clock->last_passed != 0;
@@ -199,7 +199,7 @@ say_of_recipient(const struct condition *condition, const struct facts *facts,
 	if (recipient == NULL)
 		say(text_r, "no recipient yet");
 	else if (condition->type->kind == VALUE_DURATION)
-		saw_clock(&recipient->clock[CLOCK_REAL], facts->now, text_r);
+		say_clock(&recipient->clock[CLOCK_REAL], facts->now, text_r);
 	else
 		say(text_r, recipient->address);
 }
@@ -295,4 +295,57 @@ saw_fact(const struct condition *condition, const struct facts *facts,
 		say(text_r, "unknown");
 	else
 		say_fact(condition, facts, recipient, text_r);
+}
+
+/* ---- Rules */
+
+/* Why a greylist rule holds, or does not. */
+static void
+say_waiting(const struct facts *facts, const struct rule *rule,
+    const struct recipient *recipient, bool holds, char text_r[SAW_SIZE])
+{
+	enum clock_space space = rule->observe ? CLOCK_OBSERVED : CLOCK_REAL;
+	struct greylist_clock never = {0, 0};
+	const struct greylist_clock *clock = rule->by == BY_CLIENT
+	    ? &facts->client_clock[space]
+	    : recipient == NULL ? &never
+				: &recipient->clock[space];
+	char delay[CONF_VALUE_SIZE], seen[SAW_SIZE];
+
+	conf_value_say_duration(rule->terms.delay, delay);
+	say_clock(clock, facts->now, seen);
+	(void)snprintf(text_r, SAW_SIZE, "%.100s; a first attempt waits %s%s",
+	    seen, delay, holds ? "" : ", and has");
+}
+
+void
+saw_rule(const struct message *message, const struct rule *rule,
+    const struct recipient *recipient, const struct trace_step *step,
+    struct saw *saw_r)
+{
+	bool holds = step->answer == ANSWER_YES;
+	const char *why = holds ? "all of it holds"
+				: "it has been put off for as long as may be";
+
+	memset(saw_r, 0, sizeof *saw_r);
+	if (step->condition != NULL && !holds) {
+		say_condition(
+		    message->policy, step->condition, saw_r->condition);
+		saw_fact(
+		    step->condition, &message->facts, recipient, saw_r->fact);
+		(void)snprintf(saw_r->why, sizeof saw_r->why, "%s: %s",
+		    saw_r->condition, saw_r->fact);
+		return;
+	}
+	if (step->answer == ANSWER_LATER) {
+		(void)snprintf(saw_r->why, sizeof saw_r->why,
+		    "speaks at %s or later", stage_names[rule->own_stage]);
+		return;
+	}
+	if (rule->verdict == RULE_GREYLIST) {
+		say_waiting(
+		    &message->facts, rule, recipient, holds, saw_r->fact);
+		why = saw_r->fact;
+	}
+	(void)snprintf(saw_r->why, sizeof saw_r->why, "%s", why);
 }

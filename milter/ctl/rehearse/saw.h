@@ -1,21 +1,27 @@
-/* saw -- a condition and the fact that it is about, in words. */
+/* saw -- why a rule holds or does not, in words: its condition, and the fact that this
+ * was judged by. */
 #ifndef SAW_H
 #define SAW_H
 
-#include "policy/policy.h"
+#include "session/message.h"
 
 #define SAW_SIZE 512
 
-/* The condition as the configuration has it: "client = 10.0.0.0/8, ::1"; cut. */
-void saw_condition(const struct policy *policy,
-    const struct condition *condition, char text_r[SAW_SIZE]);
+struct saw {
+	/* The condition that did not hold, as the configuration has it:
+	 * "client = 10.0.0.0/8, ::1"; cut.  "": that settled nothing. */
+	char condition[SAW_SIZE];
+	char fact[SAW_SIZE]; /* what it was judged by, or the clock; or "" */
+	char why[2 * SAW_SIZE + 32];
+};
 
-/* What it was judged by; "unknown" for what could not be told. */
+/* How the rule answered, as decide() has traced it; `recipient` may be NULL. */
+void saw_rule(const struct message *message, const struct rule *rule,
+    const struct recipient *recipient, const struct trace_step *step,
+    struct saw *saw_r);
+
+/* What a condition is judged by; "unknown" for what could not be told. */
 void saw_fact(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient, char text_r[SAW_SIZE]);
-
-/* A clock at that time, as in "first seen 40s ago". */
-void saw_clock(
-    const struct greylist_clock *clock, int64_t now, char text_r[SAW_SIZE]);
 
 #endif

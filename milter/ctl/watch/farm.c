@@ -88,13 +88,3 @@ farm_minutes(const struct farm *farm, enum count which, size_t minutes)
 		    numbers, json_integer(farm->sum.minutes[which][i - 1]));
 	return numbers;
 }
-
-double
-farm_rate(const struct farm *farm, enum count which, size_t minutes)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 1; i <= minutes && i < COUNTERS_MINUTES; i++)
-		sum += farm->sum.minutes[which][i];
-	return minutes == 0 ? 0 : (double)sum / (double)minutes;
-}

@@ -34,7 +34,4 @@ enum store_result farm_look(struct ctl *ctl, struct farm *farm_r);
  * under way. */
 json_t *farm_minutes(const struct farm *farm, enum count which, size_t minutes);
 
-/* That of one minute, an average over the last whole ones. */
-double farm_rate(const struct farm *farm, enum count which, size_t minutes);
-
 #endif

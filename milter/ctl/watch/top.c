@@ -209,14 +209,14 @@ busiest_load(const struct farm *farm)
 	return load;
 }
 
-/* Since the last look, a minute. */
+/* Since the last look, in a minute; at first, the last whole one. */
 static double
 rate_of(const struct top *top, enum count which, int64_t every)
 {
 	int64_t more = top->farm.sum.counts[which] - top->before.counts[which];
 
 	if (!top->has_before)
-		return farm_rate(&top->farm, which, 1);
+		return (double)top->farm.sum.minutes[which][1];
 	return more < 0 ? 0 : (double)more * 60 / (double)every;
 }
 
