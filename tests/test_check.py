@@ -254,6 +254,9 @@ class Sendmail(Attached):
          ("warning sendmail: .*DATA twice may walk",)),
         ("long", "O InputMailFilters=d\n" + GOOD.replace("R:5s", "R:2m"),
          ("warning sendmail: .*120 s",)),
+        ("for ever", "O InputMailFilters=d\n"
+         + GOOD.replace("R:5s", "R:9223372036854775807m"),
+         ("warning sendmail: .*86400 s",)),
     )
 
     def test_each(self):

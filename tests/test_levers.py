@@ -285,6 +285,7 @@ class Levers:
         (found,) = self.levers("reputation", "set", CLIENT, "0")
         self.assertAlmostEqual(found["score"], 0, 0)
         for words in (("set", CLIENT, "100"), ("add", CLIENT, "many"),
+                      ("add", CLIENT, "0x10"), ("add", CLIENT, "inf"),
                       ("set", "198.51.100.0/24", "5")):
             self.levers("reputation", *words, status=2)
 
@@ -324,7 +325,7 @@ class Levers:
         for milter in self.milters:
             wait_for(lambda milter=milter: attempt(milter) == GREYLISTED,
                      "that is over", milter.log)
-        for word in ("nan", "-1", "1000", "high"):
+        for word in ("nan", "-1", "1000", "high", "0x1", " 1", "1e1"):
             self.levers("load", "set", word, status=2)
 
     def test_load_of_one_host(self):

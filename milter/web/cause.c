@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/file.h"
 
 #define FILE_MAX 3072
@@ -342,6 +343,19 @@ cause_passes(enum cause cause)
 	return cause == CAUSE_GREYLISTED || cause == CAUSE_REPUTATION;
 }
 
+/* "0.8", "1" or "1." (RFC 9110 12.4.2); 0 for what is none. */
+static double
+quality_read(const char *text)
+{
+	size_t length = strspn(text, "0123456789.");
+	double quality = 0;
+
+	if (length > 1 && text[length - 1] == '.')
+		length--;
+	(void)decimal_read_real(text, length, &quality);
+	return quality;
+}
+
 /* The quality that an element, "de-AT;q=0.8", has behind its tag. */
 static double
 quality_of(const char *element, size_t length)
@@ -351,7 +365,7 @@ quality_of(const char *element, size_t length)
 	while (q != NULL && (size_t)(q - element) + 2 < length) {
 		q += 1 + strspn(q + 1, " \t");
 		if (ascii_lower(q[0]) == 'q' && q[1] == '=')
-			return strtod(q + 2, NULL);
+			return quality_read(q + 2);
 		q = memchr(q, ';', length - (size_t)(q - element));
 	}
 	return 1;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/conf_value.h"
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
 #include "store/load_report.h"
@@ -100,8 +101,8 @@ static enum ctl_status
 run_load(struct ctl *ctl, const struct ctl_args *args)
 {
 	const char *host = ctl_value(args, "host"), *text = args->words[0];
-	char lever[NAME_SIZE], value[32], *end;
-	double load = strtod(text, &end);
+	char lever[NAME_SIZE], value[32];
+	double load;
 
 	if (host != NULL &&
 	    (host[0] == '\0' || strlen(host) > 255 ||
@@ -111,7 +112,7 @@ run_load(struct ctl *ctl, const struct ctl_args *args)
 	    host == NULL ? "" : "@", host == NULL ? "" : host);
 	if (strcmp(text, "clear") == 0)
 		return clear_lever(ctl, args, lever);
-	if (end == text || *end != '\0' || !load_is_sane(load))
+	if (!conf_value_real(text, &load) || !load_is_sane(load))
 		return ctl_fail(ctl,
 		    "%.60s: a load is a number from 0 to 100, such as 0.95, "
 		    "or clear",

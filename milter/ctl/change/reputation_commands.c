@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/conf_value.h"
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
 #include "policy/identity.h"
@@ -127,10 +128,9 @@ give(struct ctl *ctl, const struct netaddr *address, double points)
 static bool
 read_number(struct ctl *ctl, const char *text, double most, double *number_r)
 {
-	char *end;
-
-	*number_r = strtod(text, &end);
-	if (end != text && *end == '\0' && fabs(*number_r) <= most)
+	if (text[0] == '+' && text[1] != '-')
+		text++;
+	if (conf_value_real(text, number_r) && fabs(*number_r) <= most)
 		return true;
 	(void)ctl_fail(
 	    ctl, "%.60s: a number from -%g to %g is wanted", text, most, most);

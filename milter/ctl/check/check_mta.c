@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #define RUN_MS	  5000
 #define LONGEST                                                                \
 	10 /* seconds until we are given up: who says DATA twice waits */
+#define DAY	    86400 /* seconds */
 #define GROUPS_MAX  256
 #define SENDMAIL_CF "/etc/mail/sendmail.cf"
 
@@ -437,20 +439,21 @@ struct sendmail {
 	char order[PATH_SIZE];
 };
 
-/* "R:5s" of "T=C:5s;S:5s;R:5s;E:1m", in seconds; 10 unless said otherwise. */
+/* "R:5s" of "T=C:5s;S:5s;R:5s;E:1m", in seconds, a day for anything from there on;
+ * 10 unless said otherwise. */
 static int64_t
 read_timeout(const char *line)
 {
 	const char *at = strstr(line, "R:");
 	const char *end;
-	int64_t seconds;
+	int64_t number;
 
 	if (at == NULL)
 		return 10;
-	seconds = decimal_scan(at + 2, &end);
-	return *end == 'm' ? 60 * seconds
-	    : *end == 'h'  ? 3600 * seconds
-			   : seconds;
+	number = decimal_scan(at + 2, &end);
+	if (number > 0 && number < DAY)
+		number *= *end == 'm' ? 60 : *end == 'h' ? 3600 : 1;
+	return number < DAY ? number : DAY;
 }
 
 /* "Xname, S=unix:/path, F=T, T=...". */
@@ -481,7 +484,7 @@ take_filter(struct sendmail *sendmail, const char *line)
 	if (read_timeout(line) > LONGEST)
 		check_say(sendmail->check, CHECK_WARNING, "sendmail",
 		    "R:5s, as in milter-defer(8)",
-		    "%s: who says DATA twice holds a process for %ld s",
+		    "%s: who says DATA twice holds a process for %" PRId64 " s",
 		    sendmail->name, read_timeout(line));
 }
 

@@ -84,6 +84,15 @@ find_value(const char *text, const char *name, char value_r[VALUE_SIZE])
 	return false;
 }
 
+static bool
+find_number(const char *text, const char *name, int64_t *number_r)
+{
+	char value[VALUE_SIZE];
+
+	return find_value(text, name, value) &&
+	    decimal_read_all(value, strlen(value), INT64_MAX, number_r);
+}
+
 static void
 check_version(const struct look *look, const char *info)
 {
@@ -102,17 +111,18 @@ check_version(const struct look *look, const char *info)
 static void
 check_memory(const struct look *look, const char *info)
 {
-	char most[VALUE_SIZE], policy[VALUE_SIZE], used[VALUE_SIZE];
+	int64_t most, used;
+	char policy[VALUE_SIZE];
 
-	if (!find_value(info, "maxmemory", most) ||
+	if (!find_number(info, "maxmemory", &most) ||
 	    !find_value(info, "maxmemory_policy", policy) ||
-	    !find_value(info, "used_memory", used))
+	    !find_number(info, "used_memory", &used))
 		return;
-	if (strcmp(most, "0") == 0)
+	if (most == 0)
 		check_say(look->check, CHECK_WARNING, "redis",
 		    "set maxmemory, such as 1gb",
 		    "its memory has no bound of its own");
-	else if (strtod(used, NULL) > 0.9 * strtod(most, NULL))
+	else if ((double)used > 0.9 * (double)most)
 		check_say(look->check, CHECK_WARNING, "redis",
 		    "raise maxmemory",
 		    "more than nine tenths of maxmemory are used");
@@ -121,7 +131,7 @@ check_memory(const struct look *look, const char *info)
 		    "maxmemory-policy %s", policy);
 	else
 		check_say(look->check,
-		    strcmp(policy, "noeviction") == 0 && strcmp(most, "0") != 0
+		    strcmp(policy, "noeviction") == 0 && most != 0
 			? CHECK_ERROR
 			: CHECK_WARNING,
 		    "redis", "set maxmemory-policy volatile-ttl",
