@@ -1,11 +1,11 @@
-/* redis_probe -- a driver for tests: threads that ask and tell a Redis for some
- * seconds, and one line of JSON about how it went.
+/* redis_probe -- a driver for tests: threads that ask and tell a Redis until
+ * standard input ends, and one line of JSON about how it went; one more for each
+ * line that is read.
  *
  *	redis_probe [-m single|sentinel|cluster] [-M master] [-u user]
  *	    [-p password] [-U sentinel-user] [-P sentinel-password]
  *	    [-d database] [-t] [-C ca] [-c cert] [-k key] [-N tls-name]
- *	    [-j threads] [-s seconds] [-w call-ms] [-i pause-ms] [-T]
- *	    [-r] [-o] server ...
+ *	    [-j threads] [-w call-ms] [-i pause-ms] [-T] [-r] [-o] server ...
  *
  * Each ask is two requests, in a cluster for two slots: counters which only
  * one thread increments, and words to be echoed, so that an answer which was
@@ -17,13 +17,21 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 256, KEYS = 8, REPORTS = 256, PARTS = 2 };
+enum {
+	THREADS = 256,
+	KEYS = 8,
+	REPORTS = 256,
+	PARTS = 2,
+	SLICE_US = 200000,
+	FIRST_MS = 100
+};
 
 struct report {
 	int64_t ms;
@@ -53,7 +61,7 @@ struct probe {
 	struct redis_config config;
 	struct redis *redis;
 	int64_t start_us;
-	int64_t end_us;
+	atomic_bool is_over;
 	long threads;
 	long pause_ms;
 	bool tells;
@@ -201,7 +209,8 @@ tell(struct worker *worker, const char *key, const char *word)
 	redis_request_free(&request);
 }
 
-static void
+/* Whether it was answered. */
+static bool
 ask(struct worker *worker, int64_t turn)
 {
 	size_t parts = worker->probe->parts;
@@ -233,23 +242,31 @@ ask(struct worker *worker, int64_t turn)
 		tell(worker, keys[0], word);
 	for (size_t i = 0; i < parts; i++)
 		redis_request_free(&requests[i]);
+	return answer == REDIS_ANSWERED;
 }
 
-/* How late a thread wakes up is the measure for how late an answer may be. */
+/* How late a thread wakes up is the measure for how late an answer may be.  Before
+ * the first answer no pause is long: not all links may be up. */
 static void
-pause_briefly(struct probe *probe)
+pause_briefly(struct probe *probe, bool is_up)
 {
-	const struct timespec pause = {
-	    .tv_sec = probe->pause_ms / 1000,
-	    .tv_nsec = probe->pause_ms % 1000 * 1000000,
-	};
-	int64_t late_us = now_us() + probe->pause_ms * 1000;
+	int64_t due_us = now_us() +
+	    (is_up || probe->pause_ms < FIRST_MS ? probe->pause_ms : FIRST_MS) *
+		1000;
+	int64_t left_us;
 
-	(void)nanosleep(&pause, NULL);
-	late_us = now_us() - late_us;
+	while ((left_us = due_us - now_us()) > 0) {
+		const struct timespec pause = {
+		    .tv_nsec = 1000 * (left_us < SLICE_US ? left_us : SLICE_US),
+		};
+
+		if (atomic_load(&probe->is_over))
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
 	(void)pthread_mutex_lock(&probe->mutex);
-	if (late_us > probe->tally.worst_sleep_us)
-		probe->tally.worst_sleep_us = late_us;
+	if (-left_us > probe->tally.worst_sleep_us)
+		probe->tally.worst_sleep_us = -left_us;
 	(void)pthread_mutex_unlock(&probe->mutex);
 }
 
@@ -257,10 +274,11 @@ static void *
 work(void *arg)
 {
 	struct worker *worker = arg;
+	bool is_up = false;
 
-	for (int64_t turn = 0; now_us() < worker->probe->end_us; turn++) {
-		ask(worker, turn);
-		pause_briefly(worker->probe);
+	for (int64_t turn = 0; !atomic_load(&worker->probe->is_over); turn++) {
+		is_up |= ask(worker, turn);
+		pause_briefly(worker->probe, is_up);
 	}
 	return NULL;
 }
@@ -290,9 +308,8 @@ print_reports(const struct probe *probe)
 }
 
 static void
-print(const struct probe *probe)
+print_tally(const struct tally *tally)
 {
-	const struct tally *tally = &probe->tally;
 	const struct {
 		const char *name;
 		int64_t value;
@@ -313,12 +330,22 @@ print(const struct probe *probe)
 	    {"gap_ms", tally->gap_ms},
 	};
 
-	(void)printf("{");
 	for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
 		(void)printf(
 		    "\"%s\": %" PRId64 ", ", figures[i].name, figures[i].value);
+}
+
+/* How it goes so far. */
+static void
+print(struct probe *probe)
+{
+	(void)pthread_mutex_lock(&probe->mutex);
+	(void)printf("{");
+	print_tally(&probe->tally);
 	print_reports(probe);
 	(void)printf("}\n");
+	(void)fflush(stdout);
+	(void)pthread_mutex_unlock(&probe->mutex);
 }
 
 static enum redis_mode
@@ -330,7 +357,7 @@ read_mode(const char *text)
 }
 
 static void
-read_option(struct probe *probe, double *seconds, int option)
+read_option(struct probe *probe, int option)
 {
 	struct redis_config *config = &probe->config;
 
@@ -374,9 +401,6 @@ read_option(struct probe *probe, double *seconds, int option)
 	case 'j':
 		probe->threads = atol(optarg);
 		break;
-	case 's':
-		*seconds = atof(optarg);
-		break;
 	case 'w':
 		config->call_ms = atol(optarg);
 		break;
@@ -401,6 +425,7 @@ static void
 run(struct probe *probe)
 {
 	static struct worker workers[THREADS];
+	int octet;
 
 	for (long i = 0; i < probe->threads; i++) {
 		workers[i].probe = probe;
@@ -408,6 +433,10 @@ run(struct probe *probe)
 		(void)pthread_create(
 		    &workers[i].thread, NULL, work, &workers[i]);
 	}
+	while ((octet = getchar()) != EOF)
+		if (octet == '\n')
+			print(probe);
+	atomic_store(&probe->is_over, true);
 	for (long i = 0; i < probe->threads; i++)
 		(void)pthread_join(workers[i].thread, NULL);
 }
@@ -421,14 +450,13 @@ main(int argc, char **argv)
 	    .parts = PARTS,
 	    .mutex = PTHREAD_MUTEX_INITIALIZER,
 	};
-	double seconds = 1;
 	char error[200];
 	int option;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as redis.h wants it */
 	while ((option = getopt(
-		    argc, argv, "m:M:u:p:U:P:d:tC:c:k:N:j:s:w:i:Tro")) != -1)
-		read_option(&probe, &seconds, option);
+		    argc, argv, "m:M:u:p:U:P:d:tC:c:k:N:j:w:i:Tro")) != -1)
+		read_option(&probe, option);
 	probe.config.servers = (const char *const *)&argv[optind];
 	probe.config.server_count = (size_t)(argc - optind);
 	probe.config.report = note_report;
@@ -436,7 +464,6 @@ main(int argc, char **argv)
 	if (probe.threads > THREADS)
 		probe.threads = THREADS;
 	probe.start_us = now_us();
-	probe.end_us = probe.start_us + (int64_t)(seconds * 1e6);
 	probe.redis = redis_open(&probe.config, error, sizeof error);
 	if (probe.redis == NULL) {
 		(void)fprintf(stderr, "redis_probe: %s\n", error);

@@ -164,8 +164,8 @@ class Program:
 
     def repeat(self, unit, outcome):
         print(f"again, as a sleeper woke up {outcome.late:.2f} s too late:",
-              *(heading for heading, _ in outcome.bad), sep="\n  ",
-              file=sys.stderr)
+              *(f"{heading}: {text.strip().rpartition(chr(10))[2][:300]}"
+                for heading, text in outcome.bad), sep="\n  ", file=sys.stderr)
         self.waiting.append(unit)
 
     def report(self):

@@ -1,21 +1,26 @@
-"""Let redis_probe ask a Redis for some seconds, and judge what it saw: that
-nobody waited longer than the deadline, that no answer was taken for another's,
-and what was reported.
+"""Let redis_probe ask a Redis, and judge what it saw: that nobody waited longer
+than the deadline, that no answer was taken for another's, and what was reported.
 
-All times, also those of what it saw, are for an idle machine: see pace.py.
+What has to happen is waited for, by looking at what it has seen so far.  Times,
+also those of what it saw, are for an idle machine: see pace.py.
 """
 
 import json
 import os
 import resource
+import select
 import subprocess
+import time
 import unittest
 
 from lib.pace import pace, sleep
+from lib.redis_servers import wait_until
 
 CALL_MS = 200
+UNHURRIED_MS = 20000  # the deadline where all is well: any machine keeps it
 SLACK_MS = 50
-UP_MS = 500  # until all links are up
+HEALS = 5.0  # seconds
+PATIENCE = 120  # seconds until a wait is given up; only a broken test waits so long
 TIMES = "first_ok_ms", "last_ok_ms", "last_failed_ms", "gap_ms"
 
 
@@ -28,26 +33,107 @@ def probe_path():
 class Probe:
     """A running redis_probe; finish() gives what it saw."""
 
-    def __init__(self, *arguments, seconds=2.5, threads=50, pause_ms=100,
+    def __init__(self, *arguments, threads=50, pause_ms=100, call_ms=None,
                  files=None):
         def limit():
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-        self.call_ms = int(CALL_MS * pace())
+        self.threads = threads
+        self.call_ms = call_ms or int(CALL_MS * pace())
         self.process = subprocess.Popen(
-            [probe_path(), "-s", str(seconds * pace()), "-j", str(threads),
+            [probe_path(), "-j", str(threads),
              "-i", str(int(pause_ms * pace())), "-w", str(self.call_ms), *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, bufsize=1,
             preexec_fn=limit if files is not None else None)
 
+    def look(self):
+        """What it has seen so far."""
+        try:
+            self.process.stdin.write("\n")
+        except BrokenPipeError:
+            return self.finish()  # which says why it ended
+        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            raise AssertionError(f"redis_probe says nothing for {PATIENCE} s")
+        line = self.process.stdout.readline()
+        return self._read(line) if line else self.finish()
+
+    def wait(self, holds, what):
+        """Look until it holds of what is seen; that."""
+        deadline = time.monotonic() + PATIENCE
+        while not holds(saw := self.look()):
+            if time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"in vain for {PATIENCE} s: {what}: {saw}")
+            time.sleep(0.02)
+        return saw
+
+    def calm(self, what="all is well"):
+        """Wait until each thread was answered twice or so, and none of them was
+        not, since the last failure; what is seen then."""
+        mark = {"ok": 0, "failed": -1}
+
+        def is_calm(saw):
+            if saw["failed"] != mark["failed"]:
+                mark.update(saw)
+            return saw["ok"] - mark["ok"] >= 2 * self.threads
+
+        return self.wait(is_calm, what)
+
+    def run(self, seconds):
+        sleep(seconds)
+        return self
+
     def finish(self):
-        out, errors = self.process.communicate(timeout=300)
+        try:
+            out, errors = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"redis_probe does not end within {PATIENCE} s")
         if self.process.returncode != 0 or errors:
             raise AssertionError(f"redis_probe failed: {errors}")
-        saw = json.loads(out)
+        return self._read(out)
+
+    def _read(self, line):
+        saw = json.loads(line)
         for name in TIMES:
             saw[name] /= pace()
         return {**saw, "call_ms": self.call_ms}
+
+
+def downs(saw):
+    return [report for report in saw["reports"] if not report["up"]]
+
+
+def has_failed(saw):
+    """A fault is told, and calls have failed by it."""
+    return downs(saw) and saw["failed"] > 0
+
+
+def is_well_told(saw):
+    """No fault is told, or its end, too."""
+    return not saw["reports"] or saw["reports"][-1]["up"] or saw["reports"][-1]["gone"]
+
+
+def during(begin, end, *arguments, fault=0.0, noticed=has_failed, is_well=True,
+           **settings):
+    """Probe while `begin` happens, and `end` when the fault is `noticed` and has
+    lasted so many seconds; until all is well again.  It is well at first, too,
+    unless that is said."""
+    probe = Probe(*arguments, **settings)
+    try:
+        if is_well:
+            probe.calm("all is well at first")
+        begin()
+        sleep(fault)
+        probe.wait(noticed, "the fault is noticed")
+    finally:
+        end()
+    probe.wait(is_well_told, "the end of the fault is told")
+    healed = probe.calm("all is well again")
+    saw = probe.finish()
+    # Those that were under way when it was told to end are not asked about.
+    return {**saw, **{name: healed[name] for name in TIMES}}
 
 
 class LinkTest(unittest.TestCase):
@@ -59,17 +145,22 @@ class LinkTest(unittest.TestCase):
                              saw["call_ms"] + SLACK_MS + 3 * late_ms, saw)
         self.assertEqual(saw["mixed"], 0)
 
-    def assert_healthy(self, saw):
-        """Well from the first answer to the end."""
-        self.assert_in_time(saw)
-        self.assertGreater(saw["ok"], 0, saw)
-        self.assert_nothing_failed(saw)
-        self.assertEqual(saw["reports"], [])
+    def assert_healthy(self, *arguments, seconds=0.5, **settings):
+        """Well from the first answer to the end, which is so much later; what it
+        saw.  It is not about the deadline."""
+        probe = Probe(*arguments, call_ms=UNHURRIED_MS, **settings)
+        before = probe.calm()
+        probe.run(seconds)
+        return self.assert_stays_well(probe, before)
 
-    def assert_nothing_failed(self, saw):
-        """Since it was up; the links to several masters come up one by one."""
-        self.assertLessEqual(saw["last_failed_ms"],
-                             max(saw["first_ok_ms"], UP_MS), saw)
+    def assert_stays_well(self, probe, before):
+        """To its end, since the look `before`."""
+        saw = probe.finish()
+        self.assert_in_time(saw)
+        self.assertGreater(saw["ok"], before["ok"], saw)
+        self.assertEqual(saw["failed"], before["failed"], saw)
+        self.assertEqual(saw["reports"], [])
+        return saw
 
     def assert_healed(self, saw, words, where=None):
         """One fault with these words, and one end of it."""
@@ -82,6 +173,16 @@ class LinkTest(unittest.TestCase):
         if where is not None:
             self.assertEqual(down["where"], where)
             self.assertEqual(up["where"], where)
+
+    def assert_heals_after(self, probe, holds, what):
+        """All is well soon after that holds, which Redis takes its time for."""
+        wait_until(holds, PATIENCE, what)
+        began = time.monotonic()
+        saw = probe.calm("all is well again")
+        took = time.monotonic() - began
+        probe.wait(is_well_told, "the end of the fault is told")
+        self.assertLess(took, HEALS * pace()
+                        + 3 * saw["worst_sleep_us"] / 1e6, saw)
 
     def two_reports(self, saw):
         """A fault and its end.  Where a thread that only sleeps wakes up late by
@@ -96,21 +197,15 @@ class LinkTest(unittest.TestCase):
                          [False, True], saw["reports"])
         return told[:2]
 
-    def assert_never_up(self, saw, words):
+    def assert_never_up(self, words, *arguments, seconds=0.5, **settings):
+        """No call is answered, and that is told once, with these words."""
+        probe = Probe(*arguments, **settings).run(seconds)
+        probe.wait(lambda saw: saw["reports"] and saw["failed"] >= probe.threads,
+                   "the fault is told")
+        saw = probe.finish()
         self.assert_in_time(saw)
         self.assertEqual(saw["ok"], 0, saw)
         self.assertEqual([report["up"] for report in saw["reports"]], [False],
                          saw["reports"])
         self.assertRegex(saw["reports"][0]["why"], words)
-
-
-def during(begin, end, *arguments, seconds=2.5, fault=0.6, **settings):
-    """Probe while `begin` happens after a while, and `end` some time later."""
-    probe = Probe(*arguments, seconds=seconds, **settings)
-    try:
-        sleep(0.3)
-        begin()
-        sleep(fault)
-    finally:
-        end()
-    return probe.finish()
+        return saw

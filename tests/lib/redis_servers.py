@@ -20,6 +20,8 @@ import time
 from lib.pace import pace
 from lib.ports import free_port
 
+PATIENCE = 120  # seconds until a wait is given up; only a broken test waits so long
+AGAIN = 6  # seconds after which a node has given up what it was asked for
 REDIS_SERVER = shutil.which("redis-server") or "/usr/bin/redis-server"
 
 
@@ -161,7 +163,7 @@ class RedisServer:
             command, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if wait:
-            wait_until(self.answers, 60, f"redis {self.where} answers")
+            wait_until(self.answers, PATIENCE, f"redis {self.where} answers")
         return self
 
     def answers(self):
@@ -191,7 +193,7 @@ class RedisServer:
     def kill(self):
         """kill -9; start() starts it again on the same port."""
         self._signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.wait(PATIENCE)
 
     def freeze(self):
         self._signal(signal.SIGSTOP)
@@ -287,7 +289,7 @@ class SentinelSet(ServerSet):
             for _ in range(sentinels)]
         wait_until(lambda: all(self._knows_all(sentinel, replicas, sentinels)
                                for sentinel in self.sentinels),
-                   30, "all sentinels know each other and the replicas")
+                   PATIENCE, "all sentinels know each other and the replicas")
 
     def _knows_all(self, sentinel, replicas, sentinels):
         reply = sentinel.ask("SENTINEL", "MASTER", self.master_name)
@@ -308,8 +310,10 @@ class SentinelSet(ServerSet):
         return next(server for server in self.data if server.port == port)
 
     def failover(self):
-        """A planned change of the master."""
-        self.sentinels[0].ask("SENTINEL", "FAILOVER", self.master_name)
+        """A planned change of the master, once they think it possible."""
+        wait_until(lambda: self.sentinels[0].ask(
+            "SENTINEL", "FAILOVER", self.master_name) == "OK",
+            PATIENCE, "a sentinel begins a failover")
 
 
 class RedisCluster(ServerSet):
@@ -344,12 +348,12 @@ class RedisCluster(ServerSet):
             node.ask("CLUSTER", "ADDSLOTSRANGE", 16384 * i // masters,
                      16384 * (i + 1) // masters - 1)
         wait_until(lambda: all(self._known_nodes(node) == count
-                               for node in self.nodes), 30, "all nodes met")
+                               for node in self.nodes), PATIENCE, "all nodes met")
         for i, node in enumerate(self.nodes[masters:]):
             master = self.nodes[i % masters]
             node.ask("CLUSTER", "REPLICATE", master.ask("CLUSTER", "MYID"))
         wait_until(lambda: all(self.is_settled(node) for node in self.nodes),
-                   30, "the cluster is settled")
+                   PATIENCE, "the cluster is settled")
 
     @staticmethod
     def _known_nodes(node):
@@ -395,6 +399,22 @@ class RedisCluster(ServerSet):
         if keys:
             source.ask("MIGRATE", target.host, target.port, "", 0, 5000,
                        "KEYS", *keys)
+
+    def fail_over(self, replica):
+        """A planned change: this one becomes a master.  A busy node may give up,
+        and is asked again."""
+        asked = -AGAIN
+
+        def has_become_one():
+            nonlocal asked
+            if replica.ask("ROLE")[0] == "master":
+                return True
+            if time.monotonic() >= asked + AGAIN:
+                asked = time.monotonic()
+                replica.ask("CLUSTER", "FAILOVER")
+            return False
+
+        wait_until(has_become_one, PATIENCE, f"{replica.where} is a master")
 
     def masters(self):
         """The nodes that are masters now."""
