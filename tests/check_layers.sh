@@ -83,7 +83,7 @@ only libpsl.h forget hostname preflight shared show
 only ares.h resolver
 only openssl/ tls triplet secret token
 only microhttpd.h http
-only crypt.h users
+only crypt.h login
 only zlib.h maillog_file
 only zstd.h maillog_file
 # Whoever emits or reads JSON: a folder, not a module.

@@ -337,12 +337,6 @@ cause_of(const struct policy *policy, const char *response, const char *rule)
 	return CAUSE_POLICY;
 }
 
-bool
-cause_passes(enum cause cause)
-{
-	return cause == CAUSE_GREYLISTED || cause == CAUSE_REPUTATION;
-}
-
 /* "0.8", "1" or "1." (RFC 9110 12.4.2); 0 for what is none. */
 static double
 quality_read(const char *text)
@@ -453,6 +447,7 @@ cause_words(enum cause cause, const char *response, enum language language,
 	const char *at = own;
 
 	*text_r = shipped[language][cause];
+	text_r->passes = cause == CAUSE_GREYLISTED || cause == CAUSE_REPUTATION;
 	if (directory[0] == '\0' ||
 	    (!read_file(directory, response, language, own) &&
 		!read_file(directory, cause_names[cause], language, own)))

@@ -35,10 +35,6 @@ enum language language_choose(const char *accepted);
 enum cause
 cause_of(const struct policy *policy, const char *response, const char *rule);
 
-/* Whether who comes back in time is let in, as far as this cause goes; else the
- * message is only looked at anew. */
-bool cause_passes(enum cause cause);
-
 /* What else the page says. */
 enum word {
 	WORD_TITLE,
@@ -90,6 +86,9 @@ struct cause_text {
 	char happened[CAUSE_WORDS_SIZE]; /* one sentence */
 	char turn[CAUSE_WORDS_SIZE];	 /* whose turn it is */
 	char help[CAUSE_WORDS_SIZE];	 /* what to do if it does not pass */
+	/* Whether who comes back in time is let in, as far as this cause goes;
+	 * else the message is only looked at anew. */
+	bool passes;
 };
 
 /* The words; `directory` "": those shipped.  A file that cannot be read is as if it

@@ -332,7 +332,7 @@ show_client(struct visit *visit, const char *address)
 static void
 find_address(const struct visit *visit, char *address_r, size_t size)
 {
-	const char *asked = http_query(visit->request, "address");
+	const char *asked = http_value(visit->request, HTTP_QUERY, "address");
 
 	if (visit->request->is_post)
 		form_field(visit->request->body, "address", address_r, size);

@@ -417,7 +417,7 @@ show_recent(struct visit *visit)
 static bool
 stands_still(const struct visit *visit)
 {
-	return http_query(visit->request, "still") != NULL;
+	return http_value(visit->request, HTTP_QUERY, "still") != NULL;
 }
 
 static void
@@ -616,7 +616,7 @@ web_plot_csv(struct visit *visit)
 	    {"hosts", csv_hosts},
 	    {"networks", csv_networks},
 	};
-	const char *of = http_query(visit->request, "of");
+	const char *of = http_value(visit->request, HTTP_QUERY, "of");
 	enum store_result result;
 	struct farm *farm = read_farm(visit, &result);
 

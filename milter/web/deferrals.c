@@ -114,7 +114,7 @@ static void
 copy_query(
     const struct visit *visit, const char *name, char *value_r, size_t size)
 {
-	const char *value = http_query(visit->request, name);
+	const char *value = http_value(visit->request, HTTP_QUERY, name);
 
 	(void)snprintf(value_r, size, "%s", value == NULL ? "" : value);
 }
@@ -122,7 +122,7 @@ copy_query(
 static int64_t
 read_number(const struct visit *visit, const char *name, int64_t most)
 {
-	const char *text = http_query(visit->request, name);
+	const char *text = http_value(visit->request, HTTP_QUERY, name);
 	int64_t number = 0;
 
 	if (text != NULL)

@@ -128,29 +128,35 @@ look(const struct visit *visit, const struct waiting *waiting,
 	return door;
 }
 
-enum door
-door_look(const struct visit *visit, const struct journal_entry *entry)
+/* A token is bound to the message and to who sent it. */
+#define SIGNED_SIZE (JOURNAL_REFERENCE_SIZE + NETADDR_TEXT_SIZE + 1)
+static void
+signed_text(const struct journal_entry *entry, char text_r[SIGNED_SIZE])
 {
-	const struct rule *rule = greylist_rule(visit->policy, entry->rule);
-	struct waiting waiting;
-	int64_t now;
-
-	return visit->policy->settings.web.release && rule != NULL &&
-		find_waiting(visit, entry, &waiting)
-	    ? look(visit, &waiting, &rule->terms, &now)
-	    : DOOR_NONE;
+	(void)snprintf(
+	    text_r, SIGNED_SIZE, "%s %s", entry->reference, entry->client);
 }
 
-/* Bound to the message and to who sent it. */
-bool
-door_token(const struct visit *visit, const struct journal_entry *entry,
+enum door
+door_look(const struct visit *visit, const struct journal_entry *entry,
     char token_r[TOKEN_SIZE])
 {
-	char text[JOURNAL_REFERENCE_SIZE + NETADDR_TEXT_SIZE + 1];
+	const struct rule *rule = greylist_rule(visit->policy, entry->rule);
+	char text[SIGNED_SIZE];
+	struct waiting waiting;
+	enum door door;
+	int64_t now;
 
-	(void)snprintf(
-	    text, sizeof text, "%s %s", entry->reference, entry->client);
-	return token_sign(visit->web->key, "release", text, token_r);
+	token_r[0] = '\0';
+	if (!visit->policy->settings.web.release || rule == NULL ||
+	    !find_waiting(visit, entry, &waiting))
+		return DOOR_NONE;
+	door = look(visit, &waiting, &rule->terms, &now);
+	signed_text(entry, text);
+	if (door == DOOR_SHUT &&
+	    !token_sign(visit->web->key, "release", text, token_r))
+		token_r[0] = '\0';
+	return door;
 }
 
 /* As if all of it had come first so long ago. */
@@ -209,11 +215,12 @@ door_open(
     struct visit *visit, const struct journal_entry *entry, const char *token)
 {
 	const struct rule *rule = greylist_rule(visit->policy, entry->rule);
-	char right[TOKEN_SIZE], from[NETADDR_TEXT_SIZE];
+	char text[SIGNED_SIZE], from[NETADDR_TEXT_SIZE];
 	struct waiting waiting;
 
+	signed_text(entry, text);
 	if (!visit->policy->settings.web.release || rule == NULL ||
-	    !door_token(visit, entry, right) || !token_equal(right, token) ||
+	    !token_suits(visit->web->key, "release", text, token) ||
 	    !find_waiting(visit, entry, &waiting) ||
 	    !open_once(visit, &waiting, &rule->terms))
 		return false;

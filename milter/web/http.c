@@ -60,24 +60,16 @@ struct incoming {
 /* ---- What a request holds */
 
 const char *
-http_header(const struct http_request *request, const char *name)
+http_value(
+    const struct http_request *request, enum http_part part, const char *name)
 {
-	return MHD_lookup_connection_value(
-	    request->connection, MHD_HEADER_KIND, name);
-}
+	static const enum MHD_ValueKind kinds[] = {
+	    [HTTP_HEADER] = MHD_HEADER_KIND,
+	    [HTTP_QUERY] = MHD_GET_ARGUMENT_KIND,
+	    [HTTP_COOKIE] = MHD_COOKIE_KIND};
 
-const char *
-http_query(const struct http_request *request, const char *name)
-{
 	return MHD_lookup_connection_value(
-	    request->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *
-http_cookie(const struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(
-	    request->connection, MHD_COOKIE_KIND, name);
+	    request->connection, kinds[part], name);
 }
 
 void

@@ -39,14 +39,10 @@ struct http_request {
 	void *connection;  /* for the functions below */
 };
 
-/* A field of the head, or NULL. */
-const char *http_header(const struct http_request *request, const char *name);
-
-/* A field of the query, decoded, or NULL. */
-const char *http_query(const struct http_request *request, const char *name);
-
-/* A cookie, or NULL. */
-const char *http_cookie(const struct http_request *request, const char *name);
+/* A field of the head, one of the query, decoded, or a cookie; NULL: there is none. */
+enum http_part { HTTP_HEADER, HTTP_QUERY, HTTP_COOKIE };
+const char *http_value(
+    const struct http_request *request, enum http_part part, const char *name);
 
 struct http_answer { /* all zero but for the status at first */
 	unsigned status;

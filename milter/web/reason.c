@@ -34,8 +34,9 @@ struct reason {
 	enum cause cause;
 	struct cause_text text;
 	bool hides_wait; /* from whom is known to be bad */
-	bool may_open;	 /* by whoever sent it, for it waits */
 	bool is_open;	 /* it was let in just now */
+	char token
+	    [TOKEN_SIZE]; /* with which whoever sent it lets it in; or "" */
 	struct attempt attempts[ATTEMPTS_MAX]; /* newest first */
 	size_t attempt_count;
 };
@@ -141,7 +142,7 @@ static void
 show_when(struct visit *visit, const struct reason *reason)
 {
 	const struct journal_after *after = &reason->after;
-	bool passes = cause_passes(reason->cause);
+	bool passes = reason->text.passes;
 
 	html(visit->out, "<section class=\"card\"><h2>%s</h2><p>",
 	    word(visit,
@@ -244,17 +245,13 @@ show_section(struct visit *visit, enum word title, const char *text)
 static void
 show_release(struct visit *visit, const struct reason *reason)
 {
-	char token[TOKEN_SIZE];
-
-	if (!door_token(visit, &reason->entry, token))
-		return;
 	html(visit->out,
 	    "<form class=\"card\" method=\"post\" action=\"release?lang=%s\">"
 	    "<p>%s</p>\n<input type=\"hidden\" name=\"reference\" "
 	    "value=\"%s\"><input type=\"hidden\" name=\"token\" "
 	    "value=\"%s\">\n<p><button>%s</button></p></form>\n",
 	    language_names[visit->language], word(visit, WORD_RELEASE_TEXT),
-	    reason->entry.reference, token, word(visit, WORD_RELEASE));
+	    reason->entry.reference, reason->token, word(visit, WORD_RELEASE));
 }
 
 /* The same page in the other language. */
@@ -295,7 +292,7 @@ show_page(struct visit *visit, const struct reason *reason)
 	else
 		show_section(visit, WORD_TURN, reason->text.turn);
 	show_when(visit, reason);
-	if (reason->may_open)
+	if (reason->token[0] != '\0')
 		show_release(visit, reason);
 	if (!passed)
 		show_section(visit, WORD_HELP, reason->text.help);
@@ -309,7 +306,7 @@ show_page(struct visit *visit, const struct reason *reason)
 static bool
 wants_json(const struct visit *visit)
 {
-	const char *accept = http_header(visit->request, "Accept");
+	const char *accept = http_value(visit->request, HTTP_HEADER, "Accept");
 
 	return accept != NULL && strstr(accept, "application/json") != NULL &&
 	    strstr(accept, "text/html") == NULL;
@@ -407,8 +404,7 @@ use_door(struct visit *visit, struct reason *reason)
 		visit->answer->status = reason->is_open ? 200 : 409;
 	}
 	if (reason->after.state == JOURNAL_WAITS && !reason->hides_wait)
-		door = door_look(visit, &reason->entry);
-	reason->may_open = door == DOOR_SHUT;
+		door = door_look(visit, &reason->entry, reason->token);
 	if (door == DOOR_OPEN)
 		reason->after.state = JOURNAL_MAY;
 }
@@ -426,7 +422,7 @@ web_release(struct visit *visit)
 void
 web_reason(struct visit *visit, const char *reference)
 {
-	const char *lang = http_query(visit->request, "lang");
+	const char *lang = http_value(visit->request, HTTP_QUERY, "lang");
 	struct reason *reason;
 	enum store_result result;
 	bool found = false;

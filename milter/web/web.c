@@ -147,7 +147,7 @@ static bool
 knows_host(const struct visit *visit)
 {
 	const struct settings *settings = &visit->policy->settings;
-	const char *host = http_header(visit->request, "Host");
+	const char *host = http_value(visit->request, HTTP_HEADER, "Host");
 	char text[NETADDR_TEXT_SIZE + 2];
 	struct netaddr address;
 	size_t length;
@@ -175,8 +175,8 @@ knows_host(const struct visit *visit)
 static bool
 is_from_us(const struct visit *visit)
 {
-	const char *origin = http_header(visit->request, "Origin");
-	const char *host = http_header(visit->request, "Host");
+	const char *origin = http_value(visit->request, HTTP_HEADER, "Origin");
+	const char *host = http_value(visit->request, HTTP_HEADER, "Host");
 	const char *name = origin == NULL ? NULL : strstr(origin, "://");
 
 	return origin == NULL ||
@@ -236,8 +236,8 @@ on_request(
 	    .now = (int64_t)time(NULL)};
 
 	web_count(web, WEB_REQUESTS);
-	visit.language =
-	    language_choose(http_header(request, "Accept-Language"));
+	visit.language = language_choose(
+	    http_value(request, HTTP_HEADER, "Accept-Language"));
 	show(&visit);
 	policy_release(&policy);
 }

@@ -6,9 +6,25 @@
 #include "web/html.h"
 #include "web/http.h"
 #include "web/token.h"
-#include "web/users.h"
 #include "web/visitors.h"
 #include "web/web.h"
+
+/* Users are those who may see the dashboard, and who may change anything by it.  A
+ * file has a line NAME:HASH:ROLE for each of them: HASH as crypt(3) makes it
+ * (`mkpasswd -m yescrypt`), ROLE is "read" or "change"; empty lines and those that
+ * begin with # say nothing.  It is read anew at each attempt to log in, and at
+ * each page. */
+enum role { ROLE_NONE, ROLE_READ, ROLE_CHANGE };
+
+#define USER_NAME_SIZE 65
+struct user {
+	char name[USER_NAME_SIZE];
+	enum role role;
+	uint64_t stamp; /* another one when the password is another */
+};
+
+/* Whether such a file can be used; `why_r` says what is wrong with it. */
+bool users_test(const char *path, char *why_r, size_t size);
 
 /* What the pages count of themselves. */
 enum web_count {
@@ -94,13 +110,9 @@ enum door {
 	DOOR_OPEN  /* it need not wait any more */
 };
 
-/* Asks the store. */
-enum door
-door_look(const struct visit *visit, const struct journal_entry *entry);
-
-/* What opens it.  False: out of memory. */
-bool door_token(const struct visit *visit, const struct journal_entry *entry,
-    char token_r[TOKEN_SIZE]);
+/* Asks the store.  What opens one that is shut is `token_r`; "": out of memory. */
+enum door door_look(const struct visit *visit,
+    const struct journal_entry *entry, char token_r[TOKEN_SIZE]);
 
 /* Let it in on its next try.  False: the token does not suit, or was used, or
  * there is nothing to wait for any more. */
