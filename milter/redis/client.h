@@ -2,7 +2,7 @@
 #ifndef REDIS_CLIENT_H
 #define REDIS_CLIENT_H
 
-#include "redis/health.h"
+#include "base/outage.h"
 #include "redis/nodes.h"
 
 /* What nobody waits for may wait so long to be sent. */
@@ -16,6 +16,18 @@ struct redis_login {
 	char *sentinel_password;
 	char *tls_name;
 	struct redis_tls *tls;
+};
+
+/* Whether servers do what they are told; the thread's. */
+struct redis_health {
+	redis_report report;
+	void *report_arg;
+
+	bool is_ill;
+	struct outage outage;
+	char where[REDIS_WHERE_SIZE];
+	char command[24]; /* refused last */
+	int64_t refused_ms;
 };
 
 struct redis {

@@ -1,51 +1,19 @@
 #include "redis/connection.h"
-#include "base/ascii.h"
-#include "base/outage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
+#include "base/clock.h"
+#include "base/outage.h"
+
 enum {
-	IDLE_MS = 1000,	   /* after that long a silence we ask */
-	PROVEN_MS = 1000,  /* a connection that has lasted so long is good */
-	REFUSAL_MS = 2000, /* a refusal is believed for so long */
-	UNFIT_MS = 2000,   /* the longest pause where a server will not do, */
-	LOGIN_MS = 30000,  /* and where it does not let us in */
-};
-
-#define GREETINGS 5 /* AUTH twice, SELECT, PING, ROLE */
-
-enum state { DOWN, OPENING, GREETING, UP };
-
-struct redis_connection {
-	const struct redis_connection_terms *terms;
-	struct redis_address address; /* no host: none yet */
-	char where[REDIS_WHERE_SIZE];
-	char why[REDIS_WORDS_SIZE]; /* it is not up; empty: for no fault */
-	enum state state;
-	bool is_leaving; /* as soon as the calls under way are over */
-	bool is_ending;	 /* and then for good */
-
-	int64_t due_ms; /* of being made */
-	int64_t retry_at;
-	size_t tries;	 /* that brought no good connection */
-	size_t failures; /* of servers that answered, and will not do */
-	bool is_unfit;	 /* the last was such */
-	bool is_refused; /* and it was the login */
-	int64_t up_since;
-	struct outage outage;
-
-	struct redis_stream stream;
-	struct redis_exchange exchange;
-
-	/* Our own question: the greetings, or whether it still lives. */
-	struct redis_call own;
-	bool is_asking;
-	struct resp_commands own_commands;
-	struct resp_reply *own_replies[GREETINGS];
-
-	atomic_bool is_up;
+	IDLE_MS = 1000,	  /* after that long a silence we ask */
+	PROVEN_MS = 1000, /* a connection that has lasted so long is good */
+	UNFIT_MS = 2000,  /* the longest pause where a server will not do, */
+	LOGIN_MS = 30000, /* and where it does not let us in */
+	FIRST_PAUSE_MS = 250,
 };
 
 /* ---- What we say first: who we are, and will the server do? */
@@ -119,41 +87,6 @@ greeting_fault(const struct redis_call *call,
 	return NULL;
 }
 
-/* ---- For any thread, and under the mutex */
-
-bool
-redis_connection_is_up(const struct redis_connection *conn)
-{
-	return atomic_load(&conn->is_up);
-}
-
-bool
-redis_connection_is_choked(const struct redis_connection *conn)
-{
-	return atomic_load(&conn->exchange.is_choked);
-}
-
-bool
-redis_connection_takes_writes(const struct redis_connection *conn)
-{
-	int64_t refused_ms = atomic_load(&conn->exchange.refused_ms);
-
-	return refused_ms == 0 || redis_now() - refused_ms > REFUSAL_MS;
-}
-
-bool
-redis_connection_has_room(struct redis_connection *conn, size_t length)
-{
-	return redis_exchange_has_room(&conn->exchange, length);
-}
-
-void
-redis_connection_add(struct redis_connection *conn, struct redis_call *call)
-{
-	call->conn = conn;
-	redis_exchange_add(&conn->exchange, call);
-}
-
 /* ---- Going down */
 
 /* Some servers let us in and then fail us at once. */
@@ -161,6 +94,19 @@ static bool
 is_proven(const struct redis_connection *conn)
 {
 	return conn->up_since != 0 && redis_now() - conn->up_since >= PROVEN_MS;
+}
+
+int64_t
+redis_pause(size_t failures, int64_t most_ms)
+{
+	int64_t pause = FIRST_PAUSE_MS;
+
+	while (--failures > 0 && pause < most_ms)
+		pause *= 2;
+	if (pause > most_ms)
+		pause = most_ms;
+	/* Two hosts never see the same microsecond. */
+	return pause - pause / 4 + clock_steady_us() % 1000000 % (pause / 2);
 }
 
 /* 0, 50, 100, 200, 250, 250, ..., and longer where that would be a nuisance. */
@@ -185,7 +131,7 @@ take_down(struct redis_connection *conn)
 {
 	int64_t pause = pause_of(conn);
 
-	conn->state = DOWN;
+	conn->state = REDIS_DOWN;
 	conn->retry_at = redis_now() + pause;
 	conn->up_since = 0;
 	(void)pthread_mutex_lock(conn->terms->mutex);
@@ -219,7 +165,7 @@ end_own(struct redis_call *call)
 {
 	struct redis_connection *conn = call->arg;
 
-	for (size_t i = 0; i < GREETINGS; i++)
+	for (size_t i = 0; i < REDIS_GREETINGS; i++)
 		resp_reply_free(&conn->own_replies[i]);
 	resp_reset(&conn->own_commands);
 	conn->is_asking = false;
@@ -241,10 +187,10 @@ come_up(struct redis_call *call)
 	end_own(call);
 	if (call->answer != REDIS_ANSWERED)
 		return;
-	conn->state = UP;
+	conn->state = REDIS_UP;
 	conn->is_unfit = false;
 	conn->up_since = redis_now();
-	redis_exchange_open(&conn->exchange);
+	conn->exchange.is_open = true;
 	if (conn->is_leaving)
 		return;
 	(void)pthread_mutex_lock(conn->terms->mutex);
@@ -276,7 +222,7 @@ greet(struct redis_connection *conn)
 	call->judge = judge_greeting;
 	call->is_unguarded = true;
 	add_greeting(&conn->own_commands, &conn->terms->greeting);
-	conn->state = GREETING;
+	conn->state = REDIS_GREETING;
 	conn->is_refused = false;
 	if (!redis_exchange_begin(&conn->exchange, call))
 		fail(conn, "out of memory");
@@ -301,7 +247,7 @@ static void
 begin(struct redis_connection *conn)
 {
 	conn->due_ms = redis_now() + conn->terms->connect_ms;
-	conn->state = OPENING;
+	conn->state = REDIS_OPENING;
 	redis_stream_open(
 	    &conn->stream, &conn->address, &conn->terms->stream, conn->due_ms);
 	open_stream(conn);
@@ -315,7 +261,7 @@ ping(struct redis_connection *conn)
 {
 	struct redis_exchange *exchange = &conn->exchange;
 
-	if (conn->state != UP || conn->is_asking ||
+	if (conn->state != REDIS_UP || conn->is_asking ||
 	    atomic_load(&exchange->pending) > 0 ||
 	    redis_now() - exchange->heard_ms < IDLE_MS)
 		return;
@@ -340,10 +286,11 @@ serve(struct redis_connection *conn, bool is_readable)
 	ping(conn);
 	why = redis_exchange_work(&conn->exchange, &conn->stream, is_readable);
 	if (why != NULL) {
-		conn->is_unfit = conn->state == GREETING &&
+		conn->is_unfit = conn->state == REDIS_GREETING &&
 		    why == conn->exchange.why; /* its own words */
 		fail(conn, why);
-	} else if (conn->is_leaving && conn->state == UP && is_idle(conn)) {
+	} else if (conn->is_leaving && conn->state == REDIS_UP &&
+	    is_idle(conn)) {
 		part(conn);
 	}
 }
@@ -354,7 +301,7 @@ serve(struct redis_connection *conn, bool is_readable)
 static const char *
 fault_of(const struct redis_connection *conn)
 {
-	if (conn->state != UP)
+	if (conn->state != REDIS_UP)
 		return conn->why;
 	return conn->exchange.is_slow ? "no answer in time" : NULL;
 }
@@ -379,13 +326,13 @@ report(struct redis_connection *conn)
 static void
 give_up_connecting(struct redis_connection *conn)
 {
-	if (conn->is_leaving && conn->state != UP) {
-		if (conn->state != DOWN)
+	if (conn->is_leaving && conn->state != REDIS_UP) {
+		if (conn->state != REDIS_DOWN)
 			take_down(conn);
 		redis_connection_hurry(conn);
 		conn->is_leaving = conn->is_ending;
 	}
-	if (conn->state == GREETING && conn->due_ms <= redis_now())
+	if (conn->state == REDIS_GREETING && conn->due_ms <= redis_now())
 		fail(conn, "no answer in time");
 }
 
@@ -394,20 +341,20 @@ redis_connection_work(struct redis_connection *conn, short revents)
 {
 	give_up_connecting(conn);
 	switch (conn->state) {
-	case DOWN:
+	case REDIS_DOWN:
 		if (conn->address.host[0] != '\0' && !conn->is_ending &&
 		    conn->retry_at <= redis_now())
 			begin(conn);
 		break;
-	case OPENING:
+	case REDIS_OPENING:
 		open_stream(conn);
 		break;
-	case GREETING:
-	case UP:
+	case REDIS_GREETING:
+	case REDIS_UP:
 		serve(conn, revents != 0);
 		break;
 	}
-	if (conn->state != UP)
+	if (conn->state != REDIS_UP)
 		redis_exchange_drop_late(&conn->exchange);
 	report(conn);
 }
@@ -418,16 +365,16 @@ next_event(struct redis_connection *conn, int64_t now)
 	int64_t next;
 
 	switch (conn->state) {
-	case DOWN:
+	case REDIS_DOWN:
 		return conn->address.host[0] == '\0' || conn->is_ending
 		    ? now + IDLE_MS
 		    : conn->retry_at;
-	case OPENING:
+	case REDIS_OPENING:
 		return redis_stream_next(&conn->stream);
-	case GREETING:
+	case REDIS_GREETING:
 		return redis_stream_holds_bytes(&conn->stream) ? now
 							       : conn->due_ms;
-	case UP:
+	case REDIS_UP:
 		break;
 	}
 	if (redis_exchange_has_more(&conn->exchange) ||
@@ -445,7 +392,8 @@ redis_connection_prepare(struct redis_connection *conn, struct pollfd *wait_r)
 
 	redis_stream_prepare(&conn->stream,
 	    conn->exchange.sent < conn->exchange.sending.length, wait_r);
-	if (conn->state != UP && redis_exchange_has_more(&conn->exchange)) {
+	if (conn->state != REDIS_UP &&
+	    redis_exchange_has_more(&conn->exchange)) {
 		int64_t due = redis_exchange_added_due(&conn->exchange) - now;
 
 		left = due < left ? due : left;
@@ -537,52 +485,4 @@ redis_connection_hurry(struct redis_connection *conn)
 	conn->retry_at = 0;
 	conn->tries = 0;
 	conn->failures = 0;
-}
-
-bool
-redis_connection_is_used(const struct redis_connection *conn)
-{
-	return atomic_load(&conn->exchange.pending) > 0;
-}
-
-bool
-redis_connection_is_ending(const struct redis_connection *conn)
-{
-	return conn->is_ending;
-}
-
-bool
-redis_connection_is_over(const struct redis_connection *conn)
-{
-	return conn->is_ending && conn->state == DOWN;
-}
-
-void
-redis_connection_note_refusal(struct redis_connection *conn)
-{
-	atomic_store(&conn->exchange.refused_ms, redis_now());
-}
-
-const struct redis_address *
-redis_connection_address(const struct redis_connection *conn)
-{
-	return &conn->address;
-}
-
-const char *
-redis_connection_where(const struct redis_connection *conn)
-{
-	return conn->where;
-}
-
-const char *
-redis_connection_why(const struct redis_connection *conn)
-{
-	return conn->why;
-}
-
-bool
-redis_connection_is_refused(const struct redis_connection *conn)
-{
-	return conn->state != UP && conn->is_refused;
 }

@@ -14,12 +14,114 @@ enum {
 	SILENT_LEAST_MS = 1000, /* and no less, ends the connection */
 	STUCK_MS = 30000,	/* so does one reply that takes so long */
 	PROVEN_MS = 1000,	/* after that long without it nothing is slow */
+	FIRST_PLACES = 64,
 };
 
 static int64_t
 later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
+}
+
+/* ---- Calls that are over */
+
+/* All zero is empty. */
+struct call_list {
+	struct redis_call *head;
+	struct redis_call *tail;
+};
+
+static void
+list_over(
+    struct call_list *list, struct redis_call *call, enum redis_answer answer)
+{
+	call->answer = answer;
+	call->next = NULL;
+	if (list->head == NULL)
+		list->head = call;
+	else
+		list->tail->next = call;
+	list->tail = call;
+}
+
+/* Tell each, and free the replies of those that have not all of them. */
+static void
+finish_all(struct call_list *list)
+{
+	struct redis_call *next;
+
+	for (struct redis_call *call = list->head; call != NULL; call = next) {
+		next = call->next;
+		while (call->answer != REDIS_ANSWERED && call->received > 0)
+			resp_reply_free(&call->replies[--call->received]);
+		call->done(call);
+	}
+	list->head = NULL;
+}
+
+/* ---- The answers that are owed */
+
+/* The place with this index; 0 is the next to be answered. */
+static struct redis_place *
+queue_at(const struct redis_queue *queue, size_t index)
+{
+	return &queue->places[(queue->head + index) & (queue->size - 1)];
+}
+
+/* There is room. */
+static void
+queue_add(struct redis_queue *queue, const struct redis_place *place)
+{
+	*queue_at(queue, queue->count++) = *place;
+}
+
+/* False: no memory, nothing changed. */
+static bool
+queue_reserve(struct redis_queue *queue, size_t more)
+{
+	struct redis_queue wider = {.size = queue->size};
+
+	if (queue->size - queue->count >= more)
+		return true;
+	if (wider.size == 0)
+		wider.size = FIRST_PLACES;
+	while (wider.size - queue->count < more)
+		wider.size *= 2;
+	wider.places = calloc(wider.size, sizeof *wider.places);
+	if (wider.places == NULL)
+		return false;
+	for (size_t i = 0; i < queue->count; i++)
+		queue_add(&wider, queue_at(queue, i));
+	free(queue->places);
+	*queue = wider;
+	return true;
+}
+
+/* Move all of `more` to the end.  False: no memory, nothing changed. */
+static bool
+queue_join(struct redis_queue *queue, struct redis_queue *more)
+{
+	if (!queue_reserve(queue, more->count))
+		return false;
+	for (size_t i = 0; i < more->count; i++)
+		queue_add(queue, queue_at(more, i));
+	more->count = 0;
+	return true;
+}
+
+/* The first has all it waited for. */
+static void
+queue_drop(struct redis_queue *queue)
+{
+	queue->head = (queue->head + 1) & (queue->size - 1);
+	queue->count--;
+}
+
+static void
+queue_free(struct redis_queue *queue)
+{
+	free(queue->places);
+	*queue = (struct redis_queue){0};
 }
 
 /* ---- Under the mutex */
@@ -29,7 +131,7 @@ redis_exchange_has_room(struct redis_exchange *exchange, size_t length)
 {
 	return atomic_load(&exchange->pending) < MAX_PENDING &&
 	    exchange->outgoing.length + length + GUARD_BYTES <= MAX_UNSENT &&
-	    redis_queue_reserve(&exchange->added, 1 + REDIS_REQUESTS) &&
+	    queue_reserve(&exchange->added, 1 + REDIS_REQUESTS) &&
 	    resp_reserve(&exchange->outgoing, length + GUARD_BYTES);
 }
 
@@ -45,7 +147,7 @@ put(struct redis_exchange *exchange, struct redis_call *call,
 
 	call->received = 0;
 	resp_add_commands(commands, call->commands);
-	redis_queue_add(queue, &place);
+	queue_add(queue, &place);
 	atomic_fetch_add(&exchange->pending, 1);
 }
 
@@ -69,9 +171,9 @@ seal(struct redis_exchange *exchange)
 	exchange->is_unsealed = false;
 	exchange->guard++;
 	for (size_t i = 0; i < added->count; i++)
-		redis_queue_at(added, i)->is_held = true;
-	redis_queue_at(added, added->count - 1)->is_held = false;
-	redis_queue_at(added, added->count - 1)->guard = exchange->guard;
+		queue_at(added, i)->is_held = true;
+	queue_at(added, added->count - 1)->is_held = false;
+	queue_at(added, added->count - 1)->guard = exchange->guard;
 	resp_begin(&exchange->outgoing, 2);
 	resp_add_string(&exchange->outgoing, "PING");
 	resp_add_integer(&exchange->outgoing, exchange->guard);
@@ -88,7 +190,7 @@ take_over(struct redis_exchange *exchange)
 
 	(void)pthread_mutex_lock(exchange->mutex);
 	seal(exchange);
-	is_taken = redis_queue_join(&exchange->waiting, &exchange->added);
+	is_taken = queue_join(&exchange->waiting, &exchange->added);
 	if (is_taken && exchange->added_due_ms < exchange->due_ms)
 		exchange->due_ms = exchange->added_due_ms;
 	exchange->added_due_ms = INT64_MAX;
@@ -141,25 +243,25 @@ send_all(struct redis_exchange *exchange, struct redis_stream *stream)
 /* ---- Receiving */
 
 static void
-finish_head(struct redis_exchange *exchange, struct redis_call_list *over)
+finish_head(struct redis_exchange *exchange, struct call_list *over)
 {
-	const struct redis_place *place = redis_queue_at(&exchange->waiting, 0);
+	const struct redis_place *place = queue_at(&exchange->waiting, 0);
 	struct redis_call *call = place->call;
 
 	if (exchange->heard_ms - place->since_ms < exchange->call_ms &&
 	    exchange->heard_ms - exchange->late_ms >= PROVEN_MS)
 		exchange->is_slow = false;
-	redis_queue_drop(&exchange->waiting);
+	queue_drop(&exchange->waiting);
 	atomic_fetch_sub(&exchange->pending, 1);
 	if (call == NULL)
 		return;
 	exchange->live--;
-	redis_call_append(over, call, REDIS_ANSWERED);
+	list_over(over, call, REDIS_ANSWERED);
 }
 
 /* All up to the one that is being filled. */
 static void
-finish_batch(struct redis_exchange *exchange, struct redis_call_list *over)
+finish_batch(struct redis_exchange *exchange, struct call_list *over)
 {
 	for (size_t i = 0; i <= exchange->at; i++)
 		finish_head(exchange, over);
@@ -172,7 +274,7 @@ next_place(struct redis_exchange *exchange)
 {
 	for (; exchange->at < exchange->waiting.count; exchange->at++) {
 		struct redis_place *place =
-		    redis_queue_at(&exchange->waiting, exchange->at);
+		    queue_at(&exchange->waiting, exchange->at);
 
 		if (place->left > 0 || !place->is_held)
 			return place;
@@ -211,7 +313,7 @@ judge(struct redis_exchange *exchange, struct redis_call *call,
 
 static const char *
 take_reply(struct redis_exchange *exchange, struct resp_reply *reply,
-    struct redis_call_list *over)
+    struct call_list *over)
 {
 	struct redis_place *place = next_place(exchange);
 	const char *why = NULL;
@@ -238,7 +340,7 @@ take_reply(struct redis_exchange *exchange, struct resp_reply *reply,
 }
 
 static const char *
-take_replies(struct redis_exchange *exchange, struct redis_call_list *over)
+take_replies(struct redis_exchange *exchange, struct call_list *over)
 {
 	struct resp_reply *reply;
 	enum resp_parsed parsed;
@@ -255,7 +357,7 @@ take_replies(struct redis_exchange *exchange, struct redis_call_list *over)
 
 static const char *
 read_all(struct redis_exchange *exchange, struct redis_stream *stream,
-    struct redis_call_list *over)
+    struct call_list *over)
 {
 	char bytes[READ_SIZE];
 	const char *why = NULL;
@@ -280,7 +382,7 @@ read_all(struct redis_exchange *exchange, struct redis_stream *stream,
 
 /* Their callers are free to go: nothing here may touch a call from then on. */
 static void
-give_up_late(struct redis_exchange *exchange, struct redis_call_list *over)
+give_up_late(struct redis_exchange *exchange, struct call_list *over)
 {
 	int64_t now = redis_now();
 	bool is_long = false;
@@ -289,8 +391,7 @@ give_up_late(struct redis_exchange *exchange, struct redis_call_list *over)
 		return;
 	exchange->due_ms = INT64_MAX;
 	for (size_t i = 0; i < exchange->waiting.count; i++) {
-		struct redis_place *place =
-		    redis_queue_at(&exchange->waiting, i);
+		struct redis_place *place = queue_at(&exchange->waiting, i);
 		struct redis_call *call = place->call;
 
 		if (call == NULL)
@@ -303,7 +404,7 @@ give_up_late(struct redis_exchange *exchange, struct redis_call_list *over)
 		is_long |= now - place->since_ms >= exchange->call_ms / 2;
 		place->call = NULL;
 		exchange->live--;
-		redis_call_append(over, call, REDIS_LATE);
+		list_over(over, call, REDIS_LATE);
 	}
 	if (is_long) {
 		exchange->late_ms = now;
@@ -318,7 +419,7 @@ choke(struct redis_exchange *exchange)
 {
 	int64_t waits = exchange->waiting.count == 0
 	    ? 0
-	    : redis_now() - redis_queue_at(&exchange->waiting, 0)->since_ms;
+	    : redis_now() - queue_at(&exchange->waiting, 0)->since_ms;
 
 	if (waits >= exchange->call_ms && exchange->is_slow)
 		atomic_store(&exchange->is_choked, true);
@@ -347,14 +448,14 @@ const char *
 redis_exchange_work(struct redis_exchange *exchange,
     struct redis_stream *stream, bool is_readable)
 {
-	struct redis_call_list over = {0};
+	struct call_list over = {0};
 	const char *why = send_all(exchange, stream);
 
 	if (why == NULL && (is_readable || redis_stream_holds_bytes(stream)))
 		why = read_all(exchange, stream, &over);
 	give_up_late(exchange, &over);
 	choke(exchange);
-	redis_call_finish_all(&over);
+	finish_all(&over);
 	if (why == NULL && end_of_patience(exchange) <= redis_now())
 		why = "no answer in time";
 	if (why == NULL)
@@ -396,16 +497,15 @@ redis_exchange_free(struct redis_exchange *exchange)
 	redis_exchange_end(exchange);
 	resp_free(&exchange->outgoing);
 	resp_free(&exchange->sending);
-	redis_queue_free(&exchange->added);
-	redis_queue_free(&exchange->waiting);
+	queue_free(&exchange->added);
+	queue_free(&exchange->waiting);
 }
 
 bool
 redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first)
 {
 	exchange->parser = resp_parser_open();
-	if (exchange->parser == NULL ||
-	    !redis_queue_reserve(&exchange->waiting, 1))
+	if (exchange->parser == NULL || !queue_reserve(&exchange->waiting, 1))
 		return false;
 	put(exchange, first, &exchange->sending, &exchange->waiting);
 	exchange->live = 1;
@@ -413,26 +513,20 @@ redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first)
 	return resp_is_complete(&exchange->sending);
 }
 
-void
-redis_exchange_open(struct redis_exchange *exchange)
-{
-	exchange->is_open = true;
-}
-
 static void
-list_lost(struct redis_queue *queue, struct redis_call_list *lost)
+list_lost(struct redis_queue *queue, struct call_list *lost)
 {
 	for (size_t i = 0; i < queue->count; i++) {
-		struct redis_call *call = redis_queue_at(queue, i)->call;
+		struct redis_call *call = queue_at(queue, i)->call;
 
 		if (call != NULL)
-			redis_call_append(lost, call, REDIS_AWAY);
+			list_over(lost, call, REDIS_AWAY);
 	}
 	queue->count = 0;
 }
 
 static void
-drop_added(struct redis_exchange *exchange, struct redis_call_list *lost)
+drop_added(struct redis_exchange *exchange, struct call_list *lost)
 {
 	(void)pthread_mutex_lock(exchange->mutex);
 	atomic_fetch_sub(&exchange->pending, exchange->added.count);
@@ -446,7 +540,7 @@ drop_added(struct redis_exchange *exchange, struct redis_call_list *lost)
 void
 redis_exchange_end(struct redis_exchange *exchange)
 {
-	struct redis_call_list lost = {0};
+	struct call_list lost = {0};
 
 	exchange->is_open = false;
 	exchange->is_slow = false;
@@ -460,7 +554,7 @@ redis_exchange_end(struct redis_exchange *exchange)
 	exchange->live = 0;
 	exchange->due_ms = INT64_MAX;
 	atomic_store(&exchange->is_choked, false);
-	redis_call_finish_all(&lost);
+	finish_all(&lost);
 }
 
 int64_t
@@ -477,10 +571,10 @@ redis_exchange_added_due(struct redis_exchange *exchange)
 void
 redis_exchange_drop_late(struct redis_exchange *exchange)
 {
-	struct redis_call_list lost = {0};
+	struct call_list lost = {0};
 
 	if (redis_exchange_has_more(exchange) &&
 	    redis_exchange_added_due(exchange) <= redis_now())
 		drop_added(exchange, &lost);
-	redis_call_finish_all(&lost);
+	finish_all(&lost);
 }

@@ -18,6 +18,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* The answers that a connection owes, in their order.
+ *
+ * A place outlives its call: when nobody waits any more the answer still comes,
+ * and has to be thrown away. */
+
+struct redis_place {
+	struct redis_call *call; /* NULL: nobody waits any more */
+	size_t left;		 /* replies that are still to come */
+	int64_t guard;		 /* the number that follows them, or 0 */
+	bool is_held;		 /* until that of a later place has come */
+	int64_t since_ms;	 /* when it was handed over */
+};
+
+/* All zero is empty. */
+struct redis_queue {
+	struct redis_place *places; /* a ring */
+	size_t size;		    /* of the ring, a power of two */
+	size_t head;
+	size_t count;
+};
+
 struct redis_exchange {
 	pthread_mutex_t *mutex; /* the client's */
 	int64_t call_ms;	/* what is long for an answer */
@@ -67,10 +88,9 @@ redis_exchange_add(struct redis_exchange *exchange, struct redis_call *call);
 /* ---- For the client's thread */
 
 /* A new connection: send this call, and take those of others from
- * redis_exchange_open on.  False: no memory. */
+ * when it is_open.  False: no memory. */
 bool
 redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first);
-void redis_exchange_open(struct redis_exchange *exchange);
 
 /* Send and receive what can be now, and end what is late.  NULL, or why the
  * connection is of no more use. */

@@ -1,13 +1,14 @@
 #include "redis/nodes.h"
-#include "base/ascii.h"
-#include "base/outage.h"
-#include "redis/error.h"
-#include "redis/map.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/ascii.h"
+#include "base/outage.h"
+#include "redis/error.h"
+#include "redis/map.h"
 
 enum {
 	POLL_MS = 1000,	   /* for the master */
@@ -68,28 +69,17 @@ redis_nodes_find(struct redis_nodes *nodes, const char *key)
 }
 
 bool
-redis_nodes_are_up(const struct redis_nodes *nodes)
+redis_nodes_are_up(const struct redis_nodes *nodes, bool all)
 {
-	for (size_t i = 0; i < REDIS_NODES; i++)
-		if (nodes->nodes[i].is_listed &&
-		    redis_connection_is_up(nodes->nodes[i].conn))
-			return true;
-	return false;
-}
-
-bool
-redis_nodes_are_all_up(const struct redis_nodes *nodes)
-{
-	size_t listed = 0;
+	size_t listed = 0, up = 0;
 
 	for (size_t i = 0; i < REDIS_NODES; i++) {
 		if (!nodes->nodes[i].is_listed)
 			continue;
-		if (!redis_connection_is_up(nodes->nodes[i].conn))
-			return false;
 		listed++;
+		up += redis_connection_is_up(nodes->nodes[i].conn);
 	}
-	return listed > 1;
+	return all && is_cluster(nodes) ? listed > 1 && up == listed : up > 0;
 }
 
 /* ---- Nodes */
@@ -131,10 +121,8 @@ find_or_open(struct redis_nodes *nodes, const struct redis_address *address)
 	for (size_t i = 0; i < REDIS_NODES; i++) {
 		struct node *node = &nodes->nodes[i];
 
-		if (node->conn != NULL &&
-		    !redis_connection_is_ending(node->conn) &&
-		    redis_address_equals(
-			redis_connection_address(node->conn), address))
+		if (node->conn != NULL && !node->conn->is_ending &&
+		    redis_address_equals(&node->conn->address, address))
 			return node;
 	}
 	return open_node(nodes, address);
@@ -149,8 +137,7 @@ retire(struct redis_nodes *nodes)
 		struct redis_connection *conn = node->conn;
 
 		if (conn == NULL || node->is_listed || node->is_seed ||
-		    (!redis_connection_is_ending(conn) &&
-			redis_connection_is_used(conn)))
+		    (!conn->is_ending && redis_connection_is_used(conn)))
 			continue;
 		redis_connection_end(conn, "serves no slot any more");
 		if (!redis_connection_is_over(conn))
@@ -247,7 +234,7 @@ sentinel_fault(const struct redis_nodes *nodes)
 {
 	if (nodes->sentinel_why[0] != '\0')
 		return nodes->sentinel_why;
-	return redis_connection_why(nodes->sentinel);
+	return nodes->sentinel->why;
 }
 
 /* None of them knows. */
@@ -273,11 +260,9 @@ work_sentinel(struct redis_nodes *nodes, int64_t pause)
 		if (redis_now() - nodes->asked_at >= pause)
 			open_sentinel(nodes);
 	} else if (sentinel_fault(nodes)[0] != '\0') {
-		nodes->is_rebuffed |=
-		    redis_connection_is_refused(nodes->sentinel);
-		redis_connection_excuse(master,
-		    redis_connection_where(nodes->sentinel),
-		    sentinel_fault(nodes));
+		nodes->is_rebuffed |= nodes->sentinel->is_refused;
+		redis_connection_excuse(
+		    master, nodes->sentinel->where, sentinel_fault(nodes));
 		if (nodes->turn % nodes->terms->count != 0) {
 			open_sentinel(nodes);
 			return;
@@ -339,7 +324,7 @@ take_map(struct redis_call *call)
 {
 	struct redis_nodes *nodes = call->arg;
 	const struct resp_reply *reply = nodes->answer[0];
-	const char *where = redis_connection_where(call->conn);
+	const char *where = call->conn->where;
 	char why[REDIS_WORDS_SIZE];
 	struct redis_map map;
 
@@ -348,8 +333,7 @@ take_map(struct redis_call *call)
 	} else if (resp_error(reply) != NULL) {
 		ascii_clean(resp_error(reply), why, sizeof why);
 		report_map(nodes, where, why);
-	} else if (redis_map_read(
-		       reply, redis_connection_address(call->conn), &map)) {
+	} else if (redis_map_read(reply, &call->conn->address, &map)) {
 		apply(nodes, &map);
 		report_map(nodes, where, NULL);
 	} else {
@@ -413,8 +397,7 @@ redis_nodes_redirected(struct redis_nodes *nodes,
 
 	redis_nodes_refresh(nodes);
 	if (is_cluster(nodes) &&
-	    redis_address_redirect(
-		redirect->to, redis_connection_address(asked), &address))
+	    redis_address_redirect(redirect->to, &asked->address, &address))
 		node = find_or_open(nodes, &address);
 	if (node == NULL)
 		return NULL;

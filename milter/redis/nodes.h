@@ -36,10 +36,9 @@ void redis_nodes_close(struct redis_nodes **nodes);
 struct redis_connection *
 redis_nodes_find(struct redis_nodes *nodes, const char *key);
 
-bool redis_nodes_are_up(const struct redis_nodes *nodes);
-
-/* Of a cluster whose map is known: can each of its nodes be asked? */
-bool redis_nodes_are_all_up(const struct redis_nodes *nodes);
+/* Whether a server can be asked; or `all`: each node of a cluster, whose map is
+ * known. */
+bool redis_nodes_are_up(const struct redis_nodes *nodes, bool all);
 
 /* ---- For the client's thread */
 
