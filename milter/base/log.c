@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
@@ -126,30 +127,31 @@ open_stderr(void)
 		outlet.error_fd = fd;
 }
 
+/* One write for a whole line, so that the lines of several processes never mix. */
 static ssize_t
-put_to_stderr(const char *text, size_t len, bool wait)
+put_to_stderr(const struct iovec parts[2], bool wait)
 {
+	const struct msghdr message = {
+	    .msg_iov = (struct iovec *)parts, .msg_iovlen = 2};
+
 	if (!outlet.error_is_socket)
-		return write(outlet.error_fd, text, len);
-	return send(outlet.error_fd, text, len,
+		return writev(outlet.error_fd, parts, 2);
+	return sendmsg(outlet.error_fd, &message,
 	    MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
 }
 
-/* One write for a whole line, so that the lines of several processes never mix. */
 static bool
 write_to_stderr(const struct line *line, const char *text, bool wait)
 {
 	struct pollfd room = {.fd = outlet.error_fd, .events = POLLOUT};
-	char whole[LINE_SIZE + 1];
-	size_t len = line->length;
+	const struct iovec parts[2] = {
+	    {(char *)text, line->length}, {(char *)"\n", 1}};
 	ssize_t done;
 
 	if (outlet.error_blocks && !wait)
 		return false;
-	memcpy(whole, text, len);
-	whole[len++] = '\n';
 	for (;;) {
-		done = put_to_stderr(whole, len, wait);
+		done = put_to_stderr(parts, wait);
 		if (done >= 0 || (errno != EINTR && errno != EAGAIN))
 			return true; /* nobody else is left to be told */
 		if (errno == EAGAIN && !wait)
@@ -183,30 +185,51 @@ reach_syslog(bool *is_stream_r)
 	return -1;
 }
 
+/* What goes to syslog at once: header, text, and of a stream the NUL that ends a
+ * line there. */
+#define WIRE 3
+
+/* Leave out what was taken. */
+static void
+skip(struct msghdr *message, size_t done)
+{
+	while (message->msg_iovlen > 0 && done >= message->msg_iov->iov_len) {
+		done -= message->msg_iov->iov_len;
+		message->msg_iov++;
+		message->msg_iovlen--;
+	}
+	if (message->msg_iovlen > 0) {
+		message->msg_iov->iov_base =
+		    (char *)message->msg_iov->iov_base + done;
+		message->msg_iov->iov_len -= done;
+	}
+}
+
 /* False: errno says why not. */
 static bool
-send_once(const char *wire, size_t len, bool wait)
+send_once(const struct iovec wire[WIRE], bool wait)
 {
+	struct iovec parts[WIRE];
+	struct msghdr message = {.msg_iov = parts,
+	    .msg_iovlen = outlet.syslog_is_stream ? WIRE : WIRE - 1};
 	ssize_t done;
 
-	/* a stream's lines end with NUL, and may be taken by halves */
-	len += outlet.syslog_is_stream ? 1 : 0;
+	memcpy(parts, wire, sizeof parts);
 	do {
-		done = send(outlet.syslog_fd, wire, len,
+		done = sendmsg(outlet.syslog_fd, &message,
 		    MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-		if (done > 0) {
-			wire += done;
-			len -= (size_t)done;
+		if (done > 0) { /* of a stream perhaps by halves */
+			skip(&message, (size_t)done);
 			wait = true;
 		}
-	} while (done > 0 ? len > 0 : errno == EINTR);
+	} while (done > 0 ? message.msg_iovlen > 0 : errno == EINTR);
 	return done > 0 || errno == EMSGSIZE;
 }
 
 /* Syslog may be started anew, or be filled to the brim; whoever waits for it does
  * so without haste. */
 static bool
-send_to_syslog(const char *wire, size_t len, bool wait)
+send_to_syslog(const struct iovec wire[WIRE], bool wait)
 {
 	for (int attempt = 0; wait || attempt == 0; attempt++) {
 		if (attempt > 1)
@@ -216,7 +239,7 @@ send_to_syslog(const char *wire, size_t len, bool wait)
 			    reach_syslog(&outlet.syslog_is_stream);
 		if (outlet.syslog_fd < 0)
 			continue;
-		if (send_once(wire, len, wait))
+		if (send_once(wire, wait))
 			return true;
 		if (!wait && errno == EAGAIN)
 			break;
@@ -232,8 +255,10 @@ write_to_syslog(const struct line *line, const char *text, bool wait)
 {
 	static char stamp[STAMP_SIZE];
 	static int64_t stamped = -1;
-	char wire[HEADER_SIZE + LINE_SIZE];
-	int len;
+	char header[HEADER_SIZE];
+	struct iovec wire[WIRE] = {
+	    {header, 0}, {(char *)text, line->length}, {(char *)"", 1}};
+	int length;
 
 	if (stamped != line->at) {
 		time_t at = (time_t)line->at;
@@ -243,10 +268,12 @@ write_to_syslog(const struct line *line, const char *text, bool wait)
 		    localtime_r(&at, &parts));
 		stamped = line->at;
 	}
-	len = snprintf(wire, sizeof wire, "<%d>%s milter-defer[%ld]: %.*s",
-	    line->priority | atomic_load(&log_facility), stamp, (long)getpid(),
-	    (int)line->length, text);
-	return len <= 0 || send_to_syslog(wire, (size_t)len, wait);
+	length = snprintf(header, sizeof header, "<%d>%s milter-defer[%ld]: ",
+	    line->priority | atomic_load(&log_facility), stamp, (long)getpid());
+	if (length < 0 || (size_t)length >= sizeof header)
+		return true;
+	wire[0].iov_len = (size_t)length;
+	return send_to_syslog(wire, wait);
 }
 
 static bool
@@ -509,7 +536,8 @@ log_error(const char *format, ...)
 static bool
 stays(unsigned char byte)
 {
-	return byte > ' ' && byte < 0x7f && strchr("\"'\\", byte) == NULL;
+	return byte > ' ' && byte < 0x7f && byte != '"' && byte != '\'' &&
+	    byte != '\\';
 }
 
 char *
