@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* pthread_setname_np */
+#define _GNU_SOURCE /* pthread_setname_np, pthread_setattr_default_np */
 #include "base/thread.h"
 
 #include <errno.h>
@@ -31,6 +31,18 @@ thread_start(
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error == 0;
+}
+
+void
+thread_limit_stacks(void)
+{
+	pthread_attr_t usual;
+
+	if (pthread_attr_init(&usual) != 0)
+		return;
+	if (pthread_attr_setstacksize(&usual, THREAD_STACK) == 0)
+		(void)pthread_setattr_default_np(&usual);
+	(void)pthread_attr_destroy(&usual);
 }
 
 bool

@@ -16,6 +16,13 @@
 bool thread_start(
     pthread_t *thread_r, const char *name, void *(*run)(void *), void *arg);
 
+/* From now on all threads of the process get a stack of this size, also those that a
+ * library starts.  What the C library keeps for the next threads is bounded by
+ * octets: of stacks of the usual 8 MB it keeps five, and a pool of more threads maps
+ * and unmaps one for each. */
+#define THREAD_STACK ((size_t)(512 << 10))
+void thread_limit_stacks(void);
+
 /* A condition whose time-outs go by the steady clock, see clock_due(). */
 bool thread_condition(pthread_cond_t *condition_r);
 

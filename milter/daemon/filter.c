@@ -29,6 +29,7 @@ static struct {
 struct link {
 	struct session *session;
 	unsigned long steps; /* SMFIP_*, as negotiated */
+	struct reply reply;  /* to the step in hand: too large for a stack */
 };
 
 static int64_t
@@ -70,10 +71,11 @@ leave_step(const struct link *link, unsigned long silent, sfsistat status)
 static struct link *
 link_open(SMFICTX *ctx)
 {
-	struct link *link = calloc(1, sizeof *link);
+	struct link *link = malloc(sizeof *link);
 
 	if (link == NULL)
 		return NULL;
+	link->steps = 0;
 	link->session = session_open(filter.shared, seconds_now());
 	if (link->session == NULL || smfi_setpriv(ctx, link) != MI_SUCCESS) {
 		session_close(&link->session, seconds_now());
@@ -240,7 +242,7 @@ fail(SMFICTX *ctx, const struct reply *reply)
 /* What the session decided, at a step with this SMFIP_NR_* bit. */
 static sfsistat
 leave_decided(SMFICTX *ctx, const struct link *link, unsigned long silent,
-    enum action action, const struct reply *reply)
+    enum action action)
 {
 	if ((link->steps & silent) != 0)
 		return leave(SMFIS_NOREPLY);
@@ -248,7 +250,7 @@ leave_decided(SMFICTX *ctx, const struct link *link, unsigned long silent,
 	case ACTION_ACCEPT:
 		return leave(SMFIS_ACCEPT);
 	case ACTION_DEFER:
-		return leave(fail(ctx, reply));
+		return leave(fail(ctx, &link->reply));
 	case ACTION_CONTINUE:
 		break;
 	}
@@ -340,13 +342,13 @@ on_mail(SMFICTX *ctx, char **arguments)
 	    .tls_version = macro(ctx, "{tls_version}"),
 	    .queue_id = macro(ctx, "i"),
 	};
-	struct reply reply;
 	enum action action;
 
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
-	action = session_mail(link->session, &envelope, seconds_now(), &reply);
-	return leave_decided(ctx, link, SMFIP_NR_MAIL, action, &reply);
+	action =
+	    session_mail(link->session, &envelope, seconds_now(), &link->reply);
+	return leave_decided(ctx, link, SMFIP_NR_MAIL, action);
 }
 
 /* The mail server shows recipients that it refused itself, if asked to; what we
@@ -377,7 +379,6 @@ static sfsistat
 on_rcpt(SMFICTX *ctx, char **arguments)
 {
 	struct link *link = enter(ctx);
-	struct reply reply;
 	enum action action;
 
 	if (link == NULL)
@@ -388,23 +389,22 @@ on_rcpt(SMFICTX *ctx, char **arguments)
 			session_refused_recipient(link->session);
 		return leave_step(link, SMFIP_NR_RCPT, SMFIS_CONTINUE);
 	}
-	action =
-	    session_rcpt(link->session, arguments[0], seconds_now(), &reply);
-	return leave_decided(ctx, link, SMFIP_NR_RCPT, action, &reply);
+	action = session_rcpt(
+	    link->session, arguments[0], seconds_now(), &link->reply);
+	return leave_decided(ctx, link, SMFIP_NR_RCPT, action);
 }
 
 static sfsistat
 on_data(SMFICTX *ctx)
 {
 	struct link *link = enter(ctx);
-	struct reply reply;
 	enum action action;
 
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
 	tell_queue_id(ctx, link);
-	action = session_data(link->session, seconds_now(), &reply);
-	return leave_decided(ctx, link, SMFIP_NR_DATA, action, &reply);
+	action = session_data(link->session, seconds_now(), &link->reply);
+	return leave_decided(ctx, link, SMFIP_NR_DATA, action);
 }
 
 static sfsistat
@@ -450,16 +450,15 @@ static sfsistat
 on_eom(SMFICTX *ctx)
 {
 	struct link *link = enter(ctx);
-	struct reply reply;
 	enum action action;
 
 	if (link == NULL)
 		return leave(SMFIS_CONTINUE);
 	tell_queue_id(ctx, link);
-	action = session_eom(link->session, seconds_now(), &reply);
+	action = session_eom(link->session, seconds_now(), &link->reply);
 	if (action == ACTION_CONTINUE)
 		add_passed_header(ctx, link->session);
-	return leave_decided(ctx, link, 0, action, &reply);
+	return leave_decided(ctx, link, 0, action);
 }
 
 static sfsistat
@@ -530,6 +529,7 @@ filter_start(struct shared *shared, void (*ended)(void))
 {
 	filter.shared = shared;
 	filter.ended = ended;
+	thread_limit_stacks();
 	return thread_start(NULL, "libmilter", serve, NULL);
 }
 

@@ -254,7 +254,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	    .pairs = &message->pairs[message->pairs_asked],
 	    .pair_count = message->facts.recipient_count - message->pairs_asked,
 	    .takes = takes};
-	struct store_answer answer;
+	struct store_answer *answer = &message->answer;
 	enum store_result result;
 
 	for (int space = 0; space < CLOCK_SPACES; space++)
@@ -266,7 +266,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	if (message->organisation[0] != '\0')
 		query.organisation = message->organisation;
 	query.joins = message->joins;
-	result = store_look_up(shared->store, &query, &answer);
+	result = store_look_up(shared->store, &query, answer);
 	counters_count(shared->counters, COUNT_TRIPS);
 	if (result != STORE_OK) {
 		counters_count(shared->counters,
@@ -274,9 +274,9 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 		learn_nothing(shared, message, result);
 		return;
 	}
-	learn_record(shared, message, &query, &answer);
-	learn_clocks(message, &answer);
-	limits_learn(message, &query, which, &answer);
+	learn_record(shared, message, &query, answer);
+	learn_clocks(message, answer);
+	limits_learn(message, &query, which, answer);
 }
 
 void
@@ -284,10 +284,9 @@ message_recall(struct shared *shared, struct message *message)
 {
 	struct store_query query = {
 	    .now = message->clock, .client = client_of(message), .peeks = true};
-	struct store_answer answer;
 
-	if (store_look_up(shared->store, &query, &answer) == STORE_OK)
-		learn_record(shared, message, &query, &answer);
+	if (store_look_up(shared->store, &query, &message->answer) == STORE_OK)
+		learn_record(shared, message, &query, &message->answer);
 }
 
 /* A rule on trial takes what is there, and nobody waits for it. */

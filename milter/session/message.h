@@ -15,10 +15,7 @@
 struct message {
 	struct policy *policy; /* of the session, which holds it */
 	struct facts facts;
-	int64_t clock; /* this host's, at the step in hand */
-	struct recipient recipients[RECIPIENTS_MAX];
-	struct store_pair pairs[RECIPIENTS_MAX];
-	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */
+	int64_t clock;	    /* this host's, at the step in hand */
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */
@@ -50,6 +47,11 @@ struct message {
 	bool begun;
 	bool complete; /* it was accepted, and reached its end */
 	bool exempt;   /* nothing is learned of this message's client */
+	/* The large rest is not cleared: it is filled as far as it is used. */
+	struct recipient recipients[RECIPIENTS_MAX];
+	struct store_pair pairs[RECIPIENTS_MAX];
+	char names[RECIPIENTS_MAX][STORE_NAME_SIZE]; /* of the pairs */
+	struct store_answer answer;		     /* to the last look-up */
 };
 
 /* Who the client is to the store, and in the journal: its pool, or else its

@@ -244,13 +244,14 @@ header_matches(const struct session *session, char *const *patterns)
 struct session *
 session_open(struct shared *shared, int64_t now)
 {
-	struct session *session = calloc(1, sizeof *session);
+	struct session *session = malloc(sizeof *session);
 	struct session_origin nowhere = {.hostname = NULL};
 	struct session_envelope nobody = {.sender = NULL};
 	char token[JOURNAL_REFERENCE_SIZE];
 
 	if (session == NULL)
 		return NULL;
+	memset(session, 0, offsetof(struct session, message.recipients));
 	session->shared = shared;
 	session->message.policy = shared_policy(shared);
 	session->message.evidence.dns = shared->dns;

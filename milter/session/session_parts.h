@@ -28,7 +28,6 @@ enum standing {
 
 struct session {
 	struct shared *shared;
-	struct message message;
 	char id[TOKEN_SIZE];
 	int64_t opened;
 	int64_t opened_us; /* of the steady clock */
@@ -55,6 +54,7 @@ struct session {
 	struct reply reply;
 	char
 	    passed_header[PASSED_SIZE]; /* of the message that has just ended */
+	struct message message;		/* last: not all of it is cleared */
 };
 
 /* session_client.c: who the client is. */
