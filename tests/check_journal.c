@@ -238,6 +238,58 @@ count(struct journal_query query)
 	return found;
 }
 
+static bool
+list_kind(void *arg, const struct journal_entry *entry)
+{
+	strcat(arg, entry->kind == JOURNAL_PASS ? "p" : "d");
+	return true;
+}
+
+static void
+put_other(int64_t at)
+{
+	char reference[JOURNAL_REFERENCE_SIZE];
+	struct journal_note note;
+
+	journal_reference_new(at, reference);
+	note = note_of(JOURNAL_DEFER, at, reference);
+	note.identity = "other.example";
+	journal_put(journal, &note);
+}
+
+/* Of attempts of one message, on whatever server, and others between them; the two
+ * first ones are handed over at once. */
+START_TEST(a_story_goes_back_however_much_came_between)
+{
+	char first[JOURNAL_REFERENCE_SIZE], last[JOURNAL_REFERENCE_SIZE];
+	char story[16] = "";
+	struct journal_terms before = terms;
+
+	terms.entries = 10000;
+	open_journal();
+	put(JOURNAL_DEFER, now - 4000, first);
+	put(JOURNAL_DEFER, now - 3990, last);
+	flush();
+	for (int i = 0; i < 3000; i++) {
+		if (i == 1500) {
+			put(JOURNAL_DEFER, now - 1800, last);
+			put(JOURNAL_OBSERVE, now - 1800, last);
+		}
+		put_other(now - 3500 + i);
+		if (i % 200 == 199)
+			flush();
+	}
+	put(JOURNAL_PASS, now - 5, last);
+	flush();
+	ck_assert_int_eq(
+	    journal_story(store, &terms, find(first), list_kind, story),
+	    STORE_OK);
+	ck_assert_str_eq(story, "pddd");
+	close_journal();
+	terms = before;
+}
+END_TEST
+
 START_TEST(no_more_are_kept_than_is_said)
 {
 	char reference[JOURNAL_REFERENCE_SIZE];
@@ -773,6 +825,7 @@ journal_suite(void)
 	tcase_add_test(cases, what_was_put_is_found_by_its_reference);
 	tcase_add_test(
 	    cases, a_reference_is_found_as_long_as_its_entry_is_kept);
+	tcase_add_test(cases, a_story_goes_back_however_much_came_between);
 	tcase_add_test(cases, no_more_are_kept_than_is_said);
 	tcase_add_test(cases, nor_for_longer);
 	tcase_add_test(cases, entries_are_found_by_what_is_known_of_them);

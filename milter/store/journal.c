@@ -20,12 +20,22 @@
  * sender and the recipients, each with its NUL. */
 struct pending {
 	struct journal_entry entry;
+	bool linked; /* to the one before */
 	size_t size; /* of all this */
 	char addresses[];
 };
 
+#define THREADS_MAX (JOURNAL_BATCH * JOURNAL_THREADS)
+
+/* The last places of threads. */
+struct threads {
+	uint64_t names[THREADS_MAX], places[THREADS_MAX];
+	size_t count;
+};
+
 /* What goes to the store at once; the texts stand behind each other. */
 struct batch {
+	struct threads threads;
 	struct journal_item items[JOURNAL_BATCH];
 	char texts[JOURNAL_BATCH * JOURNAL_ITEM_MAX];
 };
@@ -121,6 +131,7 @@ static void
 fill_entry(const struct journal_note *note, struct journal_entry *entry)
 {
 	entry->identity[0] = entry->sender[0] = '\0';
+	entry->before = 0;
 	entry->kind = note->kind;
 	entry->at = note->at;
 	copy(entry->reference, sizeof entry->reference, note->reference);
@@ -175,6 +186,7 @@ journal_put(struct journal *journal, const struct journal_note *note)
 
 	if (pending != NULL) {
 		pending->size = size;
+		pending->linked = false;
 		fill_entry(note, &pending->entry);
 		copy_addresses(note, pending->addresses);
 		if (enqueue(journal, pending))
@@ -203,15 +215,11 @@ hash_all(const struct triplet_namer *namer, struct pending *pending)
 	}
 }
 
-/* The end of the text, and its NUL.  What a rule on trial says of a message is no
- * step on its way. */
-static char *
-fill_item(
-    const struct journal_entry *entry, char *text, struct journal_item *item_r)
+/* All but its text.  What a rule on trial says of a message is no step on its
+ * way. */
+static void
+begin_item(const struct journal_entry *entry, struct journal_item *item_r)
 {
-	size_t length = journal_encode(entry, text);
-
-	item_r->text = text;
 	item_r->place = journal_place(entry->reference, entry->at);
 	item_r->thread_count =
 	    entry->kind == JOURNAL_OBSERVE ? 0 : entry->recipient_hashes;
@@ -219,7 +227,67 @@ fill_item(
 		item_r->thread_count = JOURNAL_THREADS;
 	for (size_t i = 0; i < item_r->thread_count; i++)
 		item_r->threads[i] = journal_thread(entry, i);
-	return text + length + 1;
+}
+
+/* ---- What was there before */
+
+static enum store_result
+find_lasts(struct batch *batch, struct store *store,
+    const struct journal_terms *terms, struct pending *const *pending,
+    size_t count)
+{
+	struct threads *threads = &batch->threads;
+
+	threads->count = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0;
+		     !pending[i]->linked && j < batch->items[i].thread_count;
+		     j++)
+			threads->names[threads->count++] =
+			    batch->items[i].threads[j];
+	return threads->count == 0
+	    ? STORE_OK
+	    : store->ops->journal->last(store, terms, threads->names,
+		  threads->count, threads->places);
+}
+
+/* Those of one batch that are about the same are seldom, and then near: of the few
+ * that were looked at last, one may have been it. */
+#define NEAR 16
+static uint64_t
+before_in_batch(const struct batch *batch, size_t at, uint64_t thread)
+{
+	size_t least = at > NEAR ? at - NEAR : 0;
+
+	for (size_t i = at; i-- > least;)
+		for (size_t j = 0; j < batch->items[i].thread_count; j++)
+			if (batch->items[i].threads[j] == thread)
+				return batch->items[i].place;
+	return 0;
+}
+
+/* Once: what is handed over again, as nobody knows whether it came, is the same. */
+static void
+link_all(struct batch *batch, struct pending *const *pending, size_t count)
+{
+	const uint64_t *last = batch->threads.places;
+
+	for (size_t i = 0; i < count; i++) {
+		struct journal_entry *entry = &pending[i]->entry;
+		const struct journal_item *item = &batch->items[i];
+
+		for (size_t j = 0;
+		     !pending[i]->linked && j < item->thread_count; j++) {
+			uint64_t near =
+			    before_in_batch(batch, i, item->threads[j]);
+			uint64_t place = near > *last ? near : *last;
+
+			last++;
+			if (place > entry->before && place != item->place)
+				entry->before = place;
+		}
+		pending[i]->linked = true;
+	}
 }
 
 static void
@@ -264,13 +332,19 @@ hand_over(struct batch *batch, struct store *store,
 
 	for (size_t i = 0; i < count && result == STORE_OK; i++) {
 		hash_all(&namer, pending[i]);
-		end = fill_item(&pending[i]->entry, end, &batch->items[i]);
+		begin_item(&pending[i]->entry, &batch->items[i]);
 	}
-	if (result == STORE_OK)
-		result =
-		    store->ops->journal->add(store, terms, batch->items, count);
 	secret_wipe(&namer, sizeof namer);
-	return result;
+	if (result == STORE_OK)
+		result = find_lasts(batch, store, terms, pending, count);
+	if (result != STORE_OK)
+		return result;
+	link_all(batch, pending, count);
+	for (size_t i = 0; i < count; i++) {
+		batch->items[i].text = end;
+		end += journal_encode(&pending[i]->entry, end) + 1;
+	}
+	return store->ops->journal->add(store, terms, batch->items, count);
 }
 
 void

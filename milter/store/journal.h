@@ -53,6 +53,9 @@ enum journal_known { JOURNAL_UNKNOWN, JOURNAL_STRANGER, JOURNAL_IS_KNOWN };
 struct journal_entry {
 	enum journal_kind kind;
 	uint64_t place;
+	/* Of the one before about the same client and sender and one of its
+	 * recipients; 0: none is known. */
+	uint64_t before;
 	int64_t at; /* Unix seconds, of the store's clock */
 	char reference[JOURNAL_REFERENCE_SIZE];
 	char session[JOURNAL_WORD_SIZE];
@@ -144,6 +147,13 @@ struct journal_after {
 enum store_result journal_after(struct store *store,
     const struct journal_terms *terms, const struct journal_entry *entry,
     int64_t retry_window, int64_t now, struct journal_after *after_r);
+
+/* What is known of the same client and sender and its recipients, from the last
+ * entry back, until `each` answers false, and 64 entries at most; a question for
+ * each.  However many others came between. */
+enum store_result journal_story(struct store *store,
+    const struct journal_terms *terms, const struct journal_entry *entry,
+    bool (*each)(void *arg, const struct journal_entry *entry), void *arg);
 
 /* ---- Writing */
 

@@ -156,6 +156,7 @@ enum number {
 	SCORE,
 	KNOWN,
 	LOAD,
+	BEFORE,
 	NUMBERS
 };
 static const struct {
@@ -173,6 +174,7 @@ static const struct {
     [SCORE] = {'S', -100, 100},
     [KNOWN] = {'Y', 0, JOURNAL_IS_KNOWN},
     [LOAD] = {'L', 0, (int64_t)LOAD_MAX * 1000},
+    [BEFORE] = {'B', 0, JOURNAL_PLACE_MAX},
 };
 
 /* In thousandths. */
@@ -199,6 +201,7 @@ numbers_of(const struct journal_entry *entry, int64_t numbers_r[NUMBERS])
 	numbers_r[SCORE] = entry->score;
 	numbers_r[KNOWN] = entry->known;
 	numbers_r[LOAD] = load_of(entry);
+	numbers_r[BEFORE] = (int64_t)entry->before;
 	for (int i = 0; i < NUMBERS; i++) {
 		if (numbers_r[i] < numbers[i].least)
 			numbers_r[i] = numbers[i].least;
@@ -221,6 +224,7 @@ set_numbers(struct journal_entry *entry, const int64_t values[NUMBERS])
 	entry->score = (int)values[SCORE];
 	entry->known = (enum journal_known)values[KNOWN];
 	entry->load = (double)values[LOAD] / 1000;
+	entry->before = (uint64_t)values[BEFORE];
 }
 
 _Static_assert(4 * JOURNAL_NAME_SIZE + JOURNAL_TEXT_SIZE + JOURNAL_WORD_SIZE +

@@ -10,6 +10,7 @@
 
 #define SLACK	  INT64_C(60) /* seconds that clocks may be apart */
 #define TIME_SPAN (INT64_C(1) << 20)
+#define STORY_MAX 64 /* entries */
 
 static enum store_result
 hash(struct store *store, char kind, const struct mailaddr *address,
@@ -48,8 +49,31 @@ journal_hash_recipient(
 
 /* ---- One entry */
 
+static bool
+has_recipient(const struct journal_entry *entry, const char *hash)
+{
+	for (size_t i = 0; i < entry->recipient_hashes; i++)
+		if (strcmp(entry->recipients[i], hash) == 0)
+			return true;
+	return false;
+}
+
+static bool
+same_thread(const struct journal_entry *a, const struct journal_entry *b)
+{
+	if (strcmp(a->identity, b->identity) != 0 ||
+	    strcmp(a->sender, b->sender) != 0)
+		return false;
+	for (size_t i = 0; i < a->recipient_hashes; i++)
+		if (has_recipient(b, a->recipients[i]))
+			return true;
+	return false;
+}
+
 struct wanted {
 	const char *reference; /* NULL: any */
+	const struct journal_entry
+	    *about; /* the same as this; NULL: anything */
 	struct journal_entry *entry;
 	bool found;
 };
@@ -62,7 +86,8 @@ take_wanted(void *arg, const char *text, size_t length)
 
 	wanted->found = journal_decode(text, length, entry) &&
 	    (wanted->reference == NULL ||
-		strcmp(entry->reference, wanted->reference) == 0);
+		strcmp(entry->reference, wanted->reference) == 0) &&
+	    (wanted->about == NULL || same_thread(wanted->about, entry));
 	return !wanted->found;
 }
 
@@ -106,15 +131,6 @@ struct page {
 	size_t seen;
 	bool ended; /* nothing more is wanted */
 };
-
-static bool
-has_recipient(const struct journal_entry *entry, const char *hash)
-{
-	for (size_t i = 0; i < entry->recipient_hashes; i++)
-		if (strcmp(entry->recipients[i], hash) == 0)
-			return true;
-	return false;
-}
 
 static bool
 suits(const struct journal_query *query, const struct journal_entry *entry)
@@ -166,18 +182,6 @@ journal_read(struct store *store, struct journal_query *query,
 
 /* ---- What became of it */
 
-static bool
-same_thread(const struct journal_entry *a, const struct journal_entry *b)
-{
-	if (strcmp(a->identity, b->identity) != 0 ||
-	    strcmp(a->sender, b->sender) != 0)
-		return false;
-	for (size_t i = 0; i < a->recipient_hashes; i++)
-		if (has_recipient(b, a->recipients[i]))
-			return true;
-	return false;
-}
-
 /* The last entry about any of its recipients. */
 static enum store_result
 find_last(struct store *store, const struct journal_terms *terms,
@@ -186,7 +190,7 @@ find_last(struct store *store, const struct journal_terms *terms,
 {
 	uint64_t threads[JOURNAL_RECIPIENTS], places[JOURNAL_RECIPIENTS];
 	uint64_t newest = 0;
-	struct wanted wanted = {.entry = last_r};
+	struct wanted wanted = {.about = entry, .entry = last_r};
 	enum store_result result;
 
 	for (size_t i = 0; i < entry->recipient_hashes; i++)
@@ -198,7 +202,7 @@ find_last(struct store *store, const struct journal_terms *terms,
 			newest = places[i];
 	if (newest > 0)
 		result = read_place(store, newest, &wanted);
-	*found_r = wanted.found && same_thread(entry, last_r);
+	*found_r = wanted.found;
 	return result;
 }
 
@@ -242,4 +246,24 @@ journal_after(struct store *store, const struct journal_terms *terms,
 	else
 		after_r->state = JOURNAL_NOT_KEPT;
 	return STORE_OK;
+}
+
+enum store_result
+journal_story(struct store *store, const struct journal_terms *terms,
+    const struct journal_entry *entry,
+    bool (*each)(void *arg, const struct journal_entry *entry), void *arg)
+{
+	struct journal_entry at;
+	bool found = false;
+	enum store_result result = find_last(store, terms, entry, &at, &found);
+
+	for (int i = 0; i < STORY_MAX && result == STORE_OK && found &&
+	     each(arg, &at) && at.before != 0;
+	     i++) {
+		struct wanted wanted = {.about = entry, .entry = &at};
+
+		result = read_place(store, at.before, &wanted);
+		found = wanted.found;
+	}
+	return result;
 }

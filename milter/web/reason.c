@@ -14,8 +14,6 @@
 #include "web/form.h"
 
 #define ATTEMPTS_MAX 12
-#define PAGES_MAX    2 /* of the journal, that are read for one visitor */
-#define PLACE_BITS   20
 
 /* A reference that nobody has: what is none is looked for under this name, so
  * that the answer takes as long. */
@@ -37,6 +35,7 @@ struct reason {
 	bool is_open;	 /* it was let in just now */
 	char token
 	    [TOKEN_SIZE]; /* with which whoever sent it lets it in; or "" */
+	int64_t since;	  /* what was before is another story */
 	struct attempt attempts[ATTEMPTS_MAX]; /* newest first */
 	size_t attempt_count;
 };
@@ -49,40 +48,25 @@ gather(void *arg, const struct journal_entry *entry)
 	struct reason *reason = arg;
 	struct attempt *attempt = &reason->attempts[reason->attempt_count];
 
-	if (strcmp(entry->identity, reason->entry.identity) != 0)
-		return true;
+	if (entry->at < reason->since)
+		return false;
 	attempt->kind = entry->kind;
 	attempt->at = entry->at;
 	(void)snprintf(attempt->host, sizeof attempt->host, "%s", entry->host);
 	return ++reason->attempt_count < ATTEMPTS_MAX;
 }
 
-/* The attempts that the journal shows without a long search.  This one was found,
- * so there is at least one. */
+/* The attempts that the journal shows.  This one was found, so there is at least
+ * one. */
 static void
-find_attempts(struct visit *visit, struct reason *reason)
+find_attempts(struct visit *visit, const struct journal_terms *terms,
+    struct reason *reason)
 {
-	const struct journal_entry *entry = &reason->entry;
-	int64_t newest =
-	    reason->after.at > entry->at ? reason->after.at : entry->at;
-	struct journal_query query = {
-	    .kinds = 1U << JOURNAL_DEFER | 1U << JOURNAL_PASS,
-	    .since = entry->at - visit->policy->settings.retry_window,
-	    .before = (uint64_t)(newest + 1) << PLACE_BITS,
-	};
-	bool more = true;
-
-	(void)snprintf(query.sender, sizeof query.sender, "%s", entry->sender);
-	if (entry->recipient_hashes > 0)
-		(void)snprintf(query.recipient, sizeof query.recipient, "%s",
-		    entry->recipients[0]);
-	for (int i = 0;
-	     i < PAGES_MAX && more && reason->attempt_count < ATTEMPTS_MAX; i++)
-		if (journal_read(visit->shared->store, &query, gather, reason,
-			&more) != STORE_OK)
-			break;
+	reason->since = reason->entry.at - visit->policy->settings.retry_window;
+	(void)journal_story(
+	    visit->shared->store, terms, &reason->entry, gather, reason);
 	if (reason->attempt_count == 0)
-		(void)gather(reason, entry);
+		(void)gather(reason, &reason->entry);
 }
 
 static enum store_result
@@ -112,7 +96,7 @@ find_reason(struct visit *visit, const char *reference, struct reason *reason,
 	    settings->web.texts, &reason->text);
 	reason->hides_wait =
 	    entry->has_score && entry->score < settings->hide_wait_below;
-	find_attempts(visit, reason);
+	find_attempts(visit, &terms, reason);
 	return STORE_OK;
 }
 
