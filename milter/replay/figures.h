@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "maillog/maillog.h"
 #include "policy/policy.h"
+#include "replay/rehearse.h"
 
 /* Delays: to the second below an hour, to the minute above. */
 #define FIGURES_SECONDS 3600
@@ -58,22 +60,29 @@ struct figures {
 	int64_t first_hour; /* Unix seconds */
 	struct figures_hour *hours;
 	size_t hour_count;
+	const struct policy *policy;
+	struct waiting_room *room; /* pairs that wait */
+	int64_t now;
 };
 
-/* False: out of memory. */
+/* False: out of memory, here and below.  The policy is borrowed. */
 bool figures_open(struct figures *figures, const struct policy *policy);
 void figures_close(struct figures *figures);
 
-struct figures_rule *
-figures_rule(struct figures *figures, const struct rule *rule);
+/* A message of the log was tried, which has recipients. */
+bool
+figures_count(struct figures *figures, const struct maillog_attempt *attempt,
+    const struct rehearsed *played, int64_t now);
 
-/* A message of the log was tried. */
-bool figures_note_hour(struct figures *figures, int64_t now, bool deferred);
+/* One was tried that the log does not show: its pairs count, it does not. */
+bool figures_count_pairs(struct figures *figures,
+    const struct maillog_attempt *attempt, const struct rehearsed *played,
+    int64_t now);
 
-bool figures_note_delay(struct figures_rule *rule, int64_t seconds);
-
-/* All rules together.  `delays` of it are the caller's to free(). */
-bool figures_sum(const struct figures *figures, struct figures_rule *sum_r);
+/* The log ends at `now`: count what still waits.  `sum_r` is all rules together; its `delays`
+ * are the caller's to free(). */
+bool
+figures_end(struct figures *figures, int64_t now, struct figures_rule *sum_r);
 
 /* The delay that such a share (0..1) does not exceed; 0: there are none. */
 int64_t figures_share(const struct figures_delays *delays, double share);

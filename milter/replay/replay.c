@@ -6,26 +6,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/array.h"
 #include "base/secret.h"
 #include "config/conf.h"
-#include "mail/mailaddr.h"
-#include "replay/retries.h"
-#include "replay/waiting.h"
 #include "store/memory/store_memory.h"
 
-#define WAITING_MAX (1 << 20)
 #define RETRIES_MAX 200000
 #define RETRIED_FOR INT64_C(432000) /* RFC 5321 4.5.4.1: four to five days */
 #define TICK_EVERY  10		    /* seconds */
-#define FOREVER	    (INT64_C(1) << 40)
+
+/* A message that is assumed to be tried again: a log shows mail as delivered that a
+ * policy would have put off, and not how its sender would have come back.
+ * One piece of memory, so that many can wait.  Its strings are its own. */
+struct retry {
+	int64_t at;
+	int64_t gap; /* to the last try, seconds */
+	const char *client, *name, *helo, *user, *sender;
+	bool tls;
+	int64_t size;
+	size_t recipient_count;
+	const char *recipients[];
+};
 
 struct replay {
 	struct replay_terms terms;
 	struct shared *shared;
 	struct policy *policy;
-	struct waiting_room *room;
-	struct retries *retries;
+	/* messages to be tried again; the one that is due first is the first */
+	struct retry **heap;
+	size_t retry_count;
 	struct figures figures;
 	struct rehearsed played;
 	unsigned char key[TRIPLET_KEY];
@@ -89,23 +98,6 @@ set_key(struct replay *replay, conf_say *say, void *arg)
 	return false;
 }
 
-static void
-count_left(void *arg, const struct waiting *waiting, bool crowded)
-{
-	struct replay *replay = arg;
-	struct figures_rule *rule = waiting->rule;
-
-	if (crowded)
-		rule->forgotten++;
-	else if (waiting->is_assumed)
-		return;
-	else if (replay->now - waiting->since >
-	    replay->policy->settings.retry_window)
-		rule->gave_up++;
-	else
-		rule->waiting++;
-}
-
 struct replay *
 replay_open(const struct replay_terms *terms, conf_say *say, void *arg)
 {
@@ -115,10 +107,7 @@ replay_open(const struct replay_terms *terms, conf_say *say, void *arg)
 		return NULL;
 	replay->terms = *terms;
 	replay->policy = load_policy(terms->config, say, arg);
-	replay->retries = retries_open(RETRIES_MAX);
-	replay->room = waiting_open(WAITING_MAX, count_left, replay);
-	if (replay->policy == NULL || replay->retries == NULL ||
-	    replay->room == NULL || !set_key(replay, say, arg) ||
+	if (replay->policy == NULL || !set_key(replay, say, arg) ||
 	    !figures_open(&replay->figures, replay->policy))
 		replay_close(&replay);
 	return replay;
@@ -131,8 +120,9 @@ replay_close(struct replay **replay)
 
 	if (mine == NULL)
 		return;
-	retries_close(&mine->retries);
-	waiting_close(&mine->room);
+	for (size_t i = 0; i < mine->retry_count; i++)
+		free(mine->heap[i]);
+	free(mine->heap);
 	figures_close(&mine->figures);
 	shared_close(&mine->shared);
 	policy_release(&mine->policy);
@@ -220,153 +210,142 @@ play(struct replay *replay, const struct maillog_attempt *attempt, int64_t now)
 	return rehearse(replay->shared, &rehearsal, now, &replay->played);
 }
 
-/* ---- Pairs */
-
-/* The same client's, as it is recognised when it comes back. */
-static uint64_t
-name_pair(
-    const struct rehearsed *played, const char *sender, const char *recipient)
-{
-	const char *who =
-	    played->pool[0] != '\0' ? played->pool : played->network;
-	struct mailaddr raw, normal;
-	uint64_t hash = hash_64(HASH_64, who, strlen(who) + 1);
-
-	mailaddr_parse(sender, &raw);
-	mailaddr_normalise_sender(&raw, &normal);
-	hash = hash_64(hash, normal.text, strlen(normal.text) + 1);
-	mailaddr_parse(recipient, &raw);
-	mailaddr_normalise_recipient(&raw, &normal);
-	return hash_64(hash, normal.text, strlen(normal.text));
-}
-
-/* `fate` is what the log says; of an assumed retry, that it was taken. */
-static bool
-pair_deferred(struct replay *replay, uint64_t pair, const struct rule *rule,
-    enum maillog_fate fate)
-{
-	struct figures_rule *by = figures_rule(&replay->figures, rule);
-	struct waiting *waiting = waiting_find(replay->room, pair);
-
-	if (waiting != NULL) {
-		if (!waiting->came_back && !waiting->is_assumed)
-			waiting->rule->came_back++;
-		waiting->came_back = true;
-		/* From here on the log does not tell. */
-		if (fate == MAILLOG_TAKEN && !waiting->is_assumed) {
-			waiting->is_assumed = true;
-			waiting->rule->assumed++;
-		}
-		return true;
-	}
-	by->pairs++;
-	if (fate == MAILLOG_REJECTED) {
-		by->rejected++;
-		return true;
-	}
-	waiting = waiting_add(replay->room, pair, replay->now, by);
-	if (waiting == NULL)
-		return false;
-	waiting->is_assumed = fate == MAILLOG_TAKEN;
-	by->assumed += waiting->is_assumed;
-	return true;
-}
-
-static bool
-pair_passed(struct replay *replay, uint64_t pair)
-{
-	struct waiting *waiting = waiting_find(replay->room, pair);
-	bool done = true;
-
-	if (waiting == NULL)
-		return true;
-	if (!waiting->is_assumed) {
-		waiting->rule->came_back += !waiting->came_back;
-		waiting->rule->passed++;
-		done = figures_note_delay(
-		    waiting->rule, replay->now - waiting->since);
-	}
-	waiting_remove(replay->room, waiting);
-	return done;
-}
-
-/* ---- Counting */
-
-static bool
-count_pairs(struct replay *replay, const struct maillog_attempt *attempt)
-{
-	const struct rehearsed *played = &replay->played;
-
-	for (size_t i = 0; i < attempt->recipient_count; i++) {
-		uint64_t pair =
-		    name_pair(played, attempt->sender, attempt->recipients[i]);
-		bool done = played->deferred[i]
-		    ? pair_deferred(
-			  replay, pair, played->rules[i], attempt->fates[i])
-		    : pair_passed(replay, pair);
-
-		if (!done)
-			return false;
-	}
-	return true;
-}
-
-/* One message is counted once by each rule that put any recipient of it off. */
-static void
-count_rules(struct replay *replay, const struct maillog_attempt *attempt)
-{
-	const struct rehearsed *played = &replay->played;
-	struct figures *figures = &replay->figures;
-	const struct rule *last = NULL;
-	bool any_passed = false, first = true;
-
-	for (size_t i = 0; i < attempt->recipient_count; i++) {
-		any_passed |= !played->deferred[i];
-		if (!played->deferred[i] ||
-		    (!first && played->rules[i] == last))
-			continue;
-		figures_rule(figures, played->rules[i])->deferred++;
-		last = played->rules[i];
-		first = false;
-	}
-	if (any_passed)
-		figures_rule(figures,
-		    played->judged != NULL &&
-			    played->judged->verdict == RULE_ACCEPT
-			? played->judged
-			: NULL)
-		    ->accepted++;
-	if (played->observed != NULL)
-		figures_rule(figures, played->observed)->observed++;
-}
-
 bool
 replay_counts(const struct replay *replay)
 {
 	return replay->now - replay->began >= replay->terms.ignored;
 }
 
-static bool
-count(struct replay *replay, const struct maillog_attempt *attempt)
-{
-	const struct rehearsed *played = &replay->played;
-	struct figures *figures = &replay->figures;
+/* ---- Retries that are assumed */
 
-	if (attempt->recipient_count == 0 || !replay_counts(replay))
-		return true;
-	waiting_expire(
-	    replay->room, replay->now - replay->policy->settings.retry_window);
-	figures->messages++;
-	figures->deferred += played->any_deferred;
-	figures->known_messages += played->asked && played->known;
-	figures->known_delayed +=
-	    played->asked && played->known && played->any_deferred;
-	count_rules(replay, attempt);
-	return count_pairs(replay, attempt) &&
-	    figures_note_hour(figures, replay->now, played->any_deferred);
+static size_t
+room_of(const char *text)
+{
+	return text == NULL ? 0 : strlen(text) + 1;
 }
 
-/* ---- Retries that are assumed */
+static const char *
+put(char **at, const char *text)
+{
+	const char *copy = text == NULL ? NULL : *at;
+	size_t room = room_of(text);
+
+	if (room > 0)
+		memcpy(*at, text, room);
+	*at += room;
+	return copy;
+}
+
+static struct retry *
+retry_new(const struct maillog_attempt *attempt, const bool *again, int64_t gap)
+{
+	size_t room = room_of(attempt->client) + room_of(attempt->name) +
+	    room_of(attempt->helo) + room_of(attempt->user) +
+	    room_of(attempt->sender);
+	size_t count = 0;
+	struct retry *retry;
+	char *at;
+
+	for (size_t i = 0; i < attempt->recipient_count; i++)
+		if (again[i]) {
+			room += room_of(attempt->recipients[i]);
+			count++;
+		}
+	retry = calloc(1, sizeof *retry + count * sizeof(char *) + room);
+	if (retry == NULL)
+		return NULL;
+	at = (char *)&retry->recipients[count];
+	retry->gap = gap;
+	retry->tls = attempt->tls;
+	retry->size = attempt->size;
+	retry->client = put(&at, attempt->client);
+	retry->name = put(&at, attempt->name);
+	retry->helo = put(&at, attempt->helo);
+	retry->user = put(&at, attempt->user);
+	retry->sender = put(&at, attempt->sender);
+	for (size_t i = 0; i < attempt->recipient_count; i++)
+		if (again[i])
+			retry->recipients[retry->recipient_count++] =
+			    put(&at, attempt->recipients[i]);
+	return retry;
+}
+
+static void
+retry_describe(const struct retry *retry, struct maillog_attempt *attempt_r)
+{
+	*attempt_r = (struct maillog_attempt){.at = retry->at,
+	    .client = retry->client,
+	    .name = retry->name,
+	    .helo = retry->helo,
+	    .user = retry->user,
+	    .tls = retry->tls,
+	    .sender = retry->sender,
+	    .size = retry->size,
+	    .recipient_count = retry->recipient_count};
+	memcpy(attempt_r->recipients, retry->recipients,
+	    retry->recipient_count * sizeof *retry->recipients);
+}
+
+static void
+swap(struct replay *replay, size_t a, size_t b)
+{
+	struct retry *other = replay->heap[a];
+
+	replay->heap[a] = replay->heap[b];
+	replay->heap[b] = other;
+}
+
+static bool
+is_before(const struct replay *replay, size_t a, size_t b)
+{
+	return replay->heap[a]->at < replay->heap[b]->at;
+}
+
+/* It is taken over.  False: there is no room, and it is freed. */
+static bool
+add_retry(struct replay *replay, struct retry *retry, int64_t at)
+{
+	size_t place = replay->retry_count;
+
+	if (place == RETRIES_MAX ||
+	    !array_grow(&replay->heap, place, sizeof *replay->heap)) {
+		free(retry);
+		return false;
+	}
+	retry->at = at;
+	replay->heap[replay->retry_count++] = retry;
+	while (place > 0 && is_before(replay, place, (place - 1) / 2)) {
+		swap(replay, place, (place - 1) / 2);
+		place = (place - 1) / 2;
+	}
+	return true;
+}
+
+/* The next one, if it is due by `now`, to be free()d.  NULL: none. */
+static struct retry *
+take_retry(struct replay *replay, int64_t now)
+{
+	struct retry *first;
+	size_t place = 0;
+
+	if (replay->retry_count == 0 || replay->heap[0]->at > now)
+		return NULL;
+	first = replay->heap[0];
+	replay->heap[0] = replay->heap[--replay->retry_count];
+	for (;;) {
+		size_t next = 2 * place + 1;
+
+		if (next + 1 < replay->retry_count &&
+		    is_before(replay, next + 1, next))
+			next++;
+		if (next >= replay->retry_count ||
+		    !is_before(replay, next, place))
+			break;
+		swap(replay, place, next);
+		place = next;
+	}
+	return first;
+}
 
 /* `gap` is what lies before the next one; whoever has tried for days gives up. */
 static bool
@@ -387,7 +366,7 @@ plan_retry(
 	retry = retry_new(attempt, again, gap);
 	if (retry == NULL)
 		return false;
-	if (!retries_add(replay->retries, retry, replay->now + gap))
+	if (!add_retry(replay, retry, replay->now + gap))
 		replay->figures.retries_lost++;
 	return true;
 }
@@ -399,12 +378,13 @@ play_retries(struct replay *replay, int64_t until)
 	struct retry *retry;
 	bool done = true;
 
-	while (done && (retry = retries_take(replay->retries, until)) != NULL) {
+	while (done && (retry = take_retry(replay, until)) != NULL) {
 		retry_describe(retry, &attempt);
 		done = play(replay, &attempt, retry->at);
 		replay->figures.retries++;
 		if (done && replay_counts(replay))
-			done = count_pairs(replay, &attempt);
+			done = figures_count_pairs(&replay->figures, &attempt,
+			    &replay->played, retry->at);
 		done = done && plan_retry(replay, &attempt, 2 * retry->gap);
 		free(retry);
 	}
@@ -420,25 +400,24 @@ replay_try(struct replay *replay, const struct maillog_attempt *attempt,
 	*played_r = &replay->played;
 	if (replay->began == 0 && !begin(replay, attempt->at))
 		return false;
-	return play_retries(replay, attempt->at) &&
-	    play(replay, attempt, attempt->at) && count(replay, attempt) &&
-	    plan_retry(replay, attempt, replay->terms.retry);
+	if (!play_retries(replay, attempt->at) ||
+	    !play(replay, attempt, attempt->at))
+		return false;
+	if (attempt->recipient_count > 0 && replay_counts(replay) &&
+	    !figures_count(
+		&replay->figures, attempt, &replay->played, attempt->at))
+		return false;
+	return plan_retry(replay, attempt, replay->terms.retry);
 }
 
-void
-replay_end(struct replay *replay)
+bool
+replay_end(struct replay *replay, struct figures_rule *sum_r)
 {
-	waiting_expire(replay->room, FOREVER);
+	return figures_end(&replay->figures, replay->now, sum_r);
 }
 
 const struct figures *
 replay_figures(const struct replay *replay)
 {
 	return &replay->figures;
-}
-
-const struct policy *
-replay_policy(const struct replay *replay)
-{
-	return replay->policy;
 }

@@ -36,13 +36,13 @@ void replay_close(struct replay **replay);
 bool replay_try(struct replay *replay, const struct maillog_attempt *attempt,
     const struct rehearsed **played_r);
 
-/* The log ends: count what still waits.  Then the figures are complete. */
-void replay_end(struct replay *replay);
+/* The log ends: count what still waits.  Then the figures are complete; `sum_r` is
+ * all rules together, its `delays` the caller's to free().  False: out of memory. */
+bool replay_end(struct replay *replay, struct figures_rule *sum_r);
 
 /* Whether attempts count by now (terms.ignored). */
 bool replay_counts(const struct replay *replay);
 
 const struct figures *replay_figures(const struct replay *replay);
-const struct policy *replay_policy(const struct replay *replay);
 
 #endif

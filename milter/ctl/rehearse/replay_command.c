@@ -297,8 +297,7 @@ play(struct run *run)
 	maillog_end(run->log);
 	if (!take_attempts(run))
 		return false;
-	replay_end(run->replay);
-	return figures_sum(FIGURES(run), &run->sum);
+	return replay_end(run->replay, &run->sum);
 }
 
 /* ---- Telling */
