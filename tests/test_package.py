@@ -27,6 +27,7 @@ CLIENT, OTHER = "198.51.100.7", "203.0.113.9"
 MX = "mx.test.example"
 ALICE = "alice@sender.example"
 NUMBERS = itertools.count()
+LONGEST = 1800  # seconds: a package is built, and a system made
 RECIPIENTS = [f"{user}@{MX}" for user in ("root", "daemon", "bin")]
 # All that is changed in the shipped configuration: less to wait for, and this
 # machine may be as busy as it likes.
@@ -100,6 +101,7 @@ class Packaged(unittest.TestCase):
     """A bare system with one mail server; each test installs the package, and
     when it is purged nothing is left."""
 
+    longest = LONGEST
     server = None  # the package of the mail server
     answers = ""  # to its questions
     etc = None  # its configuration
@@ -285,6 +287,8 @@ class WithSendmail(Packaged):
 
 class Source(unittest.TestCase):
     """What is given to others."""
+
+    longest = LONGEST
 
     def setUp(self):
         if not shutil.which("dpkg-buildpackage"):

@@ -40,7 +40,7 @@ def cached(cache, name, make):
     path = os.path.join(cache, name)
     with open(path + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(path + ".done"):
+        if not (os.path.exists(path + ".done") and os.path.exists(path)):
             shutil.rmtree(path, ignore_errors=True)
             make(path)
             open(path + ".done", "w").close()

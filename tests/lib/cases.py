@@ -11,11 +11,14 @@ How many run at once is one number for all programs which are run with the same
 directory $TESTS_SLOTS.  A class with `alone = True` waits until nothing else
 runs: what it measures is the whole machine.
 
+With $TESTS_TIMES set, how long each took is told, too.
+
 Beside each test a thread does nothing but sleep.  If the machine woke it up very
 late and the test failed, that proves nothing about what was tested: it is said,
 and the test is run again.
 """
 
+import faulthandler
 import fcntl
 import os
 import pickle
@@ -30,7 +33,7 @@ import unittest
 from lib import table
 
 AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
-LONGEST = 600  # seconds until a process is taken for hung
+LONGEST = 300  # seconds of a test until it is taken for hung, and says where it is
 LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
 TRIES = 4
 
@@ -53,6 +56,7 @@ class Outcome:
         self.tables = []
         self.said = ""
         self.late = 0.0  # seconds by which a sleeper woke up too late, at worst
+        self.times = []  # (seconds, test)
 
     def add(self, result, count):
         """What a whole class fails or skips counts for each of its tests."""
@@ -86,11 +90,36 @@ class Sleeper(threading.Thread):
             self.late = max(self.late, time.monotonic() - began - self.PIECE)
 
 
+class Result(unittest.TestResult):
+    """Each test has its time, and at its end a process that hangs tells where each
+    of its threads is, and is over."""
+
+    def __init__(self, said, longest):
+        super().__init__()
+        self.said, self.longest = said, longest
+        self.times = []
+        self.watch()
+
+    def watch(self):
+        self.began = time.monotonic()
+        faulthandler.dump_traceback_later(self.longest, exit=True, file=self.said)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.watch()
+
+    def stopTest(self, test):
+        self.times.append((time.monotonic() - self.began, test.id()))
+        super().stopTest(test)
+        self.watch()
+
+
 class Unit:
     """Tests that share a process."""
 
     def __init__(self, cases):
         self.cases = cases
+        self.longest = getattr(cases[0], "longest", LONGEST)
         self.tries = 0
 
     def suite(self):
@@ -108,7 +137,7 @@ class Program:
         self.directory = directory
         self.slots = os.environ.get("TESTS_SLOTS") or directory
         os.makedirs(self.slots, exist_ok=True)
-        self.running = {}  # pid -> (unit, file of its outcome, its deadline)
+        self.running = {}  # pid -> (unit, file of its outcome)
         self.outcomes = []
         self.started = 0
         self.began = time.monotonic()
@@ -144,22 +173,19 @@ class Program:
             run_unit(unit, path)
         for slot in slots:
             os.close(slot)
-        self.running[pid] = (unit, path, time.monotonic() + LONGEST)
+        self.running[pid] = (unit, path)
 
     def reap(self):
         """Take in what has ended; whether anything has."""
         ended = [pid for pid in self.running if has_ended(pid)]
         for pid in ended:
-            unit, path, _ = self.running.pop(pid)
+            unit, path = self.running.pop(pid)
             end_group(pid)
             outcome = read_outcome(unit, path)
             if outcome.bad and outcome.late > LATE and unit.tries < TRIES:
                 self.repeat(unit, outcome)
             else:
                 self.outcomes.append(outcome)
-        for pid, (*_, deadline) in self.running.items():
-            if time.monotonic() > deadline:
-                end_group(pid)
         return bool(ended)
 
     def repeat(self, unit, outcome):
@@ -176,6 +202,10 @@ class Program:
         for heading, text in (bad for outcome in self.outcomes
                               for bad in outcome.bad):
             print("=" * 70, heading, "-" * 70, text, sep="\n", file=sys.stderr)
+        if os.environ.get("TESTS_TIMES"):
+            for seconds, test in sorted(one for outcome in self.outcomes
+                                        for one in outcome.times):
+                print(f"{seconds:8.2f} s  {test}", file=sys.stderr)
         counts = {name: sum(getattr(outcome, name) for outcome in self.outcomes)
                   for name in ("ran", "failures", "errors", "skipped")}
         ran = counts.pop("ran")
@@ -225,10 +255,12 @@ def run_unit(unit, path):
         with open(path + ".said", "w+", encoding="utf-8") as said:
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
-            result = unittest.TestResult()
+            result = Result(said, unit.longest)
             unit.suite().run(result)
             outcome.add(result, len(unit.cases))
+            faulthandler.cancel_dump_traceback_later()
             outcome.late = sleeper.late
+            outcome.times = result.times
             sys.stdout.flush()
             sys.stderr.flush()
             with open(path + ".said", encoding="utf-8",
