@@ -1,4 +1,4 @@
-#include "mail/reply_wire.h"
+#include "mail/response.h"
 
 #include <stdio.h>
 #include <stdlib.h>

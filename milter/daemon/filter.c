@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
-#include "mail/reply_wire.h"
+#include "mail/response.h"
 #include "session/session.h"
 #include "session/shared.h"
 
