@@ -8,6 +8,15 @@
 
 #include <stdint.h>
 
+/* `value`, or the nearer of the two bounds. */
+static inline int64_t
+seconds_clamp(int64_t value, int64_t low, int64_t high)
+{
+	if (value < low)
+		return low;
+	return value < high ? value : high;
+}
+
 /* The seconds from `then` to `now`, negative when `then` lies ahead.  Saturates
  * at INT64_MAX and -INT64_MAX, so that the result can always be negated. */
 static inline int64_t

@@ -316,29 +316,19 @@ share(const struct asked *asked)
 /* ---- What the store remembers */
 
 static enum answer
-reputation_below(const struct asked *asked)
+score_below(const struct asked *asked)
 {
-	return yes_if(asked->facts->score < asked->condition->real);
+	const double *score = fact_of(asked);
+
+	return yes_if(*score < asked->condition->real);
 }
 
 static enum answer
-reputation_above(const struct asked *asked)
+score_above(const struct asked *asked)
 {
-	return yes_if(asked->facts->score > asked->condition->real);
-}
+	const double *score = fact_of(asked);
 
-static enum answer
-organisation_below(const struct asked *asked)
-{
-	return yes_if(
-	    asked->facts->organisation_score < asked->condition->real);
-}
-
-static enum answer
-organisation_above(const struct asked *asked)
-{
-	return yes_if(
-	    asked->facts->organisation_score > asked->condition->real);
+	return yes_if(*score > asked->condition->real);
 }
 
 static enum answer
@@ -446,14 +436,6 @@ limit_admits(const struct condition *condition, const struct facts *facts,
 	    &terms, &count->family, facts->now, wait_r);
 }
 
-/* A size is known at the end, and taken then. */
-static bool
-is_too_early(const struct asked *asked)
-{
-	return asked->condition->type->counts == LIMIT_OCTETS &&
-	    !asked->facts->complete;
-}
-
 static enum answer
 is_exceeded(const struct asked *asked)
 {
@@ -465,7 +447,8 @@ is_exceeded(const struct asked *asked)
 
 	if (answer != ANSWER_YES)
 		return answer;
-	if (is_too_early(asked))
+	/* A size is known at the end, and taken then. */
+	if (condition->type->counts == LIMIT_OCTETS && !asked->facts->complete)
 		return ANSWER_LATER;
 	if (certainty != FACT_KNOWN)
 		return answer_while(certainty);
@@ -654,14 +637,14 @@ const struct condition_type condition_types[] = {
     {"known", VALUE_TRUE, STAGE_MAIL, STORE | GOOD, .judge = is_true,
 	RECORD(known), NOT("known")},
     {"reputation_below", VALUE_REAL, STAGE_MAIL, STORE | FADES,
-	.judge = reputation_below, RECORD(score)},
+	.judge = score_below, RECORD(score)},
     {"reputation_above", VALUE_REAL, STAGE_MAIL, STORE | FADES,
-	.judge = reputation_above, RECORD(score)},
+	.judge = score_above, RECORD(score)},
     {"organisation_below", VALUE_REAL, STAGE_DATA, ORGANISATION,
-	.judge = organisation_below, FACT(organisation_score),
+	.judge = score_below, FACT(organisation_score),
 	KNOWN_BY(organisation_certainty)},
     {"organisation_above", VALUE_REAL, STAGE_DATA, ORGANISATION,
-	.judge = organisation_above, FACT(organisation_score),
+	.judge = score_above, FACT(organisation_score),
 	KNOWN_BY(organisation_certainty)},
     {"retried", VALUE_DURATION, STAGE_RCPT, STORE | RECIPIENT,
 	.judge = retried},

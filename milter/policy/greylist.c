@@ -6,23 +6,15 @@
 #define ENCODED_MAX (INT64_C(1) << 40)
 #define TERM_MAX    (INT64_MAX / 4)
 
-static int64_t
-clamp(int64_t value, int64_t low, int64_t high)
-{
-	if (value < low)
-		return low;
-	return value < high ? value : high;
-}
-
 /* The terms as the header promises to read them. */
 static struct greylist_terms
 sane_terms(const struct greylist_terms *terms)
 {
 	struct greylist_terms sane;
 
-	sane.delay = clamp(terms->delay, 0, TERM_MAX);
-	sane.window = clamp(terms->window, 0, TERM_MAX);
-	sane.keep = clamp(terms->keep, 0, TERM_MAX);
+	sane.delay = seconds_clamp(terms->delay, 0, TERM_MAX);
+	sane.window = seconds_clamp(terms->window, 0, TERM_MAX);
+	sane.keep = seconds_clamp(terms->keep, 0, TERM_MAX);
 	if (sane.window <= sane.delay)
 		sane.window = 2 * sane.delay;
 	return sane;
@@ -57,10 +49,10 @@ int64_t
 greylist_clock_encode(const struct greylist_clock *clock)
 {
 	if (clock->last_passed != 0)
-		return -clamp(
+		return -seconds_clamp(
 		    seconds_between(clock->last_passed, EPOCH), 1, ENCODED_MAX);
 	if (clock->first_seen != 0)
-		return clamp(
+		return seconds_clamp(
 		    seconds_between(clock->first_seen, EPOCH), 1, ENCODED_MAX);
 	return 0;
 }
@@ -70,7 +62,7 @@ greylist_clock_decode(int64_t stored)
 {
 	struct greylist_clock clock = {0, 0};
 
-	stored = clamp(stored, -ENCODED_MAX, ENCODED_MAX);
+	stored = seconds_clamp(stored, -ENCODED_MAX, ENCODED_MAX);
 	if (stored > 0)
 		clock.first_seen = EPOCH + stored;
 	else if (stored < 0)

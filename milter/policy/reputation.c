@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "policy/settings.h"
+
 #define POINTS_MAX 1e15 /* keeps every sum finite and every difference exact */
 #define SCALE_MIN  0.1
 #define SCALE_MAX  2.0
@@ -116,4 +118,37 @@ reputation_scaled_limit(int64_t limit, double score)
 	if (scaled >= (double)INT64_MAX)
 		return INT64_MAX;
 	return scaled < 1 ? 1 : (int64_t)llround(scaled);
+}
+
+/* Neighbours cannot take from a client what it has earned itself, and lend it
+ * nothing: what is good of them only makes up for what is bad. */
+static void
+mind_neighbours(const struct reputation_sums *host, bool is_trusted,
+    struct reputation_sums *network)
+{
+	double bad = network->bad - host->bad;
+
+	if (is_trusted || bad < 0)
+		bad = 0;
+	network->bad = host->bad + bad;
+	if (network->good > host->good + bad)
+		network->good = host->good + bad;
+}
+
+void
+standing_of(const struct settings *settings, const struct reputation_sums *host,
+    const struct reputation_sums *network, int64_t passes,
+    struct standing *standing_r)
+{
+	bool is_trusted =
+	    settings->known_after > 0 && passes >= settings->known_after;
+	struct reputation_sums around = *network;
+
+	if (settings->identity != IDENTITY_NETWORK)
+		mind_neighbours(host, is_trusted, &around);
+	standing_r->score =
+	    reputation_score(host, &around, settings->reputation.prior);
+	standing_r->is_poor =
+	    standing_r->score < settings->reputation.poor_below;
+	standing_r->known = is_trusted && !standing_r->is_poor;
 }

@@ -91,4 +91,19 @@ double reputation_score(const struct reputation_sums *host,
  * rounded, at least 1.  A limit below 1 admits nobody and stays as it is. */
 int64_t reputation_scaled_limit(int64_t limit, double score);
 
+struct settings; /* policy/settings.h, which includes this */
+
+/* What a client is worth, by what it has earned. */
+struct standing {
+	double score; /* reputation, -100..100 */
+	bool is_poor;
+	bool known; /* has earned trust, and is not poor */
+};
+
+/* By the points of its host and of its network, which contain the host's, and the
+ * pairs that it got through. */
+void standing_of(const struct settings *settings,
+    const struct reputation_sums *host, const struct reputation_sums *network,
+    int64_t passes, struct standing *standing_r);
+
 #endif

@@ -6,29 +6,21 @@
 #define TIME_MAX (INT64_MAX / 64)
 
 static int64_t
-between(int64_t low, int64_t value, int64_t high)
-{
-	if (value < low)
-		return low;
-	return value < high ? value : high;
-}
-
-static int64_t
 whole_period(int64_t period)
 {
-	return between(1, period, WINDOW_MAX);
+	return seconds_clamp(period, 1, WINDOW_MAX);
 }
 
 static int64_t
 units_of(int64_t count)
 {
-	return between(0, count, WINDOW_MAX);
+	return seconds_clamp(count, 0, WINDOW_MAX);
 }
 
 int
 window_slots_before(int64_t period)
 {
-	return (int)between(1, period, WINDOW_SLOTS);
+	return (int)seconds_clamp(period, 1, WINDOW_SLOTS);
 }
 
 /* The border of two slots may lie between two seconds, so that every period has
@@ -38,7 +30,7 @@ window_slot(int64_t now, int64_t period)
 {
 	int64_t slots = window_slots_before(period);
 
-	now = between(-TIME_MAX, now, TIME_MAX);
+	now = seconds_clamp(now, -TIME_MAX, TIME_MAX);
 	period = whole_period(period);
 	return seconds_slot(now, period) * slots +
 	    seconds_into_slot(now, period) * slots / period;
@@ -84,7 +76,7 @@ seconds_until_gone(const struct window_counts *counts, int64_t units,
 	/* that in place i is this many older than the slot of now, and counts
 	 * until one has come that is `before` younger */
 	slot += WINDOW_SLOT_NOW - i + before + 1;
-	return start_of(slot, period) - between(-TIME_MAX, now, TIME_MAX);
+	return start_of(slot, period) - seconds_clamp(now, -TIME_MAX, TIME_MAX);
 }
 
 bool

@@ -10,7 +10,7 @@
 #include "base/seconds.h"
 #include "mail/mailaddr.h"
 #include "policy/effects.h"
-#include "policy/standing.h"
+#include "policy/reputation.h"
 #include "session/message_parts.h"
 #include "session/shared.h"
 

@@ -19,7 +19,7 @@
 #define TOKEN_SIZE	 9 /* a session id and its NUL */
 
 /* What stands of a message until the next MAIL. */
-enum standing {
+enum stands {
 	STANDS_NOTHING,
 	STANDS_ACCEPTED, /* `accepted` tells how; it may still be broken off */
 	STANDS_DEFERRED, /* `reply` was given, and is given again */
@@ -48,7 +48,7 @@ struct session {
 	char reference[JOURNAL_REFERENCE_SIZE]; /* of the last line about it */
 	const struct rule *observed; /* already logged for this message */
 	unsigned own_logged;	     /* 1 << own_reply, likewise */
-	enum standing standing;
+	enum stands standing;
 	enum stage accepted_at;
 	struct outcome accepted;
 	struct reply reply;

@@ -8,7 +8,7 @@
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
 #include "policy/identity.h"
-#include "policy/standing.h"
+#include "policy/reputation.h"
 #include "store/reports.h"
 
 #define SCORE_MAX  99.0	    /* the last point is reached by nobody */

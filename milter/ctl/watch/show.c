@@ -10,7 +10,7 @@
 #include "mail/hostname.h"
 #include "mail/mailaddr.h"
 #include "policy/identity.h"
-#include "policy/standing.h"
+#include "policy/reputation.h"
 #include "store/record.h"
 
 #define CLOCKS_SHOWN 500 /* of one record; --all: all */
