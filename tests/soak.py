@@ -24,8 +24,7 @@ import tempfile
 import threading
 import time
 
-from lib import farm, mta, netns
-from lib.ctl import Ctl
+from lib import ctl, farm, mta, netns
 from lib.daemon import Daemon
 from lib.mta_case import tcp_socket
 from lib.redis_servers import SentinelSet, wait_until
@@ -515,7 +514,7 @@ class Soak:
             starts = [number for number, line in enumerate(lines)
                       if re.search(r"milter-defer \S+ starts with", line)]
             last = lines[starts[-1]:]
-            _, objects = Ctl(self.milters[name]).ask("status")
+            _, objects = ctl.Ctl(self.milters[name]).ask("status")
             host, = [one for one in objects
                      if one["kind"] == "host" and one["host"] == name]
             for what, verdict in (("deferred", "defer"), ("accepted", "accept"),
@@ -562,6 +561,8 @@ def say(text):
 
 
 def main():
+    if not os.access(ctl.binary(), os.X_OK):  # not in the last minute
+        sys.exit(f"soak.py: {ctl.binary()} is missing")
     mta.unpack()
     netns.enter()
     dns = None
