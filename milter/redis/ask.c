@@ -328,29 +328,29 @@ hand_over(struct redis *redis, const struct redis_request *requests,
 	return answer;
 }
 
-/* False: no memory. */
-static bool
-board(struct redis *redis, struct redis_request *requests, size_t count,
-    struct flight *flights)
+/* NULL: no memory. */
+static struct flight *
+board(struct redis *redis, struct redis_request *requests, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
+	struct flight *flights = calloc(count, sizeof *flights);
+
+	for (size_t i = 0; i < count && flights != NULL; i++) {
+		struct redis_call *call = &flights[i].call;
+
 		requests[i].replies = calloc(requests[i].commands.count + 1,
 		    sizeof(struct resp_reply *));
-		if (requests[i].replies == NULL)
-			return false;
-		flights[i] = (struct flight){
-		    .redis = redis,
-		    .call =
-			{
-			    .commands = &requests[i].commands,
-			    .replies = requests[i].replies,
-			    .done = take_answer,
-			    .arg = &flights[i],
-			},
-		    .hops = HOPS,
-		};
+		if (requests[i].replies == NULL) {
+			free(flights);
+			return NULL;
+		}
+		flights[i].redis = redis;
+		flights[i].hops = HOPS;
+		call->commands = &requests[i].commands;
+		call->replies = requests[i].replies;
+		call->done = take_answer;
+		call->arg = &flights[i];
 	}
-	return true;
+	return flights;
 }
 
 /* None of them was sent. */
@@ -368,7 +368,7 @@ enum redis_answer
 redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
     int64_t due_ms)
 {
-	struct flight flights[REDIS_REQUESTS], *each[REDIS_REQUESTS];
+	struct flight *flights, *each[REDIS_REQUESTS];
 	struct ask ask = {.left = count};
 	enum redis_answer worst;
 
@@ -381,9 +381,11 @@ redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
 		due_ms = redis_due(redis, 0);
 	if (due_ms <= redis_now())
 		return give_all(requests, count, REDIS_LATE);
-	if (!board(redis, requests, count, flights) ||
-	    sem_init(&ask.is_over, 0, 0) != 0)
+	flights = board(redis, requests, count);
+	if (flights == NULL || sem_init(&ask.is_over, 0, 0) != 0) {
+		free(flights);
 		return give_all(requests, count, REDIS_AWAY);
+	}
 	for (size_t i = 0; i < count; i++) {
 		flights[i].call.due_ms = due_ms;
 		flights[i].ask = &ask;
@@ -397,6 +399,7 @@ redis_ask(struct redis *redis, struct redis_request *requests, size_t count,
 	else
 		(void)give_all(requests, count, worst);
 	(void)sem_destroy(&ask.is_over);
+	free(flights);
 	for (size_t i = 0; i < count; i++)
 		if (requests[i].answer > worst)
 			worst = requests[i].answer;

@@ -1,5 +1,6 @@
 #include "store/redis/store_redis_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -53,7 +54,6 @@ struct look_up {
 	char address[TRIPLET_ADDRESS_SIZE];
 	char of_organisation[TRIPLET_ADDRESS_SIZE];
 	char pairs[RECIPIENTS_MAX][TRIPLET_SIZE];
-	struct redis_trip trip;
 	bool asks_time;	     /* before all else */
 	int generations;     /* of sums that are asked for */
 	size_t network;	     /* stops */
@@ -63,6 +63,7 @@ struct look_up {
 	struct clocks_read pool_clocks;
 	struct wide_read wide;
 	struct counting countings[STORE_TAKES_MAX];
+	struct redis_trip trip; /* last: the rest is cleared */
 };
 
 static size_t
@@ -708,36 +709,53 @@ read_answers(struct look_up *look_up, struct store_answer *answer_r)
 			read_take(look_up, i, &answer_r->counts[i]);
 }
 
-enum store_result
-store_redis_look_up(struct store *store, const struct store_query *query,
-    struct store_answer *answer_r)
+static enum store_result
+look_up_in(struct look_up *look_up, struct store_answer *answer_r)
 {
-	struct look_up look_up = {.store = (struct redis_store *)store};
-	struct redis *redis = look_up.store->redis;
+	const struct store_query *query = look_up->query;
+	struct redis *redis = look_up->store->redis;
 	/* For all that it takes. */
 	int64_t due_ms = redis_due(redis, 0) - query->waited_ms;
 	enum store_result result;
 
-	look_up.query = query;
+	result = store_redis_prepare(look_up->store, &look_up->namer, due_ms);
+	if (result != STORE_OK)
+		return result;
+	trip_init(&look_up->trip, &look_up->store->keys);
+	look_up->now =
+	    query->peeks ? query->now : redis_clock_now(&look_up->store->clock);
+	look_up->asked = clock_steady_us();
+	result = ask(look_up) ? trip_ask(&look_up->trip, redis, due_ms)
+			      : STORE_UNREADABLE;
+	if (result == STORE_OK)
+		read_answers(look_up, answer_r);
+	else if (result == STORE_UNREADABLE && !query->peeks)
+		for (size_t i = 0; i < look_up->trip.count; i++)
+			store_redis_heal(
+			    look_up->store, &look_up->trip.requests[i]);
+	trip_free(&look_up->trip);
+	return result;
+}
+
+/* What it takes is too large for a stack. */
+enum store_result
+store_redis_look_up(struct store *store, const struct store_query *query,
+    struct store_answer *answer_r)
+{
+	struct look_up *look_up;
+	enum store_result result;
+
 	memset(answer_r, 0, sizeof *answer_r);
 	if (query->pair_count > RECIPIENTS_MAX ||
 	    query->take_count > STORE_TAKES_MAX)
 		return STORE_UNREADABLE;
-	result = store_redis_prepare(look_up.store, &look_up.namer, due_ms);
-	if (result != STORE_OK)
-		return result;
-	trip_init(&look_up.trip, &look_up.store->keys);
-	look_up.now =
-	    query->peeks ? query->now : redis_clock_now(&look_up.store->clock);
-	look_up.asked = clock_steady_us();
-	result = ask(&look_up) ? trip_ask(&look_up.trip, redis, due_ms)
-			       : STORE_UNREADABLE;
-	if (result == STORE_OK)
-		read_answers(&look_up, answer_r);
-	else if (result == STORE_UNREADABLE && !query->peeks)
-		for (size_t i = 0; i < look_up.trip.count; i++)
-			store_redis_heal(
-			    look_up.store, &look_up.trip.requests[i]);
-	trip_free(&look_up.trip);
+	look_up = malloc(sizeof *look_up);
+	if (look_up == NULL)
+		return STORE_UNREADABLE;
+	memset(look_up, 0, offsetof(struct look_up, trip));
+	look_up->store = (struct redis_store *)store;
+	look_up->query = query;
+	result = look_up_in(look_up, answer_r);
+	free(look_up);
 	return result;
 }
