@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sightings.h"
 #include "lib/check_main.h"
 #include "mail/list.h"
 
@@ -334,6 +335,112 @@ START_TEST(test_everything)
 }
 END_TEST
 
+/* ---- What was found */
+
+#define DAY SIGHTINGS_DAY
+
+/* What a question finds. */
+static const struct {
+	const char *when;
+	const char *asked;
+	const char *found; /* "": nothing */
+} found_rows[] = {
+    {"an address", "198.51.100.7", "198.51.100.7"},
+    {"one in a network", "192.0.2.9", "192.0.2.0/24"},
+    {"the outer one stands for what lasts no longer", "203.0.113.9",
+	"203.0.112.0/20"},
+    {"IPv6", "2001:db8::1", "2001:db8::/32"},
+    {"a mail address", "Bob@Example.ORG", "bob@example.org"},
+    {"another, for its domain", "eve@mail.example.net", "example.net"},
+    {"a host below a domain", "mx.example.net", "example.net"},
+    {"nothing", "198.51.100.8", ""},
+    {"what has expired", "old.example", ""},
+};
+
+static struct list *
+found_list(void)
+{
+	static const char *const listed[] = {"example.net", "192.0.2.0/24",
+	    "bob@example.org", "203.0.113.0/24", "2001:db8::/32",
+	    "203.0.112.0/20", "198.51.100.7", "example.net"};
+	struct list *list = list_new();
+	const char *why;
+
+	for (int i = 0; i < COUNT(listed); i++)
+		ck_assert(list_add(list, listed[i], &why));
+	ck_assert(list_add_until(list, "old.example", 100 * DAY, &why));
+	ck_assert(list_seal(list));
+	return list;
+}
+
+/* The one item that was found since the last time; "": none. */
+static const char *
+found_in(const struct list *list)
+{
+	static char text[LIST_ENTRY_SIZE];
+	struct sighting picked[2];
+	size_t count = sightings_pick(list_found(list), picked, 2);
+
+	ck_assert_uint_le(count, 1);
+	if (count == 0)
+		return "";
+	ck_assert_uint_eq(picked[0].day, 100);
+	sightings_told(list_found(list), picked, count);
+	list_item_text(list, picked[0].which, text);
+	return text;
+}
+
+START_TEST(test_found)
+{
+	struct list *list = found_list();
+
+	(void)is_listed(list, found_rows[_i].asked, 100 * DAY + 1);
+	ck_assert_msg(strcmp(found_in(list), found_rows[_i].found) == 0, "%s",
+	    found_rows[_i].when);
+	(void)is_listed(list, found_rows[_i].asked, 101 * DAY - 1);
+	ck_assert_str_eq(found_in(list), "");
+	list_free(&list);
+}
+END_TEST
+
+/* A list that is read anew knows what was found before. */
+START_TEST(test_carry)
+{
+	struct list *old = found_list(), *list = list_new();
+	const char *why;
+
+	for (int i = 0; i < COUNT(found_rows); i++)
+		(void)is_listed(old, found_rows[i].asked, 100 * DAY + 1);
+	ck_assert(list_add(list, "198.51.100.0/24", &why));
+	ck_assert(list_add(list, "bob@example.org", &why));
+	ck_assert(list_add(list, "zoe@example.org", &why));
+	ck_assert(list_seal(list));
+	list_carry(list, old);
+	ck_assert_str_eq(found_in(list), "bob@example.org");
+	ck_assert_str_eq(found_in(list), "");
+	list_free(&old);
+	list_free(&list);
+}
+END_TEST
+
+START_TEST(test_found_number)
+{
+	struct list *list = list_new();
+	const char *why;
+	int64_t number;
+
+	ck_assert(
+	    list_add_number(list, "@Example.ORG", 7, LIST_FOR_EVER, &why));
+	ck_assert(list_add_number(list, "*", 1, LIST_FOR_EVER, &why));
+	ck_assert(list_seal(list));
+	ck_assert(list_number(list, "bob@example.org", 100 * DAY, &number));
+	ck_assert_str_eq(found_in(list), "example.org");
+	ck_assert(list_number(list, "bob@example.net", 100 * DAY, &number));
+	ck_assert_str_eq(found_in(list), "*");
+	list_free(&list);
+}
+END_TEST
+
 CHECK_MAIN("list", tcase)
 {
 	tcase_add_loop_test(tcase, test_add, 0, COUNT(add_rows));
@@ -345,4 +452,7 @@ CHECK_MAIN("list", tcase)
 	tcase_add_test(tcase, test_empty);
 	tcase_add_test(tcase, test_sealed);
 	tcase_add_test(tcase, test_everything);
+	tcase_add_loop_test(tcase, test_found, 0, COUNT(found_rows));
+	tcase_add_test(tcase, test_carry);
+	tcase_add_test(tcase, test_found_number);
 }

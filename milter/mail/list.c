@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/ascii.h"
+#include "base/sightings.h"
 #include "mail/hostname.h"
 
 /* The first and last address of a network.  Networks either nest or do not
@@ -36,15 +37,17 @@ struct table {
 	void *items;
 	size_t width;
 	size_t count;
+	size_t first; /* number of its first item among those of the list */
 };
 
 struct list {
-	struct table ipv4;	/* struct range */
-	struct table ipv6;	/* struct range */
-	struct table addresses; /* struct word */
-	struct table domains;	/* struct word */
-	struct table numbers;	/* struct numbered */
-	unsigned kinds;		/* that are expected */
+	struct table ipv4;	 /* struct range */
+	struct table ipv6;	 /* struct range */
+	struct table addresses;	 /* struct word */
+	struct table domains;	 /* struct word */
+	struct table numbers;	 /* struct numbered */
+	struct sightings *found; /* of all items; NULL: not sealed */
+	unsigned kinds;		 /* that are expected */
 	size_t count;
 	bool sealed;
 	bool out_of_memory;
@@ -95,6 +98,7 @@ list_free(struct list **list)
 	table_free_words(&(*list)->addresses);
 	table_free_words(&(*list)->domains);
 	table_free_numbers(&(*list)->numbers);
+	free((*list)->found);
 	free(*list);
 	*list = NULL;
 }
@@ -117,6 +121,16 @@ refuse(char why_r[NETWORK_WHY_SIZE], const char *why)
 
 /* ---- Reading */
 
+/* A whole address without its length. */
+static void
+write_network(const struct network *network, char text_r[LIST_ENTRY_SIZE])
+{
+	if (network->bits == network->base.length * 8u)
+		netaddr_format(&network->base, text_r);
+	else
+		network_format(network, text_r);
+}
+
 static bool
 read_network(
     const char *text, struct list_entry *entry, char why_r[NETWORK_WHY_SIZE])
@@ -124,10 +138,7 @@ read_network(
 	entry->kind = LIST_NETWORK;
 	if (!network_parse(text, &entry->network, why_r))
 		return false;
-	if (entry->network.bits == entry->network.base.length * 8u)
-		netaddr_format(&entry->network.base, entry->text);
-	else
-		network_format(&entry->network, entry->text);
+	write_network(&entry->network, entry->text);
 	return true;
 }
 
@@ -453,6 +464,21 @@ seal_words(struct table *table)
 	table->count = kept + 1;
 }
 
+/* Number the items of all tables. */
+static size_t
+number_items(struct list *list)
+{
+	struct table *tables[] = {&list->ipv4, &list->ipv6, &list->addresses,
+	    &list->domains, &list->numbers};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		tables[i]->first = count;
+		count += tables[i]->count;
+	}
+	return count;
+}
+
 bool
 list_seal(struct list *list)
 {
@@ -461,8 +487,9 @@ list_seal(struct list *list)
 	seal_words(&list->addresses);
 	seal_words(&list->domains);
 	seal_numbers(&list->numbers);
+	list->found = sightings_new(number_items(list));
 	list->sealed = true;
-	return !list->out_of_memory;
+	return !list->out_of_memory && list->found != NULL;
 }
 
 size_t
@@ -487,8 +514,22 @@ list_count_of(const struct list *list, unsigned kinds)
 
 /* ---- Asking */
 
+/* The answer is this item of a table. */
 static bool
-has_word(const struct table *table, const char *text, int64_t now)
+found(const struct list *list, const struct table *table, const void *item,
+    int64_t now)
+{
+	size_t place = (size_t)((const char *)item - (char *)table->items);
+
+	if (list->found != NULL)
+		sightings_note(
+		    list->found, table->first + place / table->width, now);
+	return true;
+}
+
+static bool
+has_word(const struct list *list, const struct table *table, const char *text,
+    int64_t now)
 {
 	const struct word asked = {(char *)text, 0};
 	const struct word *word = NULL;
@@ -496,7 +537,8 @@ has_word(const struct table *table, const char *text, int64_t now)
 	if (table->count > 0)
 		word = bsearch(&asked, table->items, table->count, table->width,
 		    compare_words);
-	return word != NULL && word->until > now;
+	return word != NULL && word->until > now &&
+	    found(list, table, word, now);
 }
 
 /* How many begin at or before this address. */
@@ -533,7 +575,8 @@ list_has_client(
 	while (
 	    around > 0 && memcmp(addr->octets, ranges[around - 1].last, 16) > 0)
 		around = ranges[around - 1].around;
-	return around > 0 && ranges[around - 1].until > now;
+	return around > 0 && ranges[around - 1].until > now &&
+	    found(list, table, &ranges[around - 1], now);
 }
 
 bool
@@ -547,7 +590,7 @@ list_has_domain(const struct list *list, const char *name, int64_t now)
 	while (domain != NULL) {
 		if (*domain == '.')
 			domain++;
-		if (has_word(&list->domains, domain, now))
+		if (has_word(list, &list->domains, domain, now))
 			return true;
 		domain = strchr(domain, '.');
 	}
@@ -562,7 +605,7 @@ list_has_address(const struct list *list, const char *address, int64_t now)
 	if (list == NULL)
 		return false;
 	canonical_address(address, &addr);
-	return has_word(&list->addresses, addr.text, now) ||
+	return has_word(list, &list->addresses, addr.text, now) ||
 	    list_has_domain(list, mailaddr_domain(&addr), now);
 }
 
@@ -571,15 +614,15 @@ find_number(
     const struct list *list, const char *key, int64_t now, int64_t *number_r)
 {
 	const struct numbered wanted = {.key = (char *)key};
-	const struct numbered *found = NULL;
+	const struct numbered *item = NULL;
 
 	if (list->numbers.count > 0)
-		found = bsearch(&wanted, list->numbers.items,
+		item = bsearch(&wanted, list->numbers.items,
 		    list->numbers.count, sizeof(wanted), compare_keys);
-	if (found == NULL || found->until <= now)
+	if (item == NULL || item->until <= now)
 		return false;
-	*number_r = found->number;
-	return true;
+	*number_r = item->number;
+	return found(list, &list->numbers, item, now);
 }
 
 bool
@@ -602,4 +645,91 @@ list_number(
 		if (find_number(list, at + 1, now, number_r))
 			return true;
 	return find_number(list, "*", now, number_r);
+}
+
+/* ---- What was found */
+
+struct sightings *
+list_found(const struct list *list)
+{
+	return list == NULL ? NULL : list->found;
+}
+
+static void
+write_range(
+    const struct range *range, uint8_t length, char text_r[LIST_ENTRY_SIZE])
+{
+	struct network network = {.base.length = length};
+
+	memcpy(network.base.octets, range->first, length);
+	while (network.bits < length * 8u &&
+	    ((range->first[network.bits / 8] ^ range->last[network.bits / 8]) &
+		0x80 >> network.bits % 8) == 0)
+		network.bits++;
+	write_network(&network, text_r);
+}
+
+void
+list_item_text(
+    const struct list *list, size_t which, char text_r[LIST_ENTRY_SIZE])
+{
+	const struct range *ipv4 = list->ipv4.items, *ipv6 = list->ipv6.items;
+	const struct word *addresses = list->addresses.items;
+	const struct word *domains = list->domains.items;
+	const struct numbered *numbers = list->numbers.items;
+
+	if (which < list->ipv6.first)
+		write_range(&ipv4[which], 4, text_r);
+	else if (which < list->addresses.first)
+		write_range(&ipv6[which - list->ipv6.first], 16, text_r);
+	else if (which < list->domains.first)
+		strcpy(text_r, addresses[which - list->addresses.first].text);
+	else if (which < list->numbers.first)
+		strcpy(text_r, domains[which - list->domains.first].text);
+	else
+		snprintf(text_r, LIST_ENTRY_SIZE, "%s",
+		    numbers[which - list->numbers.first].key);
+}
+
+static int
+compare_bounds(const void *a, const void *b)
+{
+	const struct range *left = a;
+	const struct range *right = b;
+	int order = memcmp(left->first, right->first, sizeof(left->first));
+
+	return order != 0 ? order
+			  : memcmp(right->last, left->last, sizeof(left->last));
+}
+
+/* Both tables are sorted alike. */
+static void
+carry_table(const struct list *to, const struct table *mine,
+    const struct list *from, const struct table *theirs,
+    int (*compare)(const void *a, const void *b))
+{
+	size_t i = 0, j = 0;
+
+	while (i < mine->count && j < theirs->count) {
+		int order = compare((char *)mine->items + i * mine->width,
+		    (char *)theirs->items + j * theirs->width);
+
+		if (order == 0)
+			sightings_carry(to->found, mine->first + i, from->found,
+			    theirs->first + j);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+void
+list_carry(const struct list *to, const struct list *from)
+{
+	if (to->found == NULL || from->found == NULL)
+		return;
+	carry_table(to, &to->ipv4, from, &from->ipv4, compare_bounds);
+	carry_table(to, &to->ipv6, from, &from->ipv6, compare_bounds);
+	carry_table(to, &to->addresses, from, &from->addresses, compare_words);
+	carry_table(to, &to->domains, from, &from->domains, compare_words);
+	carry_table(to, &to->numbers, from, &from->numbers, compare_keys);
 }

@@ -94,4 +94,21 @@ bool list_has_domain(const struct list *list, const char *name, int64_t now);
 bool list_number(
     const struct list *list, const char *key, int64_t now, int64_t *number_r);
 
+/* ---- What was found
+ *
+ * A sealed list keeps in mind when it answered with each of its items, by the times
+ * that it was asked for.  Items are its entries, but for those that answer nothing
+ * because others do: of nested networks that last no longer, of repeated ones. */
+
+/* NULL: memory ran out, or there is no list. */
+struct sightings *list_found(const struct list *list);
+
+/* Item number `which` of these, in the one form of an entry; of a list of numbers
+ * its key. */
+void list_item_text(
+    const struct list *list, size_t which, char text_r[LIST_ENTRY_SIZE]);
+
+/* What an earlier version of a list found counts for a later one, both sealed. */
+void list_carry(const struct list *to, const struct list *from);
+
 #endif
