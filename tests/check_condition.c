@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sightings.h"
 #include "lib/check_main.h"
 
 #define NOON   INT64_C(1767268800) /* 2026-01-01 12:00 UTC, an hour's edge */
@@ -912,6 +913,55 @@ START_TEST(a_contrary_names_nobody)
 }
 END_TEST
 
+/* ---- Which values were met */
+
+static struct facts met_facts;
+
+static const struct {
+	const char *when;
+	const char *name;
+	struct condition condition;
+	struct facts facts;
+	int met; /* -1: none */
+} met_rows[] = {
+    {"the first pattern that matches", "sender",
+	GLOBS("*@a.example", "b*", "*"), SENT_BY("bob@b.example"), 1},
+    {"none of them", "sender", GLOBS("*@a.example"), SENT_BY("bob@b.example"),
+	-1},
+    {"a contrary, too: it does not hold", "not_sender", GLOBS("x*", "bob@*"),
+	SENT_BY("bob@b.example"), 1},
+    {"the number of a network without AS", "asn", GLOBS("AS1", "64500"),
+	{.asn_certainty = FACT_KNOWN, .asn = "AS64500"}, 1},
+    {"hours", "hours", HOURS({1U << SUNDAY, 0, 60}, {1U << SUNDAY, 60, 120}),
+	MINUTE(SUNDAY, 1, 30), 1},
+    {"what is not known meets nothing", "client_name", GLOBS("*"), NAME_UNKNOWN,
+	-1},
+};
+
+START_TEST(values_that_were_met_are_noted)
+{
+	struct condition condition = met_rows[_i].condition;
+	struct sightings *met = sightings_new(5);
+	struct sighting picked[5];
+	size_t count;
+
+	condition.type =
+	    condition_type_find(met_rows[_i].name, &condition.negated);
+	condition.first = 2;
+	met_facts = met_rows[_i].facts;
+	met_facts.listed_now = NOON;
+	(void)condition_judge(&condition, &met_facts, NULL);
+	met_facts.met = met;
+	ck_assert_uint_eq(sightings_pick(met, picked, 5), 0);
+	(void)condition_judge(&condition, &met_facts, NULL);
+	count = sightings_pick(met, picked, 5);
+	ck_assert_msg(count == (met_rows[_i].met >= 0) &&
+		(count == 0 || picked[0].which == (size_t)met_rows[_i].met + 2),
+	    "%s", met_rows[_i].when);
+	free(met);
+}
+END_TEST
+
 CHECK_MAIN("condition", tcase)
 {
 	tcase_add_unchecked_fixture(tcase, make_list, free_list);
@@ -923,5 +973,7 @@ CHECK_MAIN("condition", tcase)
 	tcase_add_test(tcase, every_condition_is_tested_both_ways);
 	tcase_add_test(tcase, names_are_unique);
 	tcase_add_test(tcase, a_contrary_names_nobody);
+	tcase_add_loop_test(
+	    tcase, values_that_were_met_are_noted, 0, COUNT(met_rows));
 	tcase_add_loop_test(tcase, waits, 0, COUNT(wait_rows));
 }

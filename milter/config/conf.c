@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sightings.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
 #include "redis/redis.h"
@@ -88,6 +89,7 @@ policy_release(struct policy **policy)
 		free(*file);
 	free(mine->files);
 	policy_release(&mine->trial);
+	free(mine->met);
 	free(mine->rules);
 	free(mine->responses);
 	settings_clear(&mine->settings);
@@ -371,6 +373,9 @@ read_tree(struct conf_build *build, const struct conf_tree *tree, bool observes)
 	if (build->report->errors > 0)
 		return;
 	policy_plan(build->policy);
+	build->policy->met = sightings_new(build->policy->value_count);
+	if (build->policy->met == NULL)
+		conf_error(build->report, 0, "out of memory");
 	conf_check(build, tree);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/sightings.h"
 #include "mail/glob.h"
 #include "policy/identity.h"
 #include "policy/reputation.h"
@@ -52,12 +53,26 @@ is_above(const struct asked *asked)
 	return yes_if(*fact > asked->condition->number);
 }
 
+/* This value of the condition is why it is answered so. */
 static enum answer
-any_glob(const struct condition *condition, const char *text)
+met(const struct asked *asked, size_t which)
 {
+	const struct facts *facts = asked->facts;
+
+	if (facts->met != NULL)
+		sightings_note(facts->met, asked->condition->first + which,
+		    facts->listed_now);
+	return ANSWER_YES;
+}
+
+static enum answer
+any_glob(const struct asked *asked, const char *text)
+{
+	const struct condition *condition = asked->condition;
+
 	for (size_t i = 0; i < condition->count; i++)
 		if (glob_match(condition->globs[i], text))
-			return ANSWER_YES;
+			return met(asked, i);
 	return ANSWER_NO;
 }
 
@@ -66,7 +81,7 @@ matches(const struct asked *asked)
 {
 	const char *const *fact = fact_of(asked);
 
-	return any_glob(asked->condition, *fact);
+	return any_glob(asked, *fact);
 }
 
 /* Where an empty text says that there is none. */
@@ -100,7 +115,7 @@ client(const struct asked *asked)
 	for (size_t i = 0; i < condition->count; i++)
 		if (network_contains(
 			&condition->networks[i], &asked->facts->client))
-			return ANSWER_YES;
+			return met(asked, i);
 	return ANSWER_NO;
 }
 
@@ -159,7 +174,7 @@ asn(const struct asked *asked)
 		return ANSWER_NO;
 	return matches(asked) == ANSWER_YES
 	    ? ANSWER_YES
-	    : any_glob(asked->condition, asked->facts->asn + strlen("AS"));
+	    : any_glob(asked, asked->facts->asn + strlen("AS"));
 }
 
 static enum answer
@@ -213,7 +228,7 @@ sender_list(const struct asked *asked)
 static enum answer
 recipient_glob(const struct asked *asked)
 {
-	return any_glob(asked->condition, asked->recipient->address);
+	return any_glob(asked, asked->recipient->address);
 }
 
 static enum answer
@@ -239,7 +254,7 @@ header(const struct asked *asked)
 				condition->headers[j].name) == 0 &&
 			    glob_match(condition->headers[j].pattern,
 				facts->headers[i].value))
-				return ANSWER_YES;
+				return met(asked, j);
 	return ANSWER_NO;
 }
 
@@ -303,7 +318,7 @@ hours(const struct asked *asked)
 	for (size_t i = 0; i < asked->condition->count; i++)
 		if (in_hours(&asked->condition->hours[i], facts->weekday,
 			facts->minute))
-			return ANSWER_YES;
+			return met(asked, i);
 	return ANSWER_NO;
 }
 
@@ -525,7 +540,7 @@ is_result(const struct asked *asked)
 {
 	for (size_t i = 0; i < asked->condition->count; i++)
 		if (asked->condition->results[i] == asked->facts->spf)
-			return ANSWER_YES;
+			return met(asked, i);
 	return ANSWER_NO;
 }
 

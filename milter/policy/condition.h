@@ -91,6 +91,7 @@ struct condition {
 	bool negated; /* it is the contrary that is asked */
 	size_t place; /* among all conditions of the policy */
 	size_t count; /* of whichever array is used */
+	size_t first; /* number of its first value among those of the policy */
 	union {
 		struct network *networks;
 		char **globs;

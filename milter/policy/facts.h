@@ -82,6 +82,8 @@ struct dnsbl_sum {
 
 #define LOAD_MAX 100.0 /* more than this is nonsense */
 
+struct sightings;
+
 /* Conditions of a policy whose answers can be kept. */
 #define SETTLED_MAX 1024
 
@@ -89,6 +91,9 @@ struct facts {
 	/* By condition: 0, or 1 more than an answer that holds for the whole
 	 * message.  NULL: they are not kept.  See condition_judge(). */
 	unsigned char *settled;
+	/* Of the policy: where to note which values of conditions were met.  NULL:
+	 * nowhere, as this is no mail. */
+	struct sightings *met;
 	int64_t now; /* Unix seconds; the store's clock once it was asked */
 	int64_t listed_now; /* the store's clock, as far as that is known
 			     * without asking: entries of lists expire by it */

@@ -23,6 +23,8 @@ plan_conditions(struct policy *policy)
 			struct condition *condition = &rule->conditions[j];
 
 			condition->place = place++;
+			condition->first = policy->value_count;
+			policy->value_count += condition->count;
 			if (condition_counts(condition))
 				continue;
 			condition->period = policy->settings.retry_window;

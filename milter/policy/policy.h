@@ -122,14 +122,18 @@ struct policy {
 	/* When the last rule can speak, those on trial included: not before then
 	 * is it known that no rule holds. */
 	enum stage last_stage;
+	/* Values of conditions, of those that have several, and on which day each
+	 * was met; the latter changes.  NULL: it is not kept. */
+	size_t value_count;
+	struct sightings *met;
 	/* The same, but that every rule only observes; it has none itself. */
 	struct policy *trial;
 	atomic_ulong references; /* see policy_hold() of config/conf.h */
 };
 
 /* Work out what follows from the rules and settings: own_stage and stage_mask
- * of every rule, and of the policy stage_mask, wants_*, observes_eom, and
- * the clocks.  Called once by conf.c when all rules are in place. */
+ * of every rule, and of the policy stage_mask, wants_*, observes_eom, the
+ * clocks, and value_count.  Called once by conf.c when all rules are in place. */
 void policy_plan(struct policy *policy);
 
 /* Whether the delay cap may let this rule's mail go. */

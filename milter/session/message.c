@@ -86,6 +86,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;
 	facts->settled = message->settled;
+	facts->met = shared->rehearse == NULL ? message->policy->met : NULL;
 	facts->lists = message->lists;
 	forget_message(message);
 	facts->store_down = !store_is_up(shared->store);
