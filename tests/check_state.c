@@ -198,6 +198,53 @@ START_TEST(lists_are_saved)
 }
 END_TEST
 
+/* ---- What matched */
+
+struct wanted {
+	const char *name;
+	int64_t day;
+};
+
+static void
+look_at(void *arg, const struct store_match *match)
+{
+	struct wanted *wanted = arg;
+
+	if (strcmp(match->name, wanted->name) == 0)
+		wanted->day = match->day;
+}
+
+static int64_t
+day_of(const char *list, const char *name, int64_t *since_r)
+{
+	struct wanted wanted = {name, 0};
+
+	ck_assert_int_eq(
+	    store_read_matches(store, list, look_at, &wanted, since_r),
+	    STORE_OK);
+	return wanted.day;
+}
+
+START_TEST(what_matched_of_lists_is_remembered)
+{
+	const struct store_match match = {"Qx3k8Jpf", RELEASED / 86400 - 2};
+	int64_t since;
+
+	open_with(NULL);
+	ck_assert_int_eq(store_put_matches(store, "8JpfQx3k", &match, 1,
+			     RELEASED - 3 * 86400),
+	    STORE_OK);
+	store_close(&store);
+	open_with(NULL);
+	ck_assert_int_eq(day_of("8JpfQx3k", match.name, &since), match.day);
+	ck_assert_int_eq(since, RELEASED - 3 * 86400);
+	ck_assert_int_eq(day_of("8JpfQx3k", "AAAAAAAA", &since), 0);
+	ck_assert_int_eq(day_of("Qx3k8Jpf", match.name, &since), 0);
+	ck_assert_int_eq(since, 0);
+	store_close(&store);
+}
+END_TEST
+
 /* ---- What is refused */
 
 static const struct {
@@ -206,9 +253,9 @@ static const struct {
 	size_t length;
 	const char *why;
 } refused_rows[] = {
-    {"the next version", "milter-defer records 4\nand whatever it holds", 44,
-	"was written by a later milter-defer (records 4, this one reads up to "
-	"3)"},
+    {"the next version", "milter-defer records 5\nand whatever it holds", 44,
+	"was written by a later milter-defer (records 5, this one reads up to "
+	"4)"},
     {"one far away, and short", "milter-defer records 99999999999999\n", 36,
 	"was written by a later milter-defer (records"},
     {"no version", "milter-defer records \n", 22, "is no file of records"},
@@ -252,7 +299,7 @@ END_TEST
 
 START_TEST(what_cannot_be_moved_is_not_replaced)
 {
-	static const char later[] = "milter-defer records 4\n";
+	static const char later[] = "milter-defer records 5\n";
 	unsigned char found[FILE_MAX_SIZE];
 	char aside[sizeof file + 32];
 
@@ -313,6 +360,7 @@ CHECK_MAIN("state", tcase)
 	tcase_add_loop_test(tcase, what_0_1_0_remembered_is_remembered, 0,
 	    sizeof released_rows / sizeof released_rows[0]);
 	tcase_add_test(tcase, lists_are_saved);
+	tcase_add_test(tcase, what_matched_of_lists_is_remembered);
 	tcase_add_loop_test(tcase, what_is_refused_is_still_there, 0,
 	    sizeof refused_rows / sizeof refused_rows[0]);
 	tcase_add_test(tcase, what_cannot_be_moved_is_not_replaced);

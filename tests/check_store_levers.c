@@ -2,6 +2,7 @@
  * arguments the embedded store is held to it, else that of the Redis which they
  * name (lib/keeper.h). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/store_steps.h"
@@ -342,12 +343,143 @@ START_TEST(what_was_counted_is_forgotten)
 }
 END_TEST
 
+/* ---- What matches of lists */
+
+#define FRIENDS "Qx3k8Jpf"
+#define FOES	"8JpfQx3k"
+
+struct known {
+	const char *name;
+	int64_t day; /* of that one, 0: it is not known */
+	size_t count;
+	int64_t since;
+};
+
+static void
+note_known(void *arg, const struct store_match *match)
+{
+	struct known *known = arg;
+
+	known->count++;
+	if (strcmp(match->name, known->name) == 0)
+		known->day = match->day;
+}
+
+static struct known
+known_of(const char *list, const char *name)
+{
+	struct known known = {.name = name};
+
+	ck_assert_int_eq(
+	    store_read_matches(store, list, note_known, &known, &known.since),
+	    STORE_OK);
+	return known;
+}
+
+static void
+put(const char *list, const char *name, int64_t day)
+{
+	struct store_match match = {.day = day};
+
+	strcpy(match.name, name);
+	ck_assert_int_eq(
+	    store_put_matches(store, list, &match, 1, now), STORE_OK);
+}
+
+START_TEST(the_last_day_of_a_match_is_known)
+{
+	int64_t today = now / DAY;
+
+	open_store();
+	today = now / DAY;
+	ck_assert_int_eq(known_of(FRIENDS, "AAAAAAAA").since, 0);
+	put(FRIENDS, "AAAAAAAA", today - 3);
+	put(FRIENDS, "AAAAAAAA", today - 1);
+	put(FRIENDS, "AAAAAAAA", today - 2);
+	put(FRIENDS, "BBBBBBBB", today);
+	put(FOES, "AAAAAAAA", today);
+	ck_assert_int_eq(known_of(FRIENDS, "AAAAAAAA").day, today - 1);
+	ck_assert_int_eq(known_of(FRIENDS, "BBBBBBBB").day, today);
+	ck_assert_int_eq(known_of(FOES, "BBBBBBBB").day, 0);
+	ck_assert_uint_eq(known_of(FRIENDS, "").count, 2);
+	close_store();
+}
+END_TEST
+
+/* Whoever looks where nothing matches has looked all the same. */
+START_TEST(since_when_it_is_counted_is_known)
+{
+	struct known known;
+
+	open_store();
+	ck_assert_int_eq(
+	    store_put_matches(store, FRIENDS, NULL, 0, now), STORE_OK);
+	known = known_of(FRIENDS, "");
+	ck_assert_uint_eq(known.count, 0);
+	ck_assert_int_le(llabs(known.since - now), 5);
+	put(FRIENDS, "AAAAAAAA", now / DAY);
+	ck_assert_int_eq(known_of(FRIENDS, "").since, known.since);
+	close_store();
+}
+END_TEST
+
+START_TEST(what_matched_long_ago_is_forgotten)
+{
+	open_store();
+	put(FRIENDS, "AAAAAAAA", now / DAY - STORE_MATCHES_LIFE - 1);
+	now += DAY; /* for the embedded store: it looks once a day */
+	put(FRIENDS, "BBBBBBBB", now / DAY - STORE_MATCHES_LIFE + 2);
+	ck_assert_int_eq(known_of(FRIENDS, "AAAAAAAA").day, 0);
+	ck_assert_int_ne(known_of(FRIENDS, "BBBBBBBB").day, 0);
+	close_store();
+}
+END_TEST
+
+static void
+put_many(const char *list, int from, int count, int64_t day)
+{
+	static struct store_match matches[STORE_PUT_MATCHES];
+	int many = 0;
+
+	for (int i = from; i < from + count; i++) {
+		snprintf(
+		    matches[many].name, sizeof matches[many].name, "n%07d", i);
+		matches[many++].day = day;
+		if (many < STORE_PUT_MATCHES && i + 1 < from + count)
+			continue;
+		ck_assert_int_eq(
+		    store_put_matches(store, list, matches, (size_t)many, now),
+		    STORE_OK);
+		many = 0;
+	}
+}
+
+/* Of what was forgotten nobody may say that it did not match. */
+START_TEST(too_many_matches_are_not_counted_for_so_long)
+{
+	int64_t today;
+
+	open_store();
+	today = now / DAY;
+	put_many(FRIENDS, 0, 1000, today - 9);
+	put_many(FRIENDS, 1000, STORE_MATCHES_MAX - 1000, today - 5);
+	ck_assert_int_eq(known_of(FRIENDS, "n0000999").day, today - 9);
+	put_many(FRIENDS, STORE_MATCHES_MAX, 1500, today);
+	ck_assert_int_eq(known_of(FRIENDS, "n0000999").day, 0);
+	ck_assert_int_eq(known_of(FRIENDS, "n0200999").day, today);
+	ck_assert_uint_le(known_of(FRIENDS, "").count, STORE_MATCHES_MAX);
+	ck_assert_int_ge(known_of(FRIENDS, "").since, (today - 5) * DAY);
+	close_store();
+}
+END_TEST
+
 static Suite *
 levers_suite(void)
 {
 	Suite *suite = suite_create("store_levers");
 	TCase *lists = tcase_create("lists");
 	TCase *forgetting = tcase_create("forgetting");
+	TCase *matching = tcase_create("matching");
 
 	tcase_add_test(lists, an_entry_is_added_renewed_and_removed);
 	tcase_add_test(lists, each_change_is_read);
@@ -362,6 +494,12 @@ levers_suite(void)
 	tcase_add_test(forgetting, a_pair_is_forgotten_and_nothing_else);
 	tcase_add_test(forgetting, what_was_counted_is_forgotten);
 	suite_add_tcase(suite, forgetting);
+	tcase_set_timeout(matching, 60);
+	tcase_add_test(matching, the_last_day_of_a_match_is_known);
+	tcase_add_test(matching, since_when_it_is_counted_is_known);
+	tcase_add_test(matching, what_matched_long_ago_is_forgotten);
+	tcase_add_test(matching, too_many_matches_are_not_counted_for_so_long);
+	suite_add_tcase(suite, matching);
 	return suite;
 }
 

@@ -171,6 +171,17 @@ enum store_change {
 	STORE_FULL    /* there is no room for it */
 };
 
+/* On which day since 1970, UTC, an entry of a list matched last, of which only a keyed
+ * name is told.  Of one list the last STORE_MATCHES_MAX are kept, for
+ * STORE_MATCHES_LIFE days. */
+#define STORE_MATCHES_MAX  200000
+#define STORE_MATCHES_LIFE 100
+struct store_match {
+	char name[STORE_NAME_SIZE];
+	int64_t day;
+};
+typedef void store_match_each(void *arg, const struct store_match *match);
+
 /* Whom to forget.  Without an address all that the record holds, and the record. */
 struct store_forget {
 	const char *tag; /* the record: of a network or a pool; NULL: another
@@ -251,6 +262,13 @@ struct store_list_ops {
 	    store_entry_each *each, void *arg);
 };
 
+struct store_match_ops {
+	enum store_result (*put)(struct store *store, const char *list,
+	    const struct store_match *matches, size_t count, int64_t now);
+	enum store_result (*read)(struct store *store, const char *list,
+	    store_match_each *each, void *arg, int64_t *since_r);
+};
+
 struct store_farm_ops {
 	enum store_result (*exchange_load)(struct store *store,
 	    const struct load_report *own, struct load_report *reports_r,
@@ -310,6 +328,7 @@ struct store_ops {
 	enum store_result (*remember)(
 	    struct store *store, const struct store_effects *effects);
 	const struct store_list_ops *lists;
+	const struct store_match_ops *matches; /* NULL: it keeps none */
 	const struct store_farm_ops *farm;
 	const struct store_journal_ops *journal;
 	const struct store_board_ops *board;
@@ -417,6 +436,30 @@ store_list_each(
 	return store->ops->lists->each == NULL
 	    ? STORE_DOWN
 	    : store->ops->lists->each(store, name, each, arg);
+}
+
+/* Which entries of a list match, whatever the list is: it goes by a keyed name, too.
+ * Whoever puts something, or nothing, looks from then on; `*since_r` is when somebody
+ * began, Unix seconds, 0: nobody did.  At most STORE_PUT_MATCHES at once; they are
+ * read in no order, some maybe twice.  May wait. */
+#define STORE_PUT_MATCHES 500
+static inline enum store_result
+store_put_matches(struct store *store, const char *list,
+    const struct store_match *matches, size_t count, int64_t now)
+{
+	return store->ops->matches == NULL
+	    ? STORE_DOWN
+	    : store->ops->matches->put(store, list, matches, count, now);
+}
+
+static inline enum store_result
+store_read_matches(struct store *store, const char *list,
+    store_match_each *each, void *arg, int64_t *since_r)
+{
+	*since_r = 0;
+	return store->ops->matches == NULL
+	    ? STORE_OK
+	    : store->ops->matches->read(store, list, each, arg, since_r);
 }
 
 /* Forget; `*count_r` is what there was of it: fields, or records. */

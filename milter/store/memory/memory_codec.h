@@ -10,8 +10,14 @@ memory_codec_put(struct bytes_out *out, const struct memory_record *record);
 
 /* Versions of what stands in a file; the last is what is written.  In the first
  * everything belonged to the whole network: what can be told to be a single
- * host's is taken over as that.  The second had no lists. */
-enum { MEMORY_CODEC_FIRST = 1, MEMORY_CODEC_HOSTS, MEMORY_CODEC_NOW };
+ * host's is taken over as that.  The second had no lists, the third nothing of
+ * what matched of them. */
+enum {
+	MEMORY_CODEC_FIRST = 1,
+	MEMORY_CODEC_HOSTS,
+	MEMORY_CODEC_LISTS,
+	MEMORY_CODEC_NOW
+};
 
 /* NULL: what stands there is no record, or memory ran out. */
 struct memory_record *memory_codec_get(

@@ -19,7 +19,8 @@
 
 #define KIND	   "milter-defer records "
 #define KIND_SIZE  (sizeof KIND - 1)
-#define MAGIC	   KIND "3\n"
+#define MAGIC	   KIND "4\n"
+#define MAGIC_3	   KIND "3\n"
 #define MAGIC_2	   KIND "2\n"
 #define MAGIC_OLD  KIND "1\n"
 #define MAGIC_SIZE (sizeof MAGIC - 1)
@@ -32,8 +33,9 @@
 #define REPORT_SIZE    (PATH_MAX + WHY_SIZE)
 #define REFUSED_MAX    9 /* files that are kept aside */
 
-/* What stands before each record, before the lists, and at the end. */
-enum { NO_MORE, RECORD, LISTS };
+/* What stands before each record, before the lists, before what matched of these,
+ * and at the end. */
+enum { NO_MORE, RECORD, LISTS, MATCHES };
 
 /* A file that is being written. */
 struct writer {
@@ -267,6 +269,7 @@ take_own_key(struct memory_key *key, const unsigned char *found)
 
 static const char *const magics[] = {[MEMORY_CODEC_FIRST] = MAGIC_OLD,
     [MEMORY_CODEC_HOSTS] = MAGIC_2,
+    [MEMORY_CODEC_LISTS] = MAGIC_3,
     [MEMORY_CODEC_NOW] = MAGIC};
 
 /* NULL, or why the file is refused.  `in` is left at the first record. */
@@ -354,6 +357,11 @@ read_records(struct bytes_in *in, int version, const struct memory_key *key,
 			return "holds what is no list";
 		kind = bytes_get_number(in);
 	}
+	if (kind == MATCHES && version > MEMORY_CODEC_LISTS) {
+		if (!memory_matches_read(records->matches, in))
+			return "holds what is no day of a match";
+		kind = bytes_get_number(in);
+	}
 	if (in->failed || in->left != 0 || kind != NO_MORE)
 		return "is cut off";
 	if (records->count > 0)
@@ -413,6 +421,8 @@ write_records(struct memory *memory, struct writer *writer)
 	pthread_mutex_lock(&memory->mutex);
 	writer_put_lists(writer, memory->lists);
 	pthread_mutex_unlock(&memory->mutex);
+	bytes_put_number(&writer->out, MATCHES);
+	memory_matches_write(memory->matches, &writer->out);
 }
 
 void
@@ -507,7 +517,8 @@ is_ours(struct memory *memory)
 void
 memory_load(struct memory *memory, int64_t now)
 {
-	struct memory_records records = {.lists = memory->lists};
+	struct memory_records records = {
+	    .lists = memory->lists, .matches = memory->matches};
 	char error[REPORT_SIZE], text[REPORT_SIZE];
 
 	if (memory->file == NULL || !is_ours(memory)) {

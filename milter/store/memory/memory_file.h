@@ -28,12 +28,15 @@ struct memory_key {
 	bool own;
 };
 
+struct memory_matches;
+
 enum memory_read { MEMORY_READ_OK, MEMORY_READ_NONE, MEMORY_READ_REFUSED };
 
 struct memory_records {
 	struct memory_record **array;
 	size_t count;
 	struct memory_lists *lists; /* set before: empty ones, to be filled */
+	struct memory_matches *matches; /* likewise */
 };
 
 /* Read `path`: OK: its records, in the order of their expiry, and the array are

@@ -110,6 +110,7 @@ free_memory(struct memory *memory)
 {
 	memory_free_read(memory);
 	memory_lists_close(&memory->lists);
+	memory_matches_close(&memory->matches);
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
 	memory_journal_close(&memory->journal);
@@ -153,6 +154,7 @@ static const struct store_ops operations = {
     .look_up = memory_look_up,
     .remember = memory_remember,
     .lists = &memory_list_ops,
+    .matches = &memory_match_ops,
     .farm = &farm_ops,
     .journal = &memory_journal_ops,
     .board = &memory_board_ops,
@@ -186,6 +188,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
 	memory->lists = memory_lists_open();
+	memory->matches = memory_matches_open();
 	memory->journal =
 	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
 	memory->board = memory_board_open();
@@ -197,7 +200,8 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
 	    memory->lists == NULL || memory->journal == NULL ||
-	    memory->board == NULL || memory->host == NULL ||
+	    memory->matches == NULL || memory->board == NULL ||
+	    memory->host == NULL ||
 	    (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/bytes.h"
 #include "store/journal.h"
 #include "store/memory/memory_book.h"
 #include "store/memory/memory_counters.h"
@@ -28,6 +29,7 @@ struct memory {
 	struct listed_name *read; /* only for the background thread */
 	struct memory_journal *journal;
 	struct memory_board *board;
+	struct memory_matches *matches;
 	char *host; /* terms.host */
 
 	pthread_mutex_t mutex; /* guards what follows */
@@ -60,6 +62,18 @@ extern const struct store_journal_ops memory_journal_ops;
 struct memory_board *memory_board_open(void);
 void memory_board_close(struct memory_board **board);
 extern const struct store_board_ops memory_board_ops;
+
+/* What matches of lists: bounded, with a lock of its own, and in the file, too.
+ * STORE_MATCHES_MAX are kept of all lists together: of more, the longest one forgets
+ * its oldest day, and counts from the day after.  NULL: no memory. */
+struct memory_matches *memory_matches_open(void);
+void memory_matches_close(struct memory_matches **matches);
+extern const struct store_match_ops memory_match_ops;
+
+/* All of them as octets, and back into what is empty; false: that is none. */
+void
+memory_matches_write(struct memory_matches *matches, struct bytes_out *out);
+bool memory_matches_read(struct memory_matches *matches, struct bytes_in *in);
 
 /* For the log. */
 void memory_say(const struct memory *memory, bool bad, const char *text);

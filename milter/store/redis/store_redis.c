@@ -389,6 +389,7 @@ static const struct store_ops operations = {
     .look_up = store_redis_look_up,
     .remember = store_redis_remember,
     .lists = &store_redis_list_ops,
+    .matches = &store_redis_match_ops,
     .farm = &store_redis_farm_ops,
     .journal = &store_redis_journal_ops,
     .board = &store_redis_board_ops,

@@ -129,6 +129,7 @@ enum store_result store_redis_look_up(struct store *store,
 enum store_result
 store_redis_remember(struct store *store, const struct store_effects *effects);
 extern const struct store_list_ops store_redis_list_ops;
+extern const struct store_match_ops store_redis_match_ops;
 extern const struct store_farm_ops store_redis_farm_ops;
 extern const struct store_journal_ops store_redis_journal_ops;
 extern const struct store_board_ops store_redis_board_ops;
