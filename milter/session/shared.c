@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config/conf.h"
 #include "dns/evidence.h"
+#include "session/matched.h"
 #include "session/tracer.h"
 
 /* How long list files are waited for. */
@@ -33,6 +34,7 @@ open_parts(struct shared *shared)
 	shared->lists = lists_open();
 	shared->journal = journal_open();
 	shared->counters = counters_open(now);
+	shared->matched = matched_open();
 	shared->tracer = tracer_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
@@ -46,7 +48,7 @@ open_parts(struct shared *shared)
 	    shared->client_names != NULL && shared->reports != NULL &&
 	    shared->file_reports != NULL && shared->dns != NULL &&
 	    shared->journal != NULL && shared->counters != NULL &&
-	    shared->tracer != NULL;
+	    shared->tracer != NULL && shared->matched != NULL;
 }
 
 struct shared *
@@ -87,6 +89,7 @@ shared_close(struct shared **shared)
 	lists_close(&mine->lists);
 	journal_close(&mine->journal);
 	counters_close(&mine->counters);
+	matched_close(&mine->matched);
 	tracer_close(&mine->tracer);
 	known_cache_free(&mine->known_cache);
 	known_cache_free(&mine->passed);
@@ -214,6 +217,8 @@ shared_tick_journal(struct shared *shared, int64_t now)
 
 	journal_flush(shared->journal, shared->store, &terms);
 	tracer_tick(shared->tracer, shared->store, now);
+	matched_tick(
+	    shared->matched, policy, shared->lists, shared->store, now);
 	if (counters_tick(shared->counters, shared->store,
 		journal_dropped(shared->journal), now))
 		counters_summary(shared->counters, settings->log_summary, now);

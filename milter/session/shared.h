@@ -32,6 +32,7 @@ struct shared {
 	struct dns *dns; /* see dns/evidence.h */
 	struct journal *journal;
 	struct counters *counters;
+	struct matched *matched;
 	struct tracer *tracer;
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */

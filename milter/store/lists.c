@@ -19,6 +19,7 @@
 struct list_snapshot {
 	atomic_ulong holders;
 	struct list *list;
+	struct list_snapshot *older; /* of those that we have replaced */
 };
 
 enum { FAULT_NONE = 0, FAULT_HANGS = -1 }; /* besides what errno can be */
@@ -30,7 +31,10 @@ struct entry {
 	int fault;			/* that was said last */
 	size_t useless;			/* entries, likewise */
 	struct list_snapshot *snapshot; /* NULL: never loaded */
-	struct aside *aside;		/* NULL: a shared one */
+	/* What it was before, the latest first, as long as messages hold it: what
+	 * they find there counts for it as it is now. */
+	struct list_snapshot *older;
+	struct aside *aside; /* NULL: a shared one */
 };
 
 /* Reading a file: its file system may hang. */
@@ -136,6 +140,12 @@ drop_reading(void *data)
 static void
 entry_clear(struct entry *entry)
 {
+	struct list_snapshot *older;
+
+	for (; entry->older != NULL; entry->older = older) {
+		older = entry->older->older;
+		snapshot_release(&entry->older);
+	}
 	aside_close(&entry->aside);
 	snapshot_release(&entry->snapshot);
 	free(entry->name);
@@ -250,11 +260,33 @@ replace(struct lists *lists, struct entry *entry, struct list *list)
 	}
 	atomic_init(&fresh->holders, 1);
 	fresh->list = list;
-	pthread_mutex_lock(&lists->mutex);
 	old = entry->snapshot;
+	if (old != NULL) {
+		list_carry(list, old->list);
+		old->older = entry->older;
+		entry->older = old;
+	}
+	pthread_mutex_lock(&lists->mutex);
 	entry->snapshot = fresh;
 	pthread_mutex_unlock(&lists->mutex);
-	snapshot_release(&old);
+}
+
+/* Let go what no message holds any more. */
+static void
+drop_older(struct entry *entry)
+{
+	struct list_snapshot **at = &entry->older, *gone;
+
+	while (*at != NULL) {
+		gone = *at;
+		if (atomic_load(&gone->holders) > 1) {
+			at = &gone->older;
+			continue;
+		}
+		*at = gone->older;
+		list_carry(entry->snapshot->list, gone->list);
+		snapshot_release(&gone);
+	}
 }
 
 static const char *
@@ -368,6 +400,8 @@ lists_refresh(struct lists *lists, const struct policy *policy,
 		if (lists->entries[i].shared &&
 		    is_used(&lists->entries[i], policy))
 			refresh_shared(lists, &lists->entries[i], store);
+	for (size_t i = 0; i < lists->count; i++)
+		drop_older(&lists->entries[i]);
 	pthread_mutex_unlock(&lists->refreshing);
 }
 
