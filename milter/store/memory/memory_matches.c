@@ -37,8 +37,7 @@ memory_matches_open(void)
 {
 	struct memory_matches *matches = calloc(1, sizeof *matches);
 
-	if (matches != NULL &&
-	    pthread_mutex_init(&matches->mutex, NULL) != 0) {
+	if (matches != NULL && pthread_mutex_init(&matches->mutex, NULL) != 0) {
 		free(matches);
 		return NULL;
 	}

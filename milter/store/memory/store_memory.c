@@ -201,8 +201,7 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	if (memory->book == NULL || memory->counters == NULL ||
 	    memory->lists == NULL || memory->journal == NULL ||
 	    memory->matches == NULL || memory->board == NULL ||
-	    memory->host == NULL ||
-	    (has_file && memory->file == NULL)) {
+	    memory->host == NULL || (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
 	}

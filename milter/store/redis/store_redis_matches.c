@@ -53,8 +53,8 @@ remove_surplus(struct resp_commands *commands, const char *key, int64_t now)
 }
 
 static enum store_result
-put(struct store *store, const char *list,
-    const struct store_match *matches, size_t count, int64_t now)
+put(struct store *store, const char *list, const struct store_match *matches,
+    size_t count, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE], since[24];
@@ -126,7 +126,8 @@ read_page(struct redis_store *store, const char *key, int64_t behind,
 	reply = result == STORE_OK ? request.replies[0] : NULL;
 	*count_r = resp_count(reply) / 2;
 	for (size_t i = 0; i < *count_r; i++) {
-		const char *name = resp_string(resp_element(reply, 2 * i), NULL);
+		const char *name =
+		    resp_string(resp_element(reply, 2 * i), NULL);
 		const char *score =
 		    resp_string(resp_element(reply, 2 * i + 1), NULL);
 
@@ -146,13 +147,14 @@ read_all(struct store *store, const char *list, store_match_each *each,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE];
-	struct reading reading = {.each = each, .arg = arg, .oldest = INT64_MAX};
+	struct reading reading = {
+	    .each = each, .arg = arg, .oldest = INT64_MAX};
 	enum store_result result = STORE_OK;
 	size_t count = PAGE;
 
 	key_of(self, list, key);
-	for (int64_t at = 0; count == PAGE && result == STORE_OK &&
-	     at < 2 * STORE_MATCHES_MAX;
+	for (int64_t at = 0;
+	     count == PAGE && result == STORE_OK && at < 2 * STORE_MATCHES_MAX;
 	     at += PAGE)
 		result = read_page(self, key, at, &reading, &count);
 	*since_r = reading.since;
