@@ -84,8 +84,8 @@ only ares.h resolver
 only openssl/ tls triplet secret token
 only microhttpd.h http
 only crypt.h login
-only zlib.h maillog_file
-only zstd.h maillog_file
+only zlib.h maillog_lines
+only zstd.h maillog_lines
 # Whoever emits or reads JSON: a folder, not a module.
 strays=$(grep -rl '#include <jansson' "$source/milter" | grep -v '/ctl/\|/web/\|/transfer/')
 [ -z "$strays" ] || complain "<jansson.h> is for ctl/, web/ and transfer/, not for $strays"

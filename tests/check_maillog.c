@@ -331,10 +331,10 @@ START_TEST(times_have_their_year)
 
 	setenv("TZ", "UTC0", 1);
 	tzset();
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(
 	    read_time(&clock, "Nov 27 10:00:00"), utc(2026, 11, 27, 10, 0));
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(
 	    read_time(&clock, "Dec 31 23:59:00"), utc(2025, 12, 31, 23, 59));
 	ck_assert_int_eq(
@@ -343,10 +343,10 @@ START_TEST(times_have_their_year)
 	    utc(2025, 12, 31, 23, 59) + 59);
 	ck_assert_int_eq(
 	    read_time(&clock, "Jan  1 00:00:01"), utc(2026, 1, 1, 0, 0) + 1);
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(
 	    read_time(&clock, "Feb 29 12:00:00"), utc(2024, 2, 29, 12, 0));
-	maillog_clock_set(&clock, YOUNGEST, 2019);
+	clock = (struct maillog_clock){.youngest = YOUNGEST, .year = 2019};
 	ck_assert_int_eq(
 	    read_time(&clock, "Nov 27 10:00:00"), utc(2019, 11, 27, 10, 0));
 }
@@ -358,14 +358,14 @@ START_TEST(times_have_their_zone)
 
 	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 	tzset();
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(read_time(&clock, "2026-10-25T00:30:00Z"),
 	    utc(2026, 10, 25, 0, 30));
 	ck_assert_int_eq(read_time(&clock, "2026-10-25T02:30:00.5+02:00"),
 	    utc(2026, 10, 25, 0, 30));
 	ck_assert_int_eq(read_time(&clock, "2026-10-25T01:30:00-0130"),
 	    utc(2026, 10, 25, 3, 0));
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(
 	    read_time(&clock, "Jul  1 12:00:00"), utc(2026, 7, 1, 10, 0));
 	ck_assert_int_eq(
@@ -380,7 +380,7 @@ START_TEST(an_hour_comes_twice)
 
 	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
 	tzset();
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	for (int minute = 0; minute < 120; minute++) {
 		char text[32];
 
@@ -391,7 +391,7 @@ START_TEST(an_hour_comes_twice)
 	}
 	ck_assert_int_eq(
 	    read_time(&clock, "Oct 25 03:00:00"), utc(2026, 10, 25, 2, 0));
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	ck_assert_int_eq(
 	    read_time(&clock, "Mar 29 01:59:59"), utc(2026, 3, 29, 0, 59) + 59);
 	ck_assert_int_eq(
@@ -598,7 +598,7 @@ START_TEST(a_log_tells_of_attempts)
 	char said[2048] = "";
 	const char *at = stories[_i].log;
 
-	maillog_clock_set(&clock, YOUNGEST, 0);
+	clock = (struct maillog_clock){.youngest = YOUNGEST};
 	while (*at != '\0') {
 		size_t length = strcspn(at, "\n");
 		struct maillog_line line;
@@ -660,7 +660,8 @@ static int64_t
 count_lines(const char *const *paths, size_t count)
 {
 	char why[MAILLOG_WHY_SIZE];
-	struct maillog_lines *all = maillog_lines_open(paths, count, 0, why);
+	const struct maillog_terms terms = {.paths = paths, .count = count};
+	struct maillog_lines *all = maillog_lines_open(&terms, why);
 	const struct maillog_line *line;
 	int64_t at, last = 0, number = 0;
 
@@ -722,6 +723,7 @@ START_TEST(garbage_is_counted)
 {
 	static char text[200000];
 	const char *path;
+	struct maillog_terms terms = {.paths = &path, .count = 1};
 	struct maillog_lines *all;
 	const struct maillog_line *line;
 	char why[MAILLOG_WHY_SIZE], said[256] = "";
@@ -741,7 +743,7 @@ START_TEST(garbage_is_counted)
 	text[--length] = 'x'; /* no end of line at the end */
 	write_file("log", text, length);
 	path = path_of("log");
-	all = maillog_lines_open(&path, 1, 0, why);
+	all = maillog_lines_open(&terms, why);
 	for (; maillog_lines_next(all, &line, &at); number++)
 		ck_assert(at < utc(2026, 11, 29, 0, 0));
 	ck_assert_int_eq(number, 21);
@@ -751,15 +753,16 @@ START_TEST(garbage_is_counted)
 	maillog_lines_close(&all);
 	/* A file that is cut gives what can be read, and that is told. */
 	write_file("log", "\x1f\x8b\x08\0\0\0\0\0\0\3\x4b\x4c", 12);
-	all = maillog_lines_open(&path, 1, 0, why);
-	maillog_lines_tell(all, hear, said);
+	terms.say = hear;
+	terms.arg = said;
+	all = maillog_lines_open(&terms, why);
 	ck_assert(!maillog_lines_next(all, &line, &at));
 	ck_assert_int_eq(maillog_lines_counts(all)->damaged, 1);
 	ck_assert(strstr(said, "ends in the middle") != NULL);
 	maillog_lines_close(&all);
 	unlink(path);
 	rmdir(directory);
-	ck_assert(maillog_lines_open(&path, 1, 0, why) == NULL);
+	ck_assert(maillog_lines_open(&terms, why) == NULL);
 	ck_assert(strstr(why, "No such file") != NULL);
 }
 END_TEST

@@ -120,14 +120,6 @@ is_same_minute(const struct maillog_stamp *a, const struct maillog_stamp *b)
 	    a->has_year == b->has_year;
 }
 
-void
-maillog_clock_set(struct maillog_clock *clock, int64_t youngest, int year)
-{
-	memset(clock, 0, sizeof *clock);
-	clock->youngest = youngest;
-	clock->year = year;
-}
-
 int64_t
 maillog_clock_read(
     struct maillog_clock *clock, const struct maillog_stamp *stamp)

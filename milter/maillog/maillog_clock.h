@@ -12,19 +12,16 @@
 
 #include "maillog/maillog_line.h"
 
+/* Begun with these two, and all else zero. */
 struct maillog_clock {
-	int64_t youngest; /* no line can be younger */
-	int year;	  /* of the last line; 0: none yet */
+	int64_t youngest; /* when the file was last written to */
+	int year;	  /* of the first line, 0: not known; then the last's */
 	int month;
 	int64_t last; /* 0: none yet */
 	/* the minute that was worked out last, and when it began */
 	struct maillog_stamp minute;
 	int64_t minute_began;
 };
-
-/* `youngest` is when the file was last written to; `year` that of the first line,
- * or 0. */
-void maillog_clock_set(struct maillog_clock *clock, int64_t youngest, int year);
 
 int64_t maillog_clock_read(
     struct maillog_clock *clock, const struct maillog_stamp *stamp);

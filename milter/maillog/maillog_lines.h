@@ -1,12 +1,20 @@
 /* maillog_lines -- the lines of several logs, in the order of their times.
  *
  * Files may come in any order, and may be of the same time (of several hosts).  Only
- * those are open of which there is something to read. */
+ * those are open of which there is something to read.  They may be packed with gzip
+ * or zstd, standard input as well: their first octets tell.  Memory is bounded,
+ * whatever they hold. */
 #ifndef MAILLOG_LINES_H
 #define MAILLOG_LINES_H
 
-#include "maillog/maillog_file.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "maillog/maillog_line.h"
+
+#define MAILLOG_LINE_MAX 8192 /* octets; the rest of a longer line is skipped */
+#define MAILLOG_WHY_SIZE 256
 
 struct maillog_lines;
 
@@ -18,16 +26,20 @@ struct maillog_counts {
 	int64_t damaged; /* files that could be read in part */
 };
 
-/* Told of each file that cannot be read to its end; the rest goes on. */
-typedef void maillog_say(void *arg, const char *text);
+struct maillog_terms {
+	const char *const *paths; /* borrowed; "-" is standard input */
+	size_t count;
+	int year; /* of the first line of each file; 0: it is to be guessed */
+	/* Told of each file that cannot be read to its end; the rest goes on.
+	 * NULL: nobody. */
+	void (*say)(void *arg, const char *text);
+	void *arg;
+};
 
-/* `paths` are borrowed; "-" is standard input.  `year` is that of the first line of
- * each file, 0 if it is to be guessed.  NULL: one cannot be opened, `why_r`. */
-struct maillog_lines *maillog_lines_open(const char *const *paths, size_t count,
-    int year, char why_r[MAILLOG_WHY_SIZE]);
+/* NULL: one cannot be opened, `why_r`. */
+struct maillog_lines *maillog_lines_open(
+    const struct maillog_terms *terms, char why_r[MAILLOG_WHY_SIZE]);
 void maillog_lines_close(struct maillog_lines **lines);
-void
-maillog_lines_tell(struct maillog_lines *lines, maillog_say *say, void *arg);
 
 /* The next line that has a time, which is never before that of the last one, in Unix
  * seconds.  Good until the next call.  False: that was all. */

@@ -546,6 +546,8 @@ open_log(struct run *run)
 {
 	static const char *const input[] = {"-"};
 	const struct ctl_args *args = run->args;
+	struct maillog_terms terms = {
+	    .paths = input, .count = 1, .say = say_fault, .arg = run->ctl};
 	char why[MAILLOG_WHY_SIZE];
 	int64_t year = 0;
 
@@ -556,14 +558,15 @@ open_log(struct run *run)
 		    ctl_value(args, "year"));
 		return false;
 	}
+	if (args->word_count > 0) {
+		terms.paths = args->words;
+		terms.count = args->word_count;
+	}
+	terms.year = (int)year;
 	run->log = maillog_open();
-	run->lines =
-	    maillog_lines_open(args->word_count == 0 ? input : args->words,
-		args->word_count == 0 ? 1 : args->word_count, (int)year, why);
+	run->lines = maillog_lines_open(&terms, why);
 	if (run->lines == NULL)
 		(void)ctl_fail(run->ctl, "%s", why);
-	else
-		maillog_lines_tell(run->lines, say_fault, run->ctl);
 	return run->lines != NULL && run->log != NULL;
 }
 
