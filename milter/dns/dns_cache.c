@@ -235,12 +235,6 @@ dns_entry_answer(const struct dns_entry *entry, int64_t now)
 	return answer;
 }
 
-bool
-dns_entry_is_fresh(const struct dns_entry *entry, int64_t now)
-{
-	return now < entry->fresh_until;
-}
-
 static int64_t
 within(int64_t seconds, int64_t least, int64_t most)
 {

@@ -49,7 +49,11 @@ struct dns_entry *dns_cache_find(
 struct dns_answer dns_entry_answer(const struct dns_entry *entry, int64_t now);
 
 /* Whether it needs not be asked for. */
-bool dns_entry_is_fresh(const struct dns_entry *entry, int64_t now);
+static inline bool
+dns_entry_is_fresh(const struct dns_entry *entry, int64_t now)
+{
+	return now < entry->fresh_until;
+}
 
 /* Keep an answer for its time to live, within the bounds above; a failure for
  * just that. */

@@ -1,14 +1,16 @@
 #include "dns/evidence.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/seconds.h"
 #include "dns/dns_lists.h"
 #include "dns/geo.h"
-#include "dns/spf_checks.h"
+#include "dns/spf.h"
 
 /* No answer lives shorter, so that asking again before would be in vain. */
 #define ASK_AGAIN_S 60
@@ -16,8 +18,8 @@
 struct dns {
 	struct resolver *resolver;
 	struct dns_lists *lists;
-	struct spf_checks *spf_checks;
 	struct geo *geo;
+	atomic_uint spf_going_on; /* checks, in the resolver's thread */
 };
 
 struct dns *
@@ -28,12 +30,10 @@ dns_open(void)
 	if (dns == NULL)
 		return NULL;
 	dns->resolver = resolver_open();
-	if (dns->resolver != NULL) {
+	if (dns->resolver != NULL)
 		dns->lists = dns_lists_open(dns->resolver);
-		dns->spf_checks = spf_checks_open(dns->resolver);
-	}
 	dns->geo = geo_open();
-	if (dns->geo == NULL || dns->lists == NULL || dns->spf_checks == NULL)
+	if (dns->geo == NULL || dns->lists == NULL)
 		dns_close(&dns);
 	return dns;
 }
@@ -45,7 +45,6 @@ dns_close(struct dns **dns)
 		return;
 	dns_lists_close(&(*dns)->lists);
 	resolver_close(&(*dns)->resolver);
-	spf_checks_close(&(*dns)->spf_checks);
 	geo_close(&(*dns)->geo);
 	free(*dns);
 	*dns = NULL;
@@ -87,6 +86,157 @@ dns_learn(struct dns *dns, const void *bytes, size_t length)
 {
 	resolver_learn(dns->resolver, bytes, length);
 }
+
+/* ---- SPF on the answers that the resolver has, or gets
+ *
+ * Nobody waits: a check that needs more than is known goes on in the resolver's
+ * thread, for at most 20 seconds (RFC 7208 4.6.4), and leaves its answers in the
+ * resolver's cache.  How many go on at once is bounded. */
+
+#define CHECKS_MAX 256 /* that go on in the thread */
+#define LONGEST_US INT64_C(20000000)
+
+struct check {
+	struct dns *dns;
+	struct spf spf;
+	int64_t due_us;
+	bool asking; /* within resolver_ask() */
+	bool answered;
+	unsigned char room[DNS_DATA_MAX];
+};
+
+static void
+prefetch(void *arg, const char *name, enum dns_type type)
+{
+	resolver_prefetch(arg, name, type);
+}
+
+static void
+take_spf(struct check *check, const struct dns_answer *answer)
+{
+	spf_take(&check->spf, answer);
+	spf_foresee(&check->spf, prefetch, check->dns->resolver);
+}
+
+/* Go as far as the answers reach that are there, and have the next one asked
+ * for.  False: it is not there yet. */
+static bool
+go_through(struct check *check)
+{
+	struct resolver *resolver = check->dns->resolver;
+	struct spf *spf = &check->spf;
+
+	while (!spf->done) {
+		struct dns_answer answer;
+		bool all;
+
+		resolver_prefetch(resolver, spf->name, spf->type);
+		all = resolver_peek(resolver, spf->name, spf->type, check->room,
+		    sizeof check->room, &answer);
+		if (answer.status == DNS_FAILED && !all)
+			return false;
+		take_spf(check, &answer);
+	}
+	return true;
+}
+
+/* NULL: out of memory. */
+static struct check *
+begin_check(struct dns *dns, const struct spf_question *question)
+{
+	struct check *check = malloc(sizeof *check);
+
+	if (check == NULL)
+		return NULL;
+	check->dns = dns;
+	check->asking = check->answered = false;
+	spf_begin(&check->spf, question);
+	return check;
+}
+
+/* `all`: what is needed is there.  Frees the check. */
+static bool
+end_check(struct check *check, bool all, enum spf_result *result_r)
+{
+	if (all)
+		*result_r = check == NULL ? SPF_TEMPERROR : check->spf.result;
+	free(check);
+	return all;
+}
+
+/* What is known now of what was asked for. */
+static bool
+read_spf(struct dns *dns, const struct spf_question *question,
+    enum spf_result *result_r)
+{
+	struct check *check = begin_check(dns, question);
+
+	return end_check(check, check == NULL || go_through(check), result_r);
+}
+
+/* In the resolver's thread. */
+
+static void go_on(void *arg);
+
+static void
+take_answer(void *arg, const struct dns_answer *answer)
+{
+	struct check *check = arg;
+
+	take_spf(check, answer);
+	if (check->asking)
+		check->answered = true;
+	else
+		go_on(check);
+}
+
+/* An answer that is there at once is taken within the loop, so that no chain of
+ * them grows the stack. */
+static void
+go_on(void *arg)
+{
+	struct check *check = arg;
+	struct spf *spf = &check->spf;
+
+	while (!spf->done && clock_steady_us() < check->due_us) {
+		check->answered = false;
+		check->asking = true;
+		resolver_ask(check->dns->resolver, spf->name, spf->type,
+		    take_answer, check);
+		check->asking = false;
+		if (!check->answered)
+			return;
+	}
+	atomic_fetch_sub(&check->dns->spf_going_on, 1);
+	free(check);
+}
+
+static bool
+hand_over(struct check *check)
+{
+	struct dns *dns = check->dns;
+
+	check->due_us = clock_steady_us() + LONGEST_US;
+	if (atomic_fetch_add(&dns->spf_going_on, 1) < CHECKS_MAX &&
+	    resolver_run(dns->resolver, go_on, check))
+		return true;
+	atomic_fetch_sub(&dns->spf_going_on, 1);
+	return false;
+}
+
+/* What is known now.  False: it may still come, and will be seen to. */
+static bool
+ask_spf(struct dns *dns, const struct spf_question *question,
+    enum spf_result *result_r)
+{
+	struct check *check = begin_check(dns, question);
+	bool all = check == NULL || go_through(check);
+
+	return (!all && hand_over(check)) ? false
+					  : end_check(check, all, result_r);
+}
+
+/* ---- Of one session */
 
 /* In memory, so it is known at once. */
 static void
@@ -156,8 +306,7 @@ evidence_ask(struct evidence *evidence, enum evidence_step step)
 	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL) {
 		struct spf_question question = question_of(evidence);
 
-		if (spf_checks_ask(evidence->dns->spf_checks, &question,
-			&evidence->facts->spf))
+		if (ask_spf(evidence->dns, &question, &evidence->facts->spf))
 			learn_spf(evidence->facts);
 	}
 }
@@ -186,7 +335,7 @@ read_all(struct evidence *evidence)
 	    evidence->dns->lists, evidence->policy, facts, evidence->dnsbls);
 
 	if (facts->spf_certainty == FACT_LATER &&
-	    spf_checks_read(evidence->dns->spf_checks, &question, &facts->spf))
+	    read_spf(evidence->dns, &question, &facts->spf))
 		learn_spf(facts);
 	return all && facts->spf_certainty != FACT_LATER;
 }
@@ -242,7 +391,7 @@ evidence_passes_spf(const struct evidence *evidence)
 		return false;
 	if (facts->spf_certainty == FACT_KNOWN)
 		return facts->spf == SPF_PASS;
-	return spf_checks_read(evidence->dns->spf_checks, &question, &result) &&
+	return read_spf(evidence->dns, &question, &result) &&
 	    result == SPF_PASS;
 }
 

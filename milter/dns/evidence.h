@@ -1,5 +1,5 @@
-/* evidence -- what DNS, and databases of networks, say of a client and its message: asked for as soon as their
- * names are known, taken when the message is judged.
+/* evidence -- what DNS, and databases of networks, say of a client and its message:
+ * asked for as soon as their names are known, taken when the message is judged.
  *
  * All that a session needs of DNS. */
 #ifndef EVIDENCE_H

@@ -502,7 +502,7 @@ copy_part(const char *from, size_t length, char part_r[SPF_PART_SIZE])
 }
 
 /* Only a name of several labels is one (RFC 7208 4.3). */
-void
+static void
 spf_domain(const struct spf_question *question, char domain_r[DNS_NAME_SIZE])
 {
 	const char *domain = question->sender[0] == '\0'

@@ -75,8 +75,4 @@ void spf_take(struct spf *spf, const struct dns_answer *answer);
 void spf_foresee(struct spf *spf,
     void (*each)(void *arg, const char *name, enum dns_type type), void *arg);
 
-/* The domain that a question is about, settled, and "" when there is none. */
-void
-spf_domain(const struct spf_question *question, char domain_r[DNS_NAME_SIZE]);
-
 #endif

@@ -5,7 +5,7 @@
 #include "base/seconds.h"
 #include "policy/greylist.h"
 
-int64_t
+static int64_t
 clock_age(int64_t clock, int64_t now)
 {
 	struct greylist_clock at = greylist_clock_decode(clock);

@@ -18,10 +18,6 @@ enum clock_worth {
 	CLOCK_PASSED
 };
 
-/* Seconds since the clock was started, or since it last passed; 0 where that lies
- * ahead. */
-int64_t clock_age(int64_t clock, int64_t now);
-
 /* Clocks of rules on trial are never abandoned: nobody told their senders to
  * come back. */
 enum clock_worth clock_worth(int64_t clock, enum clock_space space,

@@ -23,7 +23,17 @@ struct entry {
 	char text[];
 };
 
+/* A list as it was when it was last read. */
+struct listed_name {
+	struct listed_name *next;
+	uint64_t version;
+	bool is_read;
+	char name[];
+};
+
 struct memory_lists {
+	struct listed_name *read; /* only for the background thread */
+	/* guarded by the owner */
 	struct named *named;
 	size_t named_count;
 	size_t count;
@@ -79,6 +89,12 @@ memory_lists_close(struct memory_lists **lists)
 	if (*lists == NULL)
 		return;
 	clear(*lists);
+	while ((*lists)->read != NULL) {
+		struct listed_name *next = (*lists)->read->next;
+
+		free((*lists)->read);
+		(*lists)->read = next;
+	}
 	free(*lists);
 	*lists = NULL;
 }
@@ -301,30 +317,11 @@ memory_lists_get(struct memory_lists *lists, struct bytes_in *in)
 
 /* ---- For many threads */
 
-/* A list as it was when it was last read. */
-struct listed_name {
-	struct listed_name *next;
-	uint64_t version;
-	bool is_read;
-	char name[];
-};
-
-void
-memory_free_read(struct memory *memory)
-{
-	struct listed_name *next;
-
-	for (; memory->read != NULL; memory->read = next) {
-		next = memory->read->next;
-		free(memory->read);
-	}
-}
-
 static struct listed_name *
-find_read(struct memory *memory, const char *name)
+find_read(struct memory_lists *lists, const char *name)
 {
 	size_t size = strlen(name) + 1;
-	struct listed_name *listed = memory->read;
+	struct listed_name *listed = lists->read;
 
 	while (listed != NULL && strcmp(listed->name, name) != 0)
 		listed = listed->next;
@@ -334,8 +331,8 @@ find_read(struct memory *memory, const char *name)
 	if (listed == NULL)
 		return NULL;
 	memcpy(listed->name, name, size);
-	listed->next = memory->read;
-	memory->read = listed;
+	listed->next = lists->read;
+	lists->read = listed;
 	return listed;
 }
 
@@ -353,7 +350,7 @@ static enum store_result
 read_list(struct store *store, const char *name, struct list **list_r)
 {
 	struct memory *memory = (struct memory *)store;
-	struct listed_name *listed = find_read(memory, name);
+	struct listed_name *listed = find_read(memory->lists, name);
 	bool is_due;
 
 	*list_r = list_new();

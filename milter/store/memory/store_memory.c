@@ -108,7 +108,6 @@ stop(struct store *store)
 static void
 free_memory(struct memory *memory)
 {
-	memory_free_read(memory);
 	memory_lists_close(&memory->lists);
 	memory_matches_close(&memory->matches);
 	memory_book_close(&memory->book);

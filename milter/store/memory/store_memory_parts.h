@@ -26,7 +26,6 @@ struct memory {
 	bool ended;	   /* saved for the last time */
 	store_say *report;
 	void *report_arg;
-	struct listed_name *read; /* only for the background thread */
 	struct memory_journal *journal;
 	struct memory_board *board;
 	struct memory_matches *matches;
@@ -47,9 +46,6 @@ memory_remember(struct store *store, const struct store_effects *effects);
 /* By what is asked: see store/store.h. */
 extern const struct store_list_ops memory_list_ops;
 extern const struct store_record_ops memory_record_ops;
-
-/* What a list was when it was last read: see memory_list_ops. */
-void memory_free_read(struct memory *memory);
 
 /* The journal, and what this host tells of itself; notes and queues.  Both are in
  * memory, and only there, and have locks of their own, so that no decision waits

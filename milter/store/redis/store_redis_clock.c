@@ -11,18 +11,6 @@
 #define NEAR	     INT64_C(60) /* seconds: two clocks say the same */
 #define FAR	     INT64_C(3600)
 
-void
-redis_clock_init(struct redis_clock *clock)
-{
-	pthread_mutex_init(&clock->mutex, NULL);
-}
-
-void
-redis_clock_clear(struct redis_clock *clock)
-{
-	pthread_mutex_destroy(&clock->mutex);
-}
-
 /* Microseconds since 1970; false: it is no time. */
 static bool
 read_time(const struct resp_reply *reply, int64_t *time_r)

@@ -29,8 +29,17 @@ struct redis_clock { /* not known yet, until something is learned */
 	int64_t leapt_at; /* of the steady clock */
 };
 
-void redis_clock_init(struct redis_clock *clock);
-void redis_clock_clear(struct redis_clock *clock);
+static inline void
+redis_clock_init(struct redis_clock *clock)
+{
+	pthread_mutex_init(&clock->mutex, NULL);
+}
+
+static inline void
+redis_clock_clear(struct redis_clock *clock)
+{
+	pthread_mutex_destroy(&clock->mutex);
+}
 
 /* When TIME was asked for and answered, of the steady clock, and this machine's
  * Unix seconds then. */

@@ -49,19 +49,15 @@ keys_shared(const struct store_redis_keys *keys, const char *name,
 }
 
 bool
-keys_list(const struct store_redis_keys *keys, const char *name,
-    char key_r[KEYS_KEY_SIZE])
-{
-	return snprintf(key_r, KEYS_KEY_SIZE, "%slist:%s", keys->prefix, name) <
-	    KEYS_KEY_SIZE;
-}
-
-bool
-keys_list_part(const struct store_redis_keys *keys, const char *part,
+keys_list(const struct store_redis_keys *keys, const char *part,
     const char *name, char key_r[KEYS_KEY_SIZE])
 {
-	return snprintf(key_r, KEYS_KEY_SIZE, "%s%s:{%slist:%s}", keys->prefix,
-		   part, keys->prefix, name) < KEYS_KEY_SIZE;
+	int length = part == NULL
+	    ? snprintf(key_r, KEYS_KEY_SIZE, "%slist:%s", keys->prefix, name)
+	    : snprintf(key_r, KEYS_KEY_SIZE, "%s%s:{%slist:%s}", keys->prefix,
+		  part, keys->prefix, name);
+
+	return length < KEYS_KEY_SIZE;
 }
 
 /* Each of these writes behind `at`, and gives the new end: what every message

@@ -33,15 +33,12 @@ keys_init(struct store_redis_keys *keys, const char *prefix, int64_t half_life);
 void keys_shared(const struct store_redis_keys *keys, const char *name,
     char key_r[KEYS_KEY_SIZE]);
 
-/* "<prefix>list:<name>"; false: the name is too long. */
-bool keys_list(const struct store_redis_keys *keys, const char *name,
-    char key_r[KEYS_KEY_SIZE]);
-
-/* "<prefix><part>:{<prefix>list:<name>}": what else there is of that list, in the
- * slot of the list itself; false: the name is too long. */
+/* "<prefix>list:<name>"; or with a `part`, "<prefix><part>:{<prefix>list:<name>}":
+ * what else there is of that list, in the slot of the list itself.  False: the name
+ * is too long. */
 #define KEYS_UNTIL "until" /* entries that expire, and when */
 #define KEYS_NOTES "notes" /* what is noted of entries */
-bool keys_list_part(const struct store_redis_keys *keys, const char *part,
+bool keys_list(const struct store_redis_keys *keys, const char *part,
     const char *name, char key_r[KEYS_KEY_SIZE]);
 
 /* "<prefix>{<tag>}": the record of a network or pool. */

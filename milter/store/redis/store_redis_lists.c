@@ -115,9 +115,9 @@ name_keys(
     const struct redis_store *store, const char *name, struct list_keys *keys_r)
 {
 	keys_shared(&store->keys, "lists", keys_r->versions);
-	return keys_list(&store->keys, name, keys_r->set) &&
-	    keys_list_part(&store->keys, KEYS_UNTIL, name, keys_r->until) &&
-	    keys_list_part(&store->keys, KEYS_NOTES, name, keys_r->notes);
+	return keys_list(&store->keys, NULL, name, keys_r->set) &&
+	    keys_list(&store->keys, KEYS_UNTIL, name, keys_r->until) &&
+	    keys_list(&store->keys, KEYS_NOTES, name, keys_r->notes);
 }
 
 enum { ASK_SET, ASK_VERSION, ASK_BRIEF, ASKED };

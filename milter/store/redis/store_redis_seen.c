@@ -7,19 +7,6 @@
 #include "base/seconds.h"
 #include "store/store.h"
 
-void
-seen_init(struct seen_table *table)
-{
-	memset(table, 0, sizeof *table);
-	pthread_mutex_init(&table->mutex, NULL);
-}
-
-void
-seen_clear(struct seen_table *table)
-{
-	pthread_mutex_destroy(&table->mutex);
-}
-
 uint64_t
 seen_who(const char *network, const char *what)
 {

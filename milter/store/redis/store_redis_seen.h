@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SEEN_PLACES 8192
 
@@ -25,8 +26,18 @@ struct seen_table {
 	struct seen_place places[SEEN_PLACES];
 };
 
-void seen_init(struct seen_table *table);
-void seen_clear(struct seen_table *table);
+static inline void
+seen_init(struct seen_table *table)
+{
+	memset(table, 0, sizeof *table);
+	pthread_mutex_init(&table->mutex, NULL);
+}
+
+static inline void
+seen_clear(struct seen_table *table)
+{
+	pthread_mutex_destroy(&table->mutex);
+}
 
 /* Who it is: of a network, a host in it, or an address, by `what`. */
 uint64_t seen_who(const char *network, const char *what);

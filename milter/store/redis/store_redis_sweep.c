@@ -16,19 +16,6 @@
 #define FULL_CLOCKS 16	 /* that an author may add to a full record */
 #define FULL_FIELDS 4096 /* then only one */
 
-void
-sweep_init(struct sweep_queue *queue)
-{
-	memset(queue, 0, sizeof *queue);
-	pthread_mutex_init(&queue->mutex, NULL);
-}
-
-void
-sweep_clear(struct sweep_queue *queue)
-{
-	pthread_mutex_destroy(&queue->mutex);
-}
-
 static struct sweep_entry *
 place_of(struct sweep_queue *queue, const char *tag)
 {

@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "store/redis/store_redis_keys.h"
 #include "store/store.h"
@@ -39,8 +40,18 @@ struct sweep_queue {
 	size_t next; /* to look at */
 };
 
-void sweep_init(struct sweep_queue *queue);
-void sweep_clear(struct sweep_queue *queue);
+static inline void
+sweep_init(struct sweep_queue *queue)
+{
+	memset(queue, 0, sizeof *queue);
+	pthread_mutex_init(&queue->mutex, NULL);
+}
+
+static inline void
+sweep_clear(struct sweep_queue *queue)
+{
+	pthread_mutex_destroy(&queue->mutex);
+}
 
 /* What a look-up read of a record. */
 struct sweep_reading {
