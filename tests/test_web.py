@@ -3,6 +3,8 @@
 import os
 import random
 import re
+import shutil
+import signal
 import socket
 import threading
 import time
@@ -11,6 +13,7 @@ import unittest
 from lib import cases, farm
 from lib.daemon import wait_for
 from lib.policies import GREYLISTED, greylisting
+from lib.redis_servers import start_single
 from lib.web import Pages, hashed
 
 ALICE, BOB = "<alice@sender.example>", "<bob@local.test>"
@@ -27,6 +30,12 @@ def is_well(pages):
         return pages.get("/healthz").status == 200
     except OSError:  # turned away
         return False
+
+
+def drained(pages):
+    """What /healthz says once it does not say that all is well."""
+    answer = pages.get("/healthz")
+    return answer if answer.text != "ok\n" else None
 
 
 class Health(unittest.TestCase):
@@ -47,6 +56,26 @@ class Health(unittest.TestCase):
             answer = wait_for(lambda: "away" in pages.get("/healthz").text
                               and pages.get("/healthz"), "it says so")
             self.assertEqual(answer.status, 200)
+
+    @unittest.skipUnless(shutil.which("redis-server"), "no redis-server here")
+    def test_it_is_not_while_the_daemon_ends(self):
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        policy = (f'redis {{ servers = "{redis.where}"  deadline = 10s }}\n'
+                  + greylisting())
+        with Pages(policy) as pages, pages.client() as client:
+            pages.expect("Redis")
+            wait_for(lambda: pages.get("/healthz").text == "ok\n", "it is up")
+            client.begin().mail(ALICE)
+            client.rcpt(BOB)
+            redis.freeze()
+            self.addCleanup(redis.thaw)
+            client.send("T")  # DATA: this waits for Redis, and the end for it
+            time.sleep(0.2)
+            pages.signal(signal.SIGTERM)
+            said = wait_for(lambda: drained(pages), "it drains")
+            self.assertEqual(said[::2], (503, "draining\n"))
+            redis.thaw()
 
     def test_a_port_that_is_taken_does_not_stop_mail(self):
         with Pages(greylisting()) as first:
@@ -84,6 +113,24 @@ class Requests(unittest.TestCase):
             with self.subTest(host):
                 self.assertEqual(
                     self.pages.get("/healthz", Host=host).status, status)
+
+    def test_a_load_balancer_may_leave_the_host_out(self):
+        for request, status in (
+                (b"GET /healthz HTTP/1.0\r\n\r\n", b"200"),
+                (b"GET /healthz HTTP/1.1\r\n\r\n", b"421"),
+                (b"GET /metrics HTTP/1.0\r\n\r\n", b"421"),
+                (b"GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n",
+                 b"421")):
+            with self.subTest(request), self.pages.connect() as connection:
+                connection.sendall(request)
+                self.assertEqual(connection.recv(12)[9:], status)
+
+    def test_who_asks_before_he_sends_too_much_is_told(self):
+        with self.pages.connect() as connection:
+            connection.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+                               b"Expect: 100-continue\r\n"
+                               b"Content-Length: 20000000\r\n\r\n")
+            self.assertEqual(connection.recv(12)[9:], b"413")
 
     def test_methods(self):
         for method, status in (("GET", 200), ("HEAD", 200), ("POST", 405),

@@ -127,6 +127,26 @@ class Reason(unittest.TestCase):
         finally:
             os.unlink(path)
 
+    def test_own_words_of_any_editor(self):
+        for octets, wanted in (
+                (b"\xef\xbb\xbfEins.\r\n\r\nZwei.\r\n \r\nDrei.\r\n",
+                 ("Eins.", "Zwei.", "Drei.")),
+                ("Grüße.\n\n".encode("latin-1") + b"\xed\xa0\x80\xc0\x80.",
+                 ("Gr??e.", "?????.", None)),
+                ("€".encode() * 2000, ("€" * 341, None, None))):
+            path = os.path.join(self.pages.directory, "greylisted.de")
+            with open(path, "wb") as file:
+                file.write(octets)
+            try:
+                said = json.loads(self.pages.get(
+                    f"/{self.reference}?lang=de",
+                    Accept="application/json").text)
+            finally:
+                os.unlink(path)
+            for name, text in zip(("happened", "turn", "help"), wanted):
+                if text:
+                    self.assertEqual(said[name], text)
+
     def test_the_story_ends_with_the_pass(self):
         with Pages(greylisting("1s"), "lookups = 100000") as pages:
             mail(pages)
@@ -235,17 +255,31 @@ class Release(unittest.TestCase):
 
 class Farm(unittest.TestCase):
     def test_what_one_server_said_another_explains_and_lets_in(self):
+        self.check('secret_file = "@DIR@/secret"\n')
+
+    def test_they_share_the_key_that_they_made(self):
+        self.check("")
+
+    def check(self, secret):
         redis = start_single()
         self.addCleanup(redis.stop)
         policy = farm.redis(redis.where) + greylisting()
-        secret = 'secret_file = "@DIR@/secret"\n'
+        web = RELEASE + '\nusers_file = "@DIR@/users"\n'
         servers = [Pages(f'server_name = "mx{number}.example.org"\n' + secret
-                         + policy, RELEASE) for number in (1, 2)]
+                         + policy, web) for number in (1, 2)]
+        users = f"anna:{hashed('open sesame')}:read"
         for pages in servers:
             farm.put(pages, "secret", "0123456789abcdef" * 4)
+            farm.put(pages, "users", users)
         one, two = servers
+        one.expect("no secret_file")
+        two.expect("no secret_file")
         with one, two:
             mail(one)
+            two.cookie = one.post("/login", {
+                "name": "anna", "password": "open sesame"}).headers[
+                    "set-cookie"].split(";")[0]
+            self.assertEqual(two.get("/dashboard").status, 200)
             found = reference(one)
             page = two.get("/" + found).text
             self.assertIn("mx1.example.org", page)
@@ -416,6 +450,24 @@ class Users(unittest.TestCase):
                 farm.put(pages, "users", text)
                 status, _, said = run("-t", "-c", pages.config)
                 self.assertEqual(status, 1)
+                self.assertIn(why, said)
+
+    def test_words_that_will_not_do_are_told(self):
+        for name, octets, why, wanted in (
+                ("greylisted.de", b"\xe4", "greylisted.de: it is not in UTF-8",
+                 0), ("busy.en", b"", "busy.en: it cannot be read", 0),
+                ("busy.en", b"x" * 4000, "busy.en: it is too long", 0),
+                (None, b"", "nowhere: No such file", 1)):
+            with self.subTest(name):
+                pages = Pages(greylisting(), 'texts = "@DIR@/%s"'
+                              % ("texts" if name else "nowhere"))
+                self.addCleanup(pages.remove)
+                os.mkdir(pages.directory + "/texts")
+                if name:
+                    with open(f"{pages.directory}/texts/{name}", "wb") as file:
+                        file.write(octets)
+                status, _, said = run("-t", "-c", pages.config)
+                self.assertEqual(status, wanted)
                 self.assertIn(why, said)
 
     def test_logging_out(self):

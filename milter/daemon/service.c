@@ -336,8 +336,7 @@ static void
 start_web(struct service *service)
 {
 	const struct settings *settings = &service->policy->settings;
-	const struct web_host host = {
-	    service->shared, is_served, service, settings->secret_file};
+	const struct web_host host = {service->shared, is_served, service};
 
 	if (service->web == NULL)
 		return;

@@ -1,6 +1,9 @@
 #include "web/cause.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,6 +400,31 @@ language_choose(const char *accepted)
 
 /* ---- The postmaster's own words */
 
+/* The octets of the character of UTF-8 that begins here (RFC 3629); 0: none does. */
+static size_t
+character(const char *text)
+{
+	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+	const unsigned char *at = (const unsigned char *)text;
+	size_t more = at[0] < 0x80 ? 0
+	    : at[0] < 0xe0	   ? 1
+	    : at[0] < 0xf0	   ? 2
+				   : 3;
+	uint32_t code = more == 0 ? at[0] : at[0] & (0x3fU >> more);
+
+	if ((at[0] >= 0x80 && at[0] < 0xc0) || at[0] >= 0xf8)
+		return 0;
+	for (size_t i = 1; i <= more; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (at[i] & 0x3fU);
+	}
+	return code < least[more] || code > 0x10ffff ||
+		(code >= 0xd800 && code < 0xe000)
+	    ? 0
+	    : more + 1;
+}
+
 /* A NAME that could lead out of the directory is none. */
 static bool
 read_file(const char *directory, const char *name, enum language language,
@@ -422,21 +450,98 @@ read_file(const char *directory, const char *name, enum language language,
 	return true;
 }
 
-/* One paragraph; where the next begins.  An empty one changes nothing. */
+/* What lies before and between paragraphs, and the mark with which some editors
+ * begin a file. */
+static const char *
+skip_blanks(const char *text)
+{
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+		text += 3;
+	return text + strspn(text, "\r\n \t");
+}
+
+/* Whether a line with nothing in it follows. */
+static bool
+ends_here(const char *text)
+{
+	return text[0] == '\0' ||
+	    (text[0] == '\n' && text[1 + strspn(text + 1, "\r \t")] == '\n');
+}
+
+/* One paragraph, as far as there is room for whole characters; where it ends.  An
+ * empty one changes nothing. */
 static const char *
 take_paragraph(const char *text, char words_r[CAUSE_WORDS_SIZE])
 {
-	const char *end;
-	int length;
+	size_t used = 0;
 
-	text += strspn(text, "\r\n \t");
-	end = strstr(text, "\n\n");
-	if (end == NULL)
-		end = text + strlen(text);
-	length = (int)(end - text);
-	if (length > 0)
-		(void)snprintf(words_r, CAUSE_WORDS_SIZE, "%.*s", length, text);
-	return end;
+	text = skip_blanks(text);
+	while (!ends_here(text)) {
+		size_t length = character(text);
+		size_t octets = length == 0 ? 1 : length;
+
+		if (*text != '\r' && used + octets < CAUSE_WORDS_SIZE) {
+			memcpy(
+			    words_r + used, length == 0 ? "?" : text, octets);
+			used += octets;
+			words_r[used] = '\0';
+		}
+		text += octets;
+	}
+	while (used > 0 && strchr(" \t\n", words_r[used - 1]) != NULL)
+		words_r[--used] = '\0';
+	return text;
+}
+
+/* Say what of a file is not shown as it stands there. */
+static void
+look_into(const char *directory, const char *name, conf_say *say, void *arg)
+{
+	char text[FILE_MAX], why[PATH_MAX + 80];
+	const char *wrong = NULL, *at = text;
+	const char *dot = strrchr(name, '.');
+	size_t length = dot == NULL ? 0 : (size_t)(dot - name);
+	char stem[NAME_MAX + 1];
+	enum language language = ENGLISH;
+
+	while (dot != NULL && language < LANGUAGES &&
+	    strcmp(dot + 1, language_names[language]) != 0)
+		language++;
+	if (dot == NULL || length == 0 || language == LANGUAGES)
+		return;
+	(void)snprintf(stem, sizeof stem, "%.*s", (int)length, name);
+	if (!read_file(directory, stem, language, text))
+		wrong = "it cannot be read, or is empty";
+	else if (strlen(text) == sizeof text - 1)
+		wrong = "it is too long, and is cut";
+	while (wrong == NULL && *at != '\0') {
+		length = character(at);
+		wrong = length == 0 ? "it is not in UTF-8" : NULL;
+		at += length;
+	}
+	if (wrong == NULL)
+		return;
+	(void)snprintf(why, sizeof why, "%s/%s: %s", directory, name, wrong);
+	say(arg, false, why);
+}
+
+bool
+cause_look(const char *directory, conf_say *say, void *arg)
+{
+	DIR *entries = opendir(directory);
+	const struct dirent *entry;
+	char why[PATH_MAX + 80];
+
+	if (entries == NULL) {
+		(void)snprintf(
+		    why, sizeof why, "%s: %s", directory, file_why(errno));
+		say(arg, true, why);
+		return false;
+	}
+	while ((entry = readdir(entries)) != NULL)
+		look_into(directory, entry->d_name, say, arg);
+	(void)closedir(entries);
+	return true;
 }
 
 void

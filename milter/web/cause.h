@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/conf_report.h"
 #include "policy/policy.h"
 
 enum cause {
@@ -95,5 +96,9 @@ struct cause_text {
  * were not there. */
 void cause_words(enum cause cause, const char *response, enum language language,
     const char *directory, struct cause_text *text_r);
+
+/* Say what of the files in `directory` will not be shown as it stands there.  False:
+ * there is no such directory. */
+bool cause_look(const char *directory, conf_say *say, void *arg);
 
 #endif

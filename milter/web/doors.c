@@ -154,7 +154,7 @@ door_look(const struct visit *visit, const struct journal_entry *entry,
 	door = look(visit, &waiting, &rule->terms, &now);
 	signed_text(entry, text);
 	if (door == DOOR_SHUT &&
-	    !token_sign(visit->web->key, "release", text, token_r))
+	    !token_sign(visit->key, "release", text, token_r))
 		token_r[0] = '\0';
 	return door;
 }
@@ -220,7 +220,7 @@ door_open(
 
 	signed_text(entry, text);
 	if (!visit->policy->settings.web.release || rule == NULL ||
-	    !token_suits(visit->web->key, "release", text, token) ||
+	    !token_suits(visit->key, "release", text, token) ||
 	    !find_waiting(visit, entry, &waiting) ||
 	    !open_once(visit, &waiting, &rule->terms))
 		return false;

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/log.h"
 #include "base/thread.h"
 
@@ -52,6 +53,8 @@ struct http {
 
 /* A request as it comes in. */
 struct incoming {
+	bool is_post;
+	bool is_old;
 	size_t length;
 	bool too_large;
 	char body[HTTP_BODY_MAX + 1];
@@ -362,11 +365,12 @@ refuse(struct MHD_Connection *connection, unsigned status)
 
 static enum MHD_Result
 handle(struct http *http, struct MHD_Connection *connection, const char *path,
-    const struct incoming *incoming, bool is_post)
+    const struct incoming *incoming)
 {
 	const union MHD_ConnectionInfo *address = MHD_get_connection_info(
 	    connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct http_request request = {.is_post = is_post,
+	struct http_request request = {.is_post = incoming->is_post,
+	    .is_old = incoming->is_old,
 	    .path = path,
 	    .body = incoming->body,
 	    .connection = connection};
@@ -393,6 +397,20 @@ take_body(struct incoming *incoming, const char *data, size_t length)
 	incoming->length += length;
 }
 
+/* Whoever asks before he sends a body need not send what would be refused. */
+static bool
+asks_in_vain(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(
+	    connection, MHD_HEADER_KIND, "Content-Length");
+	int64_t number;
+
+	return length != NULL &&
+	    MHD_lookup_connection_value(
+		connection, MHD_HEADER_KIND, "Expect") != NULL &&
+	    !decimal_read_all(length, strlen(length), HTTP_BODY_MAX, &number);
+}
+
 /* libmicrohttpd calls this for the head, for each piece of the body, and at its
  * end.  A refusal has to wait for the end, or comes at the head. */
 static enum MHD_Result
@@ -404,14 +422,19 @@ on_request(void *cls, struct MHD_Connection *connection, const char *path,
 	bool is_post = strcmp(method, "POST") == 0;
 	struct incoming *incoming = *place;
 
-	(void)version;
 	if (incoming == NULL) {
 		if (!is_post && strcmp(method, "GET") != 0 &&
 		    strcmp(method, "HEAD") != 0)
 			return refuse(connection, NOT_ALLOWED);
+		if (asks_in_vain(connection))
+			return refuse(connection, TOO_LARGE);
 		incoming = calloc(1, sizeof *incoming);
 		*place = incoming;
-		return incoming == NULL ? MHD_NO : MHD_YES;
+		if (incoming == NULL)
+			return MHD_NO;
+		incoming->is_post = is_post;
+		incoming->is_old = strcmp(version, "HTTP/1.0") == 0;
+		return MHD_YES;
 	}
 	if (*length > 0) {
 		take_body(incoming, data, *length);
@@ -420,7 +443,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *path,
 	}
 	if (incoming->too_large)
 		return refuse(connection, TOO_LARGE);
-	return handle(cls, connection, path, incoming, is_post);
+	return handle(cls, connection, path, incoming);
 }
 
 static void

@@ -32,6 +32,7 @@ struct http_terms {
 /* Strings are borrowed for the call. */
 struct http_request {
 	bool is_post;
+	bool is_old;	  /* HTTP/1.0 */
 	const char *path; /* without the query */
 	struct netaddr visitor;
 	bool is_forwarded; /* there is a proxy that we do not know */

@@ -206,7 +206,7 @@ read_cookie(struct visit *visit, const char *cookie, int64_t *until_r,
 		signature + TOKEN_SIZE, user_r))
 		return false;
 	session_text(user_r, *until_r, text);
-	return token_suits(visit->web->key, "session", text, token);
+	return token_suits(visit->key, "session", text, token);
 }
 
 void
@@ -220,7 +220,7 @@ web_recognize(struct visit *visit)
 	if (cookie == NULL || !read_cookie(visit, cookie, &until, &user))
 		return;
 	session_text(&user, until, text);
-	if (token_sign(visit->web->key, "form", text, visit->csrf))
+	if (token_sign(visit->key, "form", text, visit->csrf))
 		visit->user = user;
 }
 
@@ -289,7 +289,7 @@ let_in(struct visit *visit, const struct user *user)
 	int64_t until = visit->now + SESSION;
 
 	session_text(user, until, text);
-	if (!token_sign(visit->web->key, "session", text, token)) {
+	if (!token_sign(visit->key, "session", text, token)) {
 		web_plain(visit, 503, "out of memory");
 		return;
 	}

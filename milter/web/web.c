@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "config/conf.h"
+#include "store/record.h"
 #include "store/triplet.h"
 
 #define WHY_SIZE 512
@@ -171,6 +172,14 @@ knows_host(const struct visit *visit)
 	return false;
 }
 
+/* Some load balancers ask as browsers never do, in HTTP/1.0 without a host. */
+static bool
+is_bare(const struct visit *visit)
+{
+	return visit->request->is_old &&
+	    http_value(visit->request, HTTP_HEADER, "Host") == NULL;
+}
+
 /* A browser tells where a form comes from: from us, or it is none of ours. */
 static bool
 is_from_us(const struct visit *visit)
@@ -196,13 +205,37 @@ show_to_user(struct visit *visit, const struct page *page)
 		web_redirect(visit, "login");
 }
 
+/* Servers that share a store take each other's tokens, and so does one that starts
+ * anew.  While the store is away the last key holds. */
+static void
+find_key(struct visit *visit)
+{
+	struct web *web = visit->web;
+	struct triplet_namer namer;
+	char token[TOKEN_SIZE];
+	bool told = store_namer(visit->shared->store, &namer) == STORE_OK &&
+	    token_sign(namer.key, "web", "key", token);
+
+	secret_wipe(&namer, sizeof namer);
+	pthread_mutex_lock(&web->mutex);
+	if (told)
+		memcpy(web->key, token, sizeof web->key);
+	memcpy(visit->key, web->key, sizeof visit->key);
+	pthread_mutex_unlock(&web->mutex);
+}
+
 static void
 show(struct visit *visit)
 {
 	const char *path = visit->request->path;
 	const struct page *page = find_page(path);
 
-	if (!knows_host(visit))
+	/* The others sign nothing. */
+	if (page == NULL || page->role != ROLE_NONE ||
+	    (page->methods & POST) != 0)
+		find_key(visit);
+	if (!knows_host(visit) &&
+	    !(is_bare(visit) && page != NULL && page->show == show_health))
 		web_plain(
 		    visit, 421, "this is not the host that was asked for");
 	else if (visit->request->is_post && !is_from_us(visit))
@@ -239,28 +272,11 @@ on_request(
 	visit.language = language_choose(
 	    http_value(request, HTTP_HEADER, "Accept-Language"));
 	show(&visit);
+	secret_wipe(visit.key, sizeof visit.key);
 	policy_release(&policy);
 }
 
 /* ---- Life */
-
-/* Servers that share a secret take each other's tokens. */
-static bool
-make_key(struct web *web, const char *secret_file)
-{
-	unsigned char secret[TRIPLET_KEY];
-	char why[WHY_SIZE], token[TOKEN_SIZE];
-	bool made;
-
-	if (secret_file[0] == '\0' ||
-	    !triplet_key_read(secret_file, secret, why, sizeof why))
-		return getrandom(web->key, sizeof web->key, 0) ==
-		    (ssize_t)sizeof web->key;
-	made = token_sign(secret, "web", "key", token);
-	memcpy(web->key, token, sizeof web->key);
-	secret_wipe(secret, sizeof secret);
-	return made;
-}
 
 /* Without them nobody gets in, which is safe, but not what was wanted. */
 bool
@@ -280,6 +296,8 @@ web_look(const struct settings *settings, conf_say *say, void *arg)
 		good = false;
 	}
 	secret_wipe(secret, sizeof secret);
+	if (settings->web.texts[0] != '\0')
+		good = cause_look(settings->web.texts, say, arg) && good;
 	return good;
 }
 
@@ -289,7 +307,8 @@ web_open(const struct http_terms *terms, char *why_r, size_t size)
 	struct web *web = calloc(1, sizeof *web);
 
 	(void)snprintf(why_r, size, "out of memory");
-	if (web == NULL || pthread_mutex_init(&web->door, NULL) != 0) {
+	if (web == NULL || pthread_mutex_init(&web->door, NULL) != 0 ||
+	    pthread_mutex_init(&web->mutex, NULL) != 0) {
 		free(web);
 		return NULL;
 	}
@@ -306,7 +325,8 @@ bool
 web_start(struct web *web, const struct web_host *host)
 {
 	web->host = *host;
-	return make_key(web, host->secret_file) &&
+	return getrandom(web->key, sizeof web->key, 0) ==
+	    (ssize_t)sizeof web->key &&
 	    http_start(web->http, on_request, web);
 }
 
@@ -328,6 +348,7 @@ web_close(struct web **web)
 	visitors_close(&mine->logins);
 	secret_wipe(mine->key, sizeof mine->key);
 	pthread_mutex_destroy(&mine->door);
+	pthread_mutex_destroy(&mine->mutex);
 	free(mine);
 	*web = NULL;
 }

@@ -18,7 +18,6 @@ struct web_host {
 	 * time from web_start() to web_close(). */
 	bool (*is_served)(void *arg);
 	void *arg;
-	const char *secret_file; /* that the farm shares, or "" */
 };
 
 /* Say what of the files that the settings name will not do.  False: something. */

@@ -42,6 +42,7 @@ struct web {
 	struct http *http;
 	struct web_host host;
 	atomic_bool draining;
+	pthread_mutex_t mutex;	      /* guards the key */
 	unsigned char key[TOKEN_KEY]; /* signs what visitors bring back */
 	struct visitors *lookups;
 	struct visitors *logins;
@@ -58,6 +59,7 @@ struct visit {
 	struct http_answer *answer;
 	struct bytes_out *out; /* the body of the answer */
 	int64_t now;	       /* Unix seconds */
+	unsigned char key[TOKEN_KEY];
 	enum language language;
 	struct user user;      /* who has logged in; no role: nobody */
 	char csrf[TOKEN_SIZE]; /* which each form of that user brings back */

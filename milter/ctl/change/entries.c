@@ -183,9 +183,9 @@ warn_of_use(struct ctl *ctl, const char *list, const struct list_entry *entry)
 	}
 	if (!is_used)
 		ctl_warn(ctl,
-		    "no rule of %s asks for the list %s (listed = \"%s\"): it "
+		    "no rule asks for the list %s (listed = \"%s\"): it "
 		    "has no effect",
-		    ctl->file, list, list);
+		    list, list);
 	else if (!matches)
 		ctl_warn(ctl,
 		    "%s: no rule that asks for the list %s looks for such: it "

@@ -126,8 +126,7 @@ show_names(struct ctl *ctl)
 	}
 	return status == CTL_DONE
 	    ? status
-	    : ctl_nothing(
-		  ctl, "no rule of %s asks for a shared list", ctl->file);
+	    : ctl_nothing(ctl, "no rule asks for a shared list");
 }
 
 static void
