@@ -100,36 +100,49 @@ write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
 	write_bits(bits, name_r);
 }
 
-/* The digest of the first text is the key for the second, so that no text can
- * move the border between the two. */
+/* Of one text, or of two: the digest of the first is the key for the second then, so
+ * that no text can move the border between the two. */
 static bool
-make_name(const struct triplet_namer *namer, const struct store_pair *pair,
-    char name_r[TRIPLET_SIZE])
+digest_texts(const struct triplet_hash *hash, const unsigned char *key,
+    const char *const texts[2], unsigned char digest_r[DIGEST])
 {
-	unsigned char inner[DIGEST], digest[DIGEST];
 	EVP_MD_CTX *sha256 = EVP_MD_CTX_new();
-	bool named = sha256 != NULL &&
-	    EVP_MD_CTX_copy_ex(sha256, namer->hash->start) == 1 &&
-	    keyed_digest(sha256, namer->key, pair->sender, inner) &&
-	    keyed_digest(sha256, inner, pair->recipient, digest);
+	bool done = sha256 != NULL &&
+	    EVP_MD_CTX_copy_ex(sha256, hash->start) == 1 &&
+	    keyed_digest(sha256, key, texts[0], digest_r) &&
+	    (texts[1] == NULL ||
+		keyed_digest(sha256, digest_r, texts[1], digest_r));
 
-	if (named)
-		write_name(digest, name_r);
 	EVP_MD_CTX_free(sha256);
-	return named;
+	return done;
+}
+
+bool
+triplet_namer_set(
+    struct triplet_namer *namer, const unsigned char key[TRIPLET_KEY])
+{
+	static const char *const mark[2] = {HOLDER_MARK, NULL};
+
+	_Static_assert(TRIPLET_KEY == DIGEST, "a digest is no key");
+	memmove(namer->key, key, TRIPLET_KEY);
+	return digest_texts(namer->hash, key, mark, namer->holders);
 }
 
 bool
 triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
     char name_r[TRIPLET_SIZE])
 {
+	const char *const texts[2] = {pair->sender, pair->recipient};
+	unsigned char digest[DIGEST];
+
 	_Static_assert(TRIPLET_SIZE <= STORE_NAME_SIZE, "a pair has no room");
 	if (pair->name != NULL && pair->name[0] != '\0') {
 		memcpy(name_r, pair->name, TRIPLET_SIZE);
 		return true;
 	}
-	if (!make_name(namer, pair, name_r))
+	if (!digest_texts(namer->hash, namer->key, texts, digest))
 		return false;
+	write_name(digest, name_r);
 	if (pair->name != NULL)
 		memcpy(pair->name, name_r, TRIPLET_SIZE);
 	return true;
@@ -139,10 +152,13 @@ bool
 triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE])
 {
-	const struct store_pair pair = {
-	    .sender = HOLDER_MARK, .recipient = holder};
+	const char *const texts[2] = {holder, NULL};
+	unsigned char digest[DIGEST];
 
-	return triplet_name(namer, &pair, name_r);
+	if (!digest_texts(namer->hash, namer->holders, texts, digest))
+		return false;
+	write_name(digest, name_r);
+	return true;
 }
 
 bool

@@ -28,7 +28,12 @@ void triplet_hash_free(struct triplet_hash **hash);
 struct triplet_namer {
 	const struct triplet_hash *hash; /* borrowed, also by copies of this */
 	unsigned char key[TRIPLET_KEY];
+	unsigned char holders[TRIPLET_KEY]; /* made of it: the key of holders */
 };
+
+/* Name with this key from now on; `hash` is set.  False: out of memory. */
+bool triplet_namer_set(
+    struct triplet_namer *namer, const unsigned char key[TRIPLET_KEY]);
 
 /* Name a pair of one client, or give the name that the pair keeps since the last
  * time.  The addresses are used as they come: whoever calls normalises them.

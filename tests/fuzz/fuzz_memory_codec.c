@@ -13,8 +13,10 @@ namer(void)
 {
 	static struct triplet_namer made;
 
-	if (made.hash == NULL)
+	if (made.hash == NULL) {
 		made.hash = triplet_hash_new();
+		(void)triplet_namer_set(&made, made.key);
+	}
 	return &made;
 }
 

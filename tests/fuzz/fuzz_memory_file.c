@@ -67,6 +67,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unlink(path);
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		key.namer.hash = triplet_hash_new();
+		(void)triplet_namer_set(&key.namer, key.namer.key);
 		key.own = true;
 	}
 	put_file(fd, data, size);

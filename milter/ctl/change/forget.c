@@ -364,7 +364,7 @@ forget_many(struct forgetting *forgetting, const struct network *network)
 	if (result == STORE_OK && forgetting->pair != NULL &&
 	    !triplet_name(&namer, forgetting->pair, forgetting->pair_name))
 		status = ctl_fail(ctl, "out of memory");
-	secret_wipe(namer.key, sizeof namer.key);
+	secret_wipe(&namer, sizeof namer);
 	forgetting->network = network;
 	while (result == STORE_OK && status == CTL_DONE && !walk.is_done &&
 	    !ctl->is_ended) {

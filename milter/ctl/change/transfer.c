@@ -96,7 +96,7 @@ put_head(struct ctl *ctl)
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	named = triplet_fingerprint(&namer, fingerprint);
-	secret_wipe(namer.key, sizeof namer.key);
+	secret_wipe(&namer, sizeof namer);
 	if (!named)
 		return ctl_fail(ctl, "out of memory");
 	(void)ctl_emit(ctl,
@@ -476,7 +476,7 @@ run_import(struct ctl *ctl, const struct ctl_args *args)
 		status = ctl_fail_store(ctl, result);
 	}
 	clear_batch(incoming);
-	secret_wipe(&incoming->namer.key, sizeof incoming->namer.key);
+	secret_wipe(&incoming->namer, sizeof incoming->namer);
 	free(incoming);
 	return status;
 }
@@ -546,7 +546,7 @@ run_secret(struct ctl *ctl, const struct ctl_args *args)
 	(void)ctl_emit(
 	    ctl, json_pack("{s:s, s:s}", "kind", "secret", "text", text));
 	secret_wipe(text, sizeof text);
-	secret_wipe(namer.key, sizeof namer.key);
+	secret_wipe(&namer, sizeof namer);
 	return CTL_DONE;
 }
 

@@ -25,7 +25,7 @@ check_head(const json_t *head, struct store *store)
 		return "this is of a later version";
 	named = store_namer(store, &namer) == STORE_OK &&
 	    triplet_fingerprint(&namer, ours);
-	secret_wipe(namer.key, sizeof namer.key);
+	secret_wipe(&namer, sizeof namer);
 	if (!named)
 		return "out of memory";
 	return key != NULL && strcmp(key, ours) == 0

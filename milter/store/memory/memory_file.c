@@ -263,8 +263,7 @@ take_own_key(struct memory_key *key, const unsigned char *found)
 {
 	if (!key->own && memcmp(key->namer.key, found, TRIPLET_KEY) != 0)
 		return "was made without the secret_file";
-	memcpy(key->namer.key, found, TRIPLET_KEY);
-	return NULL;
+	return triplet_namer_set(&key->namer, found) ? NULL : "out of memory";
 }
 
 static const char *const magics[] = {[MEMORY_CODEC_FIRST] = MAGIC_OLD,

@@ -140,10 +140,10 @@ make_key(struct memory *memory, const unsigned char *given)
 	memory->hash = triplet_hash_new();
 	namer->hash = memory->hash;
 	memory->key.own = given == NULL;
-	if (given == NULL)
-		return memory->hash != NULL && triplet_key_new(namer->key);
-	memcpy(namer->key, given, sizeof namer->key);
-	return memory->hash != NULL;
+	if (given == NULL && triplet_key_new(namer->key))
+		given = namer->key;
+	return memory->hash != NULL && given != NULL &&
+	    triplet_namer_set(namer, given);
 }
 
 static const struct store_farm_ops farm_ops = {

@@ -20,10 +20,10 @@ redis_secret_init(struct redis_secret *secret, const unsigned char *key)
 	pthread_mutex_init(&secret->mutex, NULL);
 	secret->shared = key == NULL;
 	secret->known = key != NULL;
-	if (key != NULL)
-		memcpy(secret->key, key, TRIPLET_KEY);
 	secret->hash = triplet_hash_new();
-	return secret->hash != NULL;
+	secret->namer.hash = secret->hash;
+	return secret->hash != NULL &&
+	    (key == NULL || triplet_namer_set(&secret->namer, key));
 }
 
 void
@@ -31,7 +31,7 @@ redis_secret_clear(struct redis_secret *secret)
 {
 	pthread_mutex_destroy(&secret->mutex);
 	triplet_hash_free(&secret->hash);
-	secret_wipe(secret->key, sizeof secret->key);
+	secret_wipe(&secret->namer, sizeof secret->namer);
 	secret_wipe(secret->text, sizeof secret->text);
 }
 
@@ -40,11 +40,10 @@ redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r)
 {
 	bool known;
 
-	namer_r->hash = secret->hash;
 	pthread_mutex_lock(&secret->mutex);
 	known = secret->known;
 	if (known)
-		memcpy(namer_r->key, secret->key, TRIPLET_KEY);
+		*namer_r = secret->namer;
 	pthread_mutex_unlock(&secret->mutex);
 	return known;
 }
@@ -106,10 +105,12 @@ static enum secret_news
 adopt(struct redis_secret *secret, const char *text, bool made)
 {
 	enum secret_news news = made ? SECRET_MADE : SECRET_FOUND;
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer = {.hash = secret->hash};
 
-	if (!triplet_key_from(text, key))
+	if (!triplet_key_from(text, namer.key))
 		return refuse(secret);
+	if (!triplet_namer_set(&namer, namer.key))
+		return SECRET_DOWN;
 	pthread_mutex_lock(&secret->mutex);
 	secret->unfit = false;
 	if (secret->known && strcmp(text, secret->text) != 0)
@@ -117,10 +118,10 @@ adopt(struct redis_secret *secret, const char *text, bool made)
 	else if (secret->known)
 		news = made ? SECRET_RESTORED : SECRET_SAME;
 	secret->known = true;
-	memcpy(secret->key, key, TRIPLET_KEY);
+	secret->namer = namer;
 	snprintf(secret->text, sizeof secret->text, "%s", text);
 	pthread_mutex_unlock(&secret->mutex);
-	secret_wipe(key, sizeof key);
+	secret_wipe(&namer, sizeof namer);
 	return news;
 }
 
@@ -280,5 +281,5 @@ store_redis_compare_secrets(struct redis_store *store)
 	if (redis_secret_read(&store->secret, &namer) &&
 	    triplet_fingerprint(&namer, ours))
 		exchange(store, ours);
-	secret_wipe(&namer.key, sizeof namer.key);
+	secret_wipe(&namer, sizeof namer);
 }

@@ -22,7 +22,7 @@ struct redis_secret {
 	bool known;
 	bool unfit; /* and that was told */
 	struct triplet_hash *hash;
-	unsigned char key[TRIPLET_KEY];
+	struct triplet_namer namer;
 	char text[SECRET_TEXT_SIZE]; /* as it stands in Redis */
 };
 
