@@ -1,8 +1,6 @@
 /* replay_command -- a policy against the log of a mail server. */
-#include "replay/replay.h"
-
+#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,188 +8,22 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "config/conf_value.h"
 #include "ctl/commands.h"
-#include "ctl/rehearse/replay_records.h"
-#include "maillog/maillog_lines.h"
-#include "replay/findings.h"
+#include "ctl/rehearse/replay_results.h"
+#include "store/record.h"
+#include "transfer/record_json.h"
 
 #define RETRY_DEFAULT 600 /* seconds */
 #define LIST_DEFAULT  20
-#define TESTS_MAX     16
 #define LOOK_EVERY    4096 /* lines, to see what time it is */
 #define TELL_EVERY_US 1000000
-
-struct run {
-	struct ctl *ctl;
-	const struct ctl_args *args;
-	struct replay *replay;
-	struct replay *against; /* NULL: there is none */
-	struct maillog_lines *lines;
-	struct maillog *log;
-	struct findings known;	   /* known clients that waited */
-	struct findings newly;	   /* who waits, and did not before */
-	struct findings no_longer; /* the other way round */
-	size_t listed;		   /* clients, at most */
-	int64_t newly_delayed;	   /* messages */
-	int64_t no_longer_delayed;
-	int64_t first, last; /* times of attempts; 0: there was none */
-	int64_t told_us;
-	bool has_failed; /* and that was told */
-	struct figures_rule sum;
-};
-
-/* ---- Names for --fail-if, and what they stand for */
-
-static double
-share(int64_t part, int64_t whole)
-{
-	return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
-}
-
-struct name {
-	const char *name;
-	double (*value)(const struct run *run);
-	bool compares; /* is told with --against alone */
-};
-
-#define FIGURES(run) replay_figures((run)->replay)
-#define VALUE(function, expression)                                            \
-	static double function(const struct run *run)                          \
-	{                                                                      \
-		return (double)(expression);                                   \
-	}
-
-VALUE(value_messages, FIGURES(run)->messages)
-VALUE(value_deferred, FIGURES(run)->deferred)
-VALUE(value_share, share(FIGURES(run)->deferred, FIGURES(run)->messages))
-VALUE(value_known, FIGURES(run)->known_messages)
-VALUE(value_known_delayed, FIGURES(run)->known_delayed)
-VALUE(value_pairs, run->sum.pairs)
-VALUE(value_came_back, run->sum.came_back)
-VALUE(value_passed, run->sum.passed)
-VALUE(value_gave_up, run->sum.gave_up)
-VALUE(value_waiting, run->sum.waiting)
-VALUE(value_assumed, run->sum.assumed)
-VALUE(value_rejected, run->sum.rejected)
-VALUE(value_p50, figures_share(run->sum.delays, 0.5))
-VALUE(value_p90, figures_share(run->sum.delays, 0.9))
-VALUE(value_p99, figures_share(run->sum.delays, 0.99))
-VALUE(value_longest, run->sum.delays->longest)
-VALUE(value_newly, run->newly_delayed)
-VALUE(value_newly_clients, run->newly.count)
-VALUE(value_no_longer, run->no_longer_delayed)
-VALUE(value_garbage, maillog_lines_counts(run->lines)->garbage)
-
-static const struct name names[] = {
-    {"messages", value_messages, false},
-    {"deferred", value_deferred, false},
-    {"deferred.share", value_share, false},
-    {"known.messages", value_known, false},
-    {"known.delayed", value_known_delayed, false},
-    {"pairs", value_pairs, false},
-    {"came_back", value_came_back, false},
-    {"passed", value_passed, false},
-    {"gave_up", value_gave_up, false},
-    {"waiting", value_waiting, false},
-    {"assumed", value_assumed, false},
-    {"rejected", value_rejected, false},
-    {"delay.p50", value_p50, false},
-    {"delay.p90", value_p90, false},
-    {"delay.p99", value_p99, false},
-    {"delay.max", value_longest, false},
-    {"newly.delayed", value_newly, true},
-    {"newly.clients", value_newly_clients, true},
-    {"no_longer.delayed", value_no_longer, true},
-    {"garbage", value_garbage, false},
-};
-
-/* ---- Expressions: name, comparison, number */
-
-enum comparison { LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, MORE_EQUAL, MORE };
-static const char *const comparisons[] = {"<", "<=", "==", "!=", ">=", ">"};
-
-struct test {
-	const char *text;
-	const struct name *name;
-	enum comparison comparison;
-	double number;
-};
-
-static const char *
-skip_blanks(const char *text)
-{
-	return text + strspn(text, " \t");
-}
-
-static const struct name *
-find_name(const char *text, size_t length)
-{
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strlen(names[i].name) == length &&
-		    memcmp(names[i].name, text, length) == 0)
-			return &names[i];
-	return NULL;
-}
-
-static bool
-read_comparison(const char *text, size_t length, enum comparison *which_r)
-{
-	for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
-		if (strlen(comparisons[i]) == length &&
-		    memcmp(comparisons[i], text, length) == 0) {
-			*which_r = (enum comparison)i;
-			return true;
-		}
-	return false;
-}
-
-/* NULL: it is right; else what is wrong with it. */
-static const char *
-read_test(const char *text, struct test *test_r)
-{
-	const char *at = skip_blanks(text);
-	size_t length = strcspn(at, " \t<>=!");
-
-	test_r->text = text;
-	test_r->name = find_name(at, length);
-	if (test_r->name == NULL)
-		return "there is no such name (milter-deferctl(8) lists them)";
-	at = skip_blanks(at + length);
-	length = strspn(at, "<>=!");
-	if (!read_comparison(at, length, &test_r->comparison))
-		return "the comparison is none of < <= == != >= >";
-	at = skip_blanks(at + length);
-	length = strcspn(at, " \t");
-	if (!decimal_read_real(at, length, &test_r->number) ||
-	    *skip_blanks(at + length) != '\0')
-		return "a number is wanted behind the comparison";
-	return NULL;
-}
-
-static bool
-holds(const struct test *test, double value)
-{
-	switch (test->comparison) {
-	case LESS:
-		return value < test->number;
-	case LESS_EQUAL:
-		return value <= test->number;
-	case EQUAL:
-		return value == test->number;
-	case NOT_EQUAL:
-		return value != test->number;
-	case MORE_EQUAL:
-		return value >= test->number;
-	default:
-		return value > test->number;
-	}
-}
 
 /* ---- Playing */
 
 static bool
-note_known(struct run *run, const struct maillog_attempt *attempt,
+note_known(struct replay_run *run, const struct maillog_attempt *attempt,
     const struct rehearsed *played)
 {
 	if (!played->asked || !played->known || !played->any_deferred)
@@ -217,7 +49,7 @@ note_change(struct findings *findings, int64_t *messages,
 }
 
 static bool
-compare(struct run *run, const struct maillog_attempt *attempt,
+compare(struct replay_run *run, const struct maillog_attempt *attempt,
     const struct rehearsed *played, const struct rehearsed *before)
 {
 	return note_change(
@@ -227,7 +59,7 @@ compare(struct run *run, const struct maillog_attempt *attempt,
 }
 
 static bool
-try(struct run *run, const struct maillog_attempt *attempt)
+try(struct replay_run *run, const struct maillog_attempt *attempt)
 {
 	const struct rehearsed *played, *before = NULL;
 
@@ -245,7 +77,7 @@ try(struct run *run, const struct maillog_attempt *attempt)
 
 /* How far it is, about once a second. */
 static void
-tell_progress(struct run *run)
+tell_progress(struct replay_run *run)
 {
 	int64_t now_us = clock_steady_us();
 	double done = maillog_lines_share(run->lines);
@@ -258,18 +90,19 @@ tell_progress(struct run *run)
 	if (done >= 0)
 		(void)snprintf(text, sizeof text,
 		    "%3.0f %%, %" PRId64 " lines, %" PRId64 " messages",
-		    100 * done, counts->lines, FIGURES(run)->messages);
+		    100 * done, counts->lines,
+		    replay_figures(run->replay)->messages);
 	else
 		(void)snprintf(text, sizeof text,
 		    "%" PRId64 " lines, %" PRId64 " messages", counts->lines,
-		    FIGURES(run)->messages);
+		    replay_figures(run->replay)->messages);
 	(void)ctl_emit(run->ctl,
 	    json_pack("{s:s, s:s}", "kind", "progress", "text", text));
 }
 
 /* False: out of memory, or nobody listens. */
 static bool
-take_attempts(struct run *run)
+take_attempts(struct replay_run *run)
 {
 	struct maillog_attempt attempt;
 
@@ -280,7 +113,7 @@ take_attempts(struct run *run)
 }
 
 static bool
-play(struct run *run)
+play(struct replay_run *run)
 {
 	const struct maillog_line *line;
 	int64_t at;
@@ -300,185 +133,78 @@ play(struct run *run)
 	return replay_end(run->replay, &run->sum);
 }
 
-/* ---- Telling */
+/* ---- What the servers know today, for a replay to begin with */
+
+/* NULL, or why this is no file for this store. */
+static const char *
+check_head(const json_t *head, struct store *store)
+{
+	const char *kind = json_string_value(json_object_get(head, "kind"));
+	const char *key = json_string_value(json_object_get(head, "key"));
+	struct triplet_namer namer;
+	char ours[TRIPLET_SIZE] = "";
+	bool named;
+
+	if (kind == NULL || strcmp(kind, "milter-defer records") != 0)
+		return "this was not written by export";
+	if (json_integer_value(json_object_get(head, "version")) >
+	    RECORD_JSON_VERSION)
+		return "this is of a later version";
+	named = store_namer(store, &namer) == STORE_OK &&
+	    triplet_fingerprint(&namer, ours);
+	secret_wipe(&namer, sizeof namer);
+	if (!named)
+		return "out of memory";
+	return key != NULL && strcmp(key, ours) == 0
+	    ? NULL
+	    : "this was made with another secret_file than the "
+	      "configuration names";
+}
 
 static const char *
-rule_name(const struct rule *rule)
+take_line(const char *line, int64_t number, struct store *store, int64_t now)
 {
-	return rule == NULL ? "" : rule->name;
-}
+	json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+	const char *why = NULL;
+	struct store_record record;
 
-static void
-tell_rules(struct run *run, const char *kind, const struct replay *replay)
-{
-	const struct figures *figures = replay_figures(replay);
-
-	for (size_t i = 0; i < figures->rule_count; i++) {
-		const struct figures_rule *rule = &figures->rules[i];
-		json_t *object = json_pack(
-		    "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		    "kind", kind, "rule", rule_name(rule->rule), "accepted",
-		    (json_int_t)rule->accepted, "observed",
-		    (json_int_t)rule->observed, "deferred",
-		    (json_int_t)rule->deferred, "pairs",
-		    (json_int_t)rule->pairs, "came_back",
-		    (json_int_t)rule->came_back, "passed",
-		    (json_int_t)rule->passed, "gave_up",
-		    (json_int_t)rule->gave_up, "waiting",
-		    (json_int_t)rule->waiting);
-
-		if (object == NULL)
-			continue;
-		(void)json_object_set_new(
-		    object, "assumed", json_integer(rule->assumed));
-		(void)json_object_set_new(
-		    object, "rejected", json_integer(rule->rejected));
-		if (rule->delays != NULL) {
-			(void)json_object_set_new(object, "delay_p50",
-			    json_integer(figures_share(rule->delays, 0.5)));
-			(void)json_object_set_new(object, "delay_p90",
-			    json_integer(figures_share(rule->delays, 0.9)));
-			(void)json_object_set_new(object, "delay_p99",
-			    json_integer(figures_share(rule->delays, 0.99)));
-		}
-		(void)ctl_emit(run->ctl, object);
+	if (kind == NULL) {
+		why = "this is no object with a \"kind\"";
+	} else if (number == 1) {
+		why = check_head(object, store);
+	} else if (strcmp(kind, "record") == 0) {
+		why = record_from_json(object, &record);
+		if (why == NULL &&
+		    store_restore(store, &record, 1, now) != STORE_OK)
+			why = "out of memory";
+		record_clear(&record);
 	}
+	json_decref(object);
+	return why;
 }
 
-static void
-tell_log(struct run *run)
-{
-	const struct maillog_counts *counts = maillog_lines_counts(run->lines);
-	const struct maillog_sums *sums = maillog_sums(run->log);
-	json_t *object = json_pack(
-	    "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", "log",
-	    "lines", (json_int_t)counts->lines, "used", (json_int_t)sums->used,
-	    "garbage", (json_int_t)counts->garbage, "misplaced",
-	    (json_int_t)counts->misplaced, "damaged",
-	    (json_int_t)counts->damaged, "screened", (json_int_t)sums->screened,
-	    "unfinished", (json_int_t)sums->unfinished, "attempts",
-	    (json_int_t)sums->attempts);
-
-	if (object != NULL && run->first != 0) {
-		(void)json_object_set_new(
-		    object, "from", json_integer(run->first));
-		(void)json_object_set_new(
-		    object, "until", json_integer(run->last));
-	}
-	(void)ctl_emit(run->ctl, object);
-}
-
-static void
-tell_totals(struct run *run)
-{
-	json_t *object = json_pack("{s:s}", "kind", "total");
-
-	for (size_t i = 0; object != NULL && i < sizeof names / sizeof names[0];
-	     i++) {
-		double value = names[i].value(run);
-
-		if (run->against == NULL && names[i].compares)
-			continue;
-		(void)json_object_set_new(object, names[i].name,
-		    value == floor(value) ? json_integer((json_int_t)value)
-					  : json_real(value));
-	}
-	(void)ctl_emit(run->ctl, object);
-}
-
-static void
-tell_hours(struct run *run)
-{
-	const struct figures *figures = FIGURES(run);
-	int64_t most = 0;
-
-	for (size_t i = 0; i < figures->hour_count; i++)
-		if (figures->hours[i].deferred > most)
-			most = figures->hours[i].deferred;
-	for (size_t i = 0; i < figures->hour_count; i++) {
-		const struct figures_hour *hour = &figures->hours[i];
-		json_int_t at = figures->first_hour + (json_int_t)i * 3600;
-
-		(void)ctl_emit(run->ctl,
-		    json_pack("{s:s, s:I, s:I, s:I, s:f}", "kind", "hour", "at",
-			at, "messages", (json_int_t)hour->messages, "deferred",
-			(json_int_t)hour->deferred, "share",
-			most == 0 ? 0.0
-				  : (double)hour->deferred / (double)most));
-	}
-}
-
-static void
-tell_findings(struct run *run, const char *kind, struct findings *findings)
-{
-	size_t most =
-	    findings->count < run->listed ? findings->count : run->listed;
-
-	findings_sort(findings);
-	for (size_t i = 0; i < most; i++) {
-		const struct finding *found = &findings->found[i];
-
-		(void)ctl_emit(run->ctl,
-		    json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:I}",
-			"kind", kind, "messages", (json_int_t)found->count,
-			"client", ctl_text(found->client), "name",
-			ctl_text(found->name), "sender",
-			ctl_text(found->sender), "recipient",
-			ctl_text(found->recipient), "rule",
-			rule_name(found->rule), "first",
-			(json_int_t)found->first));
-	}
-	if (most < findings->count || findings->unlisted > 0)
-		ctl_warn(run->ctl,
-		    "%s: %zu further ones are not listed (see --list)", kind,
-		    findings->count - most);
-}
-
-/* Whether the check fails. */
+/* Put the records of a file that export wrote into the store, as if all of it had
+ * been so at `now`.  False: and that was told. */
 static bool
-tell_tests(struct run *run, const struct test *tests, size_t count)
+take_records(
+    struct ctl *ctl, const char *path, struct store *store, int64_t now)
 {
-	bool fails = false;
+	FILE *file = fopen(path, "r");
+	const char *why = file == NULL ? strerror(errno) : NULL;
+	int64_t number = 0;
+	char *line = NULL;
+	size_t size = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		double value = tests[i].name->value(run);
-		bool is_so = holds(&tests[i], value);
-
-		fails |= is_so;
-		(void)ctl_emit(run->ctl,
-		    json_pack("{s:s, s:o, s:f, s:s}", "kind", "test", "fail_if",
-			ctl_text(tests[i].text), "value", value, "result",
-			is_so ? "bad" : "ok"));
-	}
-	return fails;
-}
-
-/* A check that has seen no mail is no success. */
-static bool
-is_empty(struct run *run)
-{
-	if (maillog_sums(run->log)->attempts > 0)
-		return false;
-	ctl_warn(run->ctl,
-	    "there is no mail from clients in it: is it the log of a Postfix "
-	    "or a Sendmail?");
-	return true;
-}
-
-static void
-tell(struct run *run)
-{
-	tell_log(run);
-	tell_rules(run, "rule", run->replay);
-	if (run->against != NULL)
-		tell_rules(run, "against", run->against);
-	tell_hours(run);
-	tell_findings(run, "known", &run->known);
-	if (run->against != NULL) {
-		tell_findings(run, "newly", &run->newly);
-		tell_findings(run, "no_longer", &run->no_longer);
-	}
-	tell_totals(run);
+	while (why == NULL && getline(&line, &size, file) > 0)
+		why = take_line(line, ++number, store, now);
+	if (why != NULL)
+		(void)ctl_fail(
+		    ctl, "%s: line %lld: %s", path, (long long)number, why);
+	free(line);
+	if (file != NULL)
+		(void)fclose(file);
+	return why == NULL;
 }
 
 /* ---- The command */
@@ -512,15 +238,15 @@ read_load(struct ctl *ctl, const struct ctl_args *args, double *load_r)
 static bool
 furnish(void *arg, struct store *store, int64_t now)
 {
-	struct run *run = arg;
+	struct replay_run *run = arg;
 
-	run->has_failed |= !replay_take_records(
-	    run->ctl, ctl_value(run->args, "known"), store, now);
+	run->has_failed |=
+	    !take_records(run->ctl, ctl_value(run->args, "known"), store, now);
 	return !run->has_failed;
 }
 
 static bool
-open_policies(struct run *run)
+open_policies(struct replay_run *run)
 {
 	struct replay_terms terms = {
 	    .config = run->ctl->file, .retry = RETRY_DEFAULT};
@@ -542,7 +268,7 @@ open_policies(struct run *run)
 }
 
 static bool
-open_log(struct run *run)
+open_log(struct replay_run *run)
 {
 	static const char *const input[] = {"-"};
 	const struct ctl_args *args = run->args;
@@ -571,27 +297,7 @@ open_log(struct run *run)
 }
 
 static bool
-read_tests(struct run *run, struct test tests_r[TESTS_MAX], size_t *count_r)
-{
-	const char *text;
-
-	*count_r = 0;
-	while ((text = ctl_value_at(run->args, "fail-if", *count_r)) != NULL) {
-		const char *why = *count_r == TESTS_MAX
-		    ? "there are too many"
-		    : read_test(text, &tests_r[*count_r]);
-
-		if (why != NULL) {
-			(void)ctl_fail(run->ctl, "--fail-if %s: %s", text, why);
-			return false;
-		}
-		++*count_r;
-	}
-	return true;
-}
-
-static bool
-read_list(struct run *run)
+read_list(struct replay_run *run)
 {
 	int64_t most = LIST_DEFAULT;
 
@@ -604,21 +310,15 @@ read_list(struct run *run)
 static enum ctl_status
 run_replay(struct ctl *ctl, const struct ctl_args *args)
 {
-	struct run run = {.ctl = ctl, .args = args};
-	struct test tests[TESTS_MAX];
+	struct replay_run run = {.ctl = ctl, .args = args};
 	enum ctl_status status = CTL_FAILED;
-	size_t count;
 
 	/* Nobody wants what the daemon would log of it. */
 	(void)log_open(LOG_TO_NOBODY, "user");
-	if (read_tests(&run, tests, &count) && read_list(&run) &&
-	    open_policies(&run) && open_log(&run)) {
+	if (replay_read_tests(&run) && read_list(&run) && open_policies(&run) &&
+	    open_log(&run)) {
 		if (play(&run)) {
-			tell(&run);
-			status =
-			    tell_tests(&run, tests, count) || is_empty(&run)
-			    ? CTL_NOTHING
-			    : CTL_DONE;
+			status = replay_tell(&run) ? CTL_NOTHING : CTL_DONE;
 		} else if (!ctl->is_ended && !run.has_failed) {
 			(void)ctl_fail(ctl, "out of memory");
 		}
@@ -652,46 +352,6 @@ static const struct ctl_option replay_options[] = {
     {"year", "YEAR", "of the first line of each file, where it tells none",
 	false},
     {NULL, NULL, NULL, false}};
-
-#define RULE_COLUMNS(title)                                                    \
-	{"rule", title, CTL_TEXT}, {"accepted", "ACCEPTS", CTL_NUMBER},        \
-	    {"deferred", "DEFERS", CTL_NUMBER},                                \
-	    {"pairs", "PAIRS", CTL_NUMBER}, {"came_back", "BACK", CTL_NUMBER}, \
-	    {"passed", "PASSED", CTL_NUMBER}, {"gave_up", "GONE", CTL_NUMBER}, \
-	    {"assumed", "ASSUMED", CTL_NUMBER},                                \
-	    {"delay_p50", "MEDIAN", CTL_SPAN},                                 \
-	{                                                                      \
-		"delay_p90", "90 %", CTL_SPAN                                  \
-	}
-#define CLIENT_COLUMNS(title)                                                  \
-	{"messages", "TIMES", CTL_NUMBER}, {"client", title, CTL_TEXT},        \
-	    {"name", "NAME", CTL_TEXT}, {"sender", "SENDER", CTL_TEXT},        \
-	    {"recipient", "RECIPIENT", CTL_TEXT},                              \
-	{                                                                      \
-		"rule", "RULE", CTL_TEXT                                       \
-	}
-
-static const struct ctl_layout replay_layouts[] = {
-    {"rule", true, {RULE_COLUMNS("RULE"), {NULL}}},
-    {"against", true, {RULE_COLUMNS("RULE (--against)"), {NULL}}},
-    {"hour", true,
-	{{"at", "HOUR", CTL_TIME}, {"messages", "MESSAGES", CTL_NUMBER},
-	    {"deferred", "DEFERRED", CTL_NUMBER}, {"share", "", CTL_BAR},
-	    {NULL}}},
-    {"known", true, {CLIENT_COLUMNS("KNOWN, AND WAITS"), {NULL}}},
-    {"newly", true, {CLIENT_COLUMNS("NEWLY WAITS"), {NULL}}},
-    {"no_longer", true, {CLIENT_COLUMNS("NO LONGER WAITS"), {NULL}}},
-    {"log", false,
-	{{"lines", "lines", CTL_TEXT}, {"garbage", "garbage", CTL_TEXT},
-	    {"misplaced", "of no near time", CTL_TEXT},
-	    {"damaged", "files damaged", CTL_TEXT},
-	    {"attempts", "attempts", CTL_TEXT},
-	    {"unfinished", "never finished", CTL_TEXT},
-	    {"from", "from", CTL_TIME}, {"until", "until", CTL_TIME}, {NULL}}},
-    {"test", true,
-	{{"fail_if", "FAILS IF", CTL_TEXT}, {"value", "VALUE", CTL_NUMBER},
-	    {"result", "RESULT", CTL_MARK}, {NULL}}},
-    {NULL}};
 
 const struct ctl_command ctl_replay = {.name = "replay",
     .arguments = "[MAILLOG ...]",
