@@ -39,7 +39,7 @@ struct rule {
 	bool observe;
 	bool uncapped;	   /* the delay cap does not apply */
 	bool of_recipient; /* it asks who the recipient is */
-	bool of_client;	   /* it asks who the client is: see message_exempt() */
+	bool of_client;	   /* it asks who the client is: see message.exempt */
 	bool of_evidence;  /* it accepts for what DNS says, instead of a wait */
 	/* It holds from a second recipient on, for that one alone: whoever is
 	 * deferred can send to the others first. */

@@ -48,7 +48,6 @@ forget_message(struct message *message)
 	struct facts *facts = &message->facts;
 
 	message->complete = false;
-	message->exempt = false;
 	message->pairs_asked = 0;
 	message->is_new = message->pool_is_new = false;
 	message->organisation[0] = '\0';
@@ -56,10 +55,7 @@ forget_message(struct message *message)
 	memset(message->settled, 0, sizeof message->settled);
 	evidence_forget(&message->evidence);
 	limits_begin(message, MESSAGE_WHOLE);
-	facts->recipient_count = 0;
-	facts->recipients_seen = 0;
 	facts->recipient_domains = 0;
-	facts->header_count = 0;
 	facts->size = 0;
 	facts->complete = false;
 	facts->record_certainty = FACT_ASK;
@@ -73,12 +69,29 @@ forget_message(struct message *message)
 	facts->store_late = false;
 }
 
+/* Nothing is learned of a client that a rule accepts for who it is; also where MAIL
+ * is not answered, so that recipients which the MTA refuses to it are not held
+ * against it. */
+static void
+note_exemption(struct message *message)
+{
+	struct outcome outcome =
+	    decide(message->policy, &message->facts, NULL, STAGE_MAIL, NULL);
+
+	message->exempt = outcome.verdict == VERDICT_ACCEPT &&
+	    outcome.rule != NULL && outcome.rule->of_client;
+	if (!message->exempt)
+		return;
+	message->refused = 0;
+	message->accepted = 0;
+	memset(&message->earned, 0, sizeof message->earned);
+}
+
 void
 message_begin(struct shared *shared, struct message *message, int64_t now)
 {
 	struct facts *facts = &message->facts;
 
-	message_end(shared, message);
 	message->begun = true;
 	facts->now = message->clock = now;
 	facts->listed_now = store_now(shared->store, now);
@@ -96,6 +109,8 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	    message->load_crossed, &facts->load, &facts->load_source);
 	lists_hold(
 	    shared->lists, message->policy, message->snapshots, message->lists);
+	evidence_ask(&message->evidence, EVIDENCE_MAIL);
+	note_exemption(message);
 }
 
 static struct store_client
@@ -499,15 +514,6 @@ message_completed(struct shared *shared, struct message *message,
 	else if (effects.is_evident)
 		effects.passes = count_evident(shared, message);
 	hand_over(shared, message, &effects, true);
-}
-
-void
-message_exempt(struct message *message)
-{
-	message->exempt = true;
-	message->refused = 0;
-	message->accepted = 0;
-	memset(&message->earned, 0, sizeof message->earned);
 }
 
 void

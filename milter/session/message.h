@@ -58,8 +58,9 @@ struct message {
  * address or network. */
 const char *message_identity(const struct message *message);
 
-/* Begin a message: forget the last one, keep what is known of the client and
- * the session, read what runs in the background. */
+/* Begin a message, of which the sender is known and no recipient yet, after the last
+ * has ended: keep what is known of the client and the session, read what runs in the
+ * background, ask DNS. */
 void message_begin(struct shared *shared, struct message *message, int64_t now);
 
 /* Judge one recipient (its index), or with MESSAGE_WHOLE the message.  Waits
@@ -81,9 +82,6 @@ void message_deferred(
  * says, and keeps the units that it took. */
 void message_completed(struct shared *shared, struct message *message,
     const struct outcome *outcome);
-
-/* Nothing is learned of a client that a rule accepts for who it is. */
-void message_exempt(struct message *message);
 
 /* Count an event towards the client's reputation. */
 void message_event(struct message *message, enum reputation_event event);

@@ -466,20 +466,6 @@ set_time(struct session *session, int64_t now)
 	    now > session->opened ? now - session->opened : 0;
 }
 
-/* Also where MAIL is not answered, so that recipients which the MTA refuses to an
- * exempt client are not held against it. */
-static void
-note_exemption(struct session *session)
-{
-	struct message *message = &session->message;
-	struct outcome outcome =
-	    decide(message->policy, &message->facts, NULL, STAGE_MAIL, NULL);
-
-	if (outcome.verdict == VERDICT_ACCEPT && outcome.rule != NULL &&
-	    outcome.rule->of_client)
-		message_exempt(message);
-}
-
 enum action
 session_mail(struct session *session, const struct session_envelope *envelope,
     int64_t now, struct reply *reply_r)
@@ -491,10 +477,8 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	session_debug_step(session, "mail", envelope->sender);
 	set_sender(session, envelope);
 	session_queue_id(session, envelope->queue_id);
-	message_begin(session->shared, &session->message, now);
-	evidence_ask(&session->message.evidence, EVIDENCE_MAIL);
 	set_time(session, now);
-	note_exemption(session);
+	message_begin(session->shared, &session->message, now);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&
 	    !session->helo_counted) {
 		session->helo_counted = true;

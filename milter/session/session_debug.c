@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "session/session_parts.h"
-#include "session/tracer.h"
+#include "store/tracer.h"
 
 #define FIELD_SIZE 320
 #define TEXT_SIZE  (EVIDENCE_SIZE + 200)

@@ -13,7 +13,7 @@
 #include "config/conf.h"
 #include "dns/evidence.h"
 #include "session/matched.h"
-#include "session/tracer.h"
+#include "store/tracer.h"
 
 /* How long list files are waited for. */
 #define START_WAIT_MS  2000

@@ -9,7 +9,7 @@
 #include "base/decimal.h"
 #include "ctl/commands.h"
 #include "mail/netaddr.h"
-#include "session/tracer.h"
+#include "store/tracer.h"
 
 #define POLL_MS	    200
 #define RENEW_EVERY 10 /* seconds */

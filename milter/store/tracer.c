@@ -1,4 +1,4 @@
-#include "session/tracer.h"
+#include "store/tracer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
