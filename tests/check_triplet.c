@@ -72,6 +72,30 @@ START_TEST(a_name_never_changes)
 }
 END_TEST
 
+START_TEST(many_are_named_as_each_is)
+{
+	const struct store_pair pairs[] = {{"a@x", "b@y", NULL},
+	    {"a@x", "c@y", NULL}, {"d@x", "c@y", NULL}, {"a@x", "b@y", NULL}};
+	char names[4][TRIPLET_SIZE], name[TRIPLET_SIZE];
+
+	ck_assert(triplet_names(&namer, pairs, 4, names));
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert(triplet_name(&namer, &pairs[i], name));
+		ck_assert_str_eq(names[i], name);
+	}
+}
+END_TEST
+
+/* As above, with b"\001holder" for the sender. */
+START_TEST(a_holder_never_changes)
+{
+	char name[TRIPLET_SIZE];
+
+	ck_assert(triplet_holder(&namer, "192.0.2.0/24", name));
+	ck_assert_str_eq(name, "7a9Z8KSD");
+}
+END_TEST
+
 START_TEST(a_pair_keeps_its_name)
 {
 	char room[STORE_NAME_SIZE] = "", first[TRIPLET_SIZE];
@@ -226,6 +250,8 @@ main(void)
 	tcase_add_checked_fixture(names, open_namer, close_namer);
 	tcase_add_loop_test(names, pairs, 0, COUNT(pair_rows));
 	tcase_add_test(names, a_name_never_changes);
+	tcase_add_test(names, a_holder_never_changes);
+	tcase_add_test(names, many_are_named_as_each_is);
 	tcase_add_test(names, a_pair_keeps_its_name);
 	tcase_add_test(names, another_key_gives_other_names);
 	tcase_add_test(names, a_holder_is_no_pair);

@@ -100,18 +100,25 @@ write_name(const unsigned char digest[DIGEST], char name_r[TRIPLET_SIZE])
 	write_bits(bits, name_r);
 }
 
-/* Of one text, or of two: the digest of the first is the key for the second then, so
- * that no text can move the border between the two. */
-static bool
-digest_texts(const struct triplet_hash *hash, const unsigned char *key,
-    const char *const texts[2], unsigned char digest_r[DIGEST])
+/* NULL: out of memory. */
+static EVP_MD_CTX *
+begin_digests(const struct triplet_hash *hash)
 {
 	EVP_MD_CTX *sha256 = EVP_MD_CTX_new();
-	bool done = sha256 != NULL &&
-	    EVP_MD_CTX_copy_ex(sha256, hash->start) == 1 &&
-	    keyed_digest(sha256, key, texts[0], digest_r) &&
-	    (texts[1] == NULL ||
-		keyed_digest(sha256, digest_r, texts[1], digest_r));
+
+	if (sha256 != NULL && EVP_MD_CTX_copy_ex(sha256, hash->start) != 1) {
+		EVP_MD_CTX_free(sha256);
+		return NULL;
+	}
+	return sha256;
+}
+
+static bool
+digest_one(const struct triplet_hash *hash, const unsigned char key[DIGEST],
+    const char *text, unsigned char digest_r[DIGEST])
+{
+	EVP_MD_CTX *sha256 = begin_digests(hash);
+	bool done = sha256 != NULL && keyed_digest(sha256, key, text, digest_r);
 
 	EVP_MD_CTX_free(sha256);
 	return done;
@@ -121,41 +128,75 @@ bool
 triplet_namer_set(
     struct triplet_namer *namer, const unsigned char key[TRIPLET_KEY])
 {
-	static const char *const mark[2] = {HOLDER_MARK, NULL};
-
 	_Static_assert(TRIPLET_KEY == DIGEST, "a digest is no key");
 	memmove(namer->key, key, TRIPLET_KEY);
-	return digest_texts(namer->hash, key, mark, namer->holders);
+	return digest_one(namer->hash, key, HOLDER_MARK, namer->holders);
+}
+
+/* The key for the recipients of a sender is the digest of that: so no text can move
+ * the border between the two, and a sender is digested once for all of them. */
+struct naming {
+	EVP_MD_CTX *sha256;
+	const char *sender;
+	unsigned char key[DIGEST];
+};
+
+static bool
+make_name(const struct triplet_namer *namer, struct naming *naming,
+    const struct store_pair *pair, char name_r[TRIPLET_SIZE])
+{
+	unsigned char digest[DIGEST];
+
+	if (naming->sha256 == NULL)
+		naming->sha256 = begin_digests(namer->hash);
+	if (naming->sha256 == NULL ||
+	    (pair->sender != naming->sender &&
+		!keyed_digest(
+		    naming->sha256, namer->key, pair->sender, naming->key)) ||
+	    !keyed_digest(naming->sha256, naming->key, pair->recipient, digest))
+		return false;
+	naming->sender = pair->sender;
+	write_name(digest, name_r);
+	return true;
+}
+
+bool
+triplet_names(const struct triplet_namer *namer, const struct store_pair *pairs,
+    size_t count, char names_r[][TRIPLET_SIZE])
+{
+	struct naming naming = {.sha256 = NULL};
+	bool named = true;
+
+	_Static_assert(TRIPLET_SIZE <= STORE_NAME_SIZE, "a pair has no room");
+	for (size_t i = 0; i < count && named; i++) {
+		char *kept = pairs[i].name;
+
+		if (kept != NULL && kept[0] != '\0') {
+			memcpy(names_r[i], kept, TRIPLET_SIZE);
+			continue;
+		}
+		named = make_name(namer, &naming, &pairs[i], names_r[i]);
+		if (named && kept != NULL)
+			memcpy(kept, names_r[i], TRIPLET_SIZE);
+	}
+	EVP_MD_CTX_free(naming.sha256);
+	return named;
 }
 
 bool
 triplet_name(const struct triplet_namer *namer, const struct store_pair *pair,
     char name_r[TRIPLET_SIZE])
 {
-	const char *const texts[2] = {pair->sender, pair->recipient};
-	unsigned char digest[DIGEST];
-
-	_Static_assert(TRIPLET_SIZE <= STORE_NAME_SIZE, "a pair has no room");
-	if (pair->name != NULL && pair->name[0] != '\0') {
-		memcpy(name_r, pair->name, TRIPLET_SIZE);
-		return true;
-	}
-	if (!digest_texts(namer->hash, namer->key, texts, digest))
-		return false;
-	write_name(digest, name_r);
-	if (pair->name != NULL)
-		memcpy(pair->name, name_r, TRIPLET_SIZE);
-	return true;
+	return triplet_names(namer, pair, 1, (char(*)[TRIPLET_SIZE])name_r);
 }
 
 bool
 triplet_holder(const struct triplet_namer *namer, const char *holder,
     char name_r[TRIPLET_SIZE])
 {
-	const char *const texts[2] = {holder, NULL};
 	unsigned char digest[DIGEST];
 
-	if (!digest_texts(namer->hash, namer->holders, texts, digest))
+	if (!digest_one(namer->hash, namer->holders, holder, digest))
 		return false;
 	write_name(digest, name_r);
 	return true;

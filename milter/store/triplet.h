@@ -35,9 +35,11 @@ struct triplet_namer {
 bool triplet_namer_set(
     struct triplet_namer *namer, const unsigned char key[TRIPLET_KEY]);
 
-/* Name a pair of one client, or give the name that the pair keeps since the last
- * time.  The addresses are used as they come: whoever calls normalises them.
- * False only if memory ran out. */
+/* Name pairs of one client, or give the names that they keep since the last time.
+ * The addresses are used as they come: whoever calls normalises them.  False only if
+ * memory ran out. */
+bool triplet_names(const struct triplet_namer *namer,
+    const struct store_pair *pairs, size_t count, char names_r[][TRIPLET_SIZE]);
 bool triplet_name(const struct triplet_namer *namer,
     const struct store_pair *pair, char name_r[TRIPLET_SIZE]);
 

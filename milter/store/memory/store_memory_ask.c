@@ -42,15 +42,13 @@ static bool
 name_pairs(const struct memory *memory, const struct store_pair *pairs,
     size_t count, struct names *names_r)
 {
-	if (count > RECIPIENTS_MAX)
+	if (count > RECIPIENTS_MAX ||
+	    !triplet_names(&memory->key.namer, pairs, count, names_r->pairs))
 		return false;
 	names_r->pair_count = count;
 	for (size_t i = 0; i < count; i++) {
 		bool same = i > 0 && pairs[i].sender == pairs[i - 1].sender;
 
-		if (!triplet_name(
-			&memory->key.namer, &pairs[i], names_r->pairs[i]))
-			return false;
 		names_r->senders[i] = same
 		    ? names_r->senders[i - 1]
 		    : (unsigned char)triplet_sender(

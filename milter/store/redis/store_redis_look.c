@@ -357,12 +357,11 @@ ask(struct look_up *look_up)
 	const struct store_query *query = look_up->query;
 	struct redis_trip *trip = &look_up->trip;
 
-	if (!triplet_address(&look_up->namer, &query->client, look_up->address))
+	if (!triplet_address(
+		&look_up->namer, &query->client, look_up->address) ||
+	    !triplet_names(&look_up->namer, query->pairs, query->pair_count,
+		look_up->pairs))
 		return false;
-	for (size_t i = 0; i < query->pair_count; i++)
-		if (!triplet_name(
-			&look_up->namer, &query->pairs[i], look_up->pairs[i]))
-			return false;
 	look_up->network = look_up->pool =
 	    trip_stop_for(trip, query->client.network);
 	if (query->client.pool != NULL && query->client.pool[0] != '\0')
