@@ -262,6 +262,52 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+/* What is given one by one, up to so many. */
+struct given {
+	char text[512];
+	int wanted;
+};
+
+static bool
+give(void *arg, const struct list_file_entry *entry)
+{
+	struct given *given = arg;
+	size_t used = strlen(given->text);
+
+	snprintf(given->text + used, sizeof(given->text) - used, "%u:%s%s ",
+	    entry->line, entry->text, entry->until == LIST_FOR_EVER ? "" : "!");
+	return --given->wanted > 0;
+}
+
+static const struct {
+	unsigned kinds;
+	int wanted;
+	const char *content, *given;
+} each_rows[] = {
+    {LIST_NETWORK, 99,
+	"# nets\n192.0.2.0/24 # one\nno.net.example\n\n192.0.2.7/32\r\n"
+	"2001:DB8::1 until 2026-12-31\nnonsense/9\n",
+	"2:192.0.2.0/24 5:192.0.2.7 6:2001:db8::1! "},
+    {LIST_ADDRESS | LIST_DOMAIN, 2, "Bob@Example.ORG\n.net\nc.example\n",
+	"1:bob@example.org 2:net "},
+    {LIST_NUMBERS, 99, "Bob 5\n@Example.ORG 1k\n* 3\nnone\n",
+	"1:bob 2:example.org 3:* "},
+};
+
+START_TEST(test_each)
+{
+	struct given given = {"", each_rows[_i].wanted};
+
+	ck_assert_int_eq(
+	    list_file_each(path, LIST_ALL, give, &given), LIST_FILE_MISSING);
+	write_file(each_rows[_i].content, strlen(each_rows[_i].content));
+	ck_assert_int_eq(
+	    list_file_each(path, each_rows[_i].kinds, give, &given),
+	    LIST_FILE_LOADED);
+	ck_assert_str_eq(given.text, each_rows[_i].given);
+}
+END_TEST
+
 START_TEST(test_unreadable)
 {
 	struct list_file_identity identity;
@@ -328,6 +374,7 @@ CHECK_MAIN("list_file", tcase)
 	tcase_add_loop_test(tcase, test_kinds, 0, COUNT(kind_rows));
 	tcase_add_test(tcase, test_an_end);
 	tcase_add_loop_test(tcase, test_numbers, 0, COUNT(number_rows));
+	tcase_add_loop_test(tcase, test_each, 0, COUNT(each_rows));
 	tcase_add_test(tcase, test_endless);
 	tcase_add_test(tcase, test_identity);
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/date.h"
 #include "base/decimal.h"
 #include "base/file.h"
@@ -148,28 +149,36 @@ read_end(char *rest, int64_t *end_r)
 	return NULL;
 }
 
+/* Cut off what follows an entry, and read it; what is wrong with it, or NULL. */
+static const char *
+read_rest(bool is_numbered, char *entry, int64_t *number_r, int64_t *end_r)
+{
+	char *rest = cut_word(entry);
+
+	*number_r = 0;
+	*end_r = LIST_FOR_EVER;
+	if (is_numbered) {
+		char *text = rest;
+
+		rest = text == NULL ? NULL : cut_word(text);
+		if (text == NULL || !read_number(text, number_r))
+			return "a key and a whole number are needed, as in "
+			       "\"bob 100\"";
+	}
+	return rest == NULL ? NULL : read_end(rest, end_r);
+}
+
 /* Add an entry, and what follows it; what is wrong with it, or NULL. */
 static const char *
 add_entry(struct list *list, const struct list_file_terms *terms, char *entry)
 {
-	bool numbered = terms->kinds == LIST_NUMBERS;
-	char *rest = cut_word(entry);
-	int64_t number = 0, end = LIST_FOR_EVER;
-	const char *why = NULL;
+	bool is_numbered = terms->kinds == LIST_NUMBERS;
+	int64_t number, end;
+	const char *why = read_rest(is_numbered, entry, &number, &end);
 
-	if (numbered) {
-		char *text = rest;
-
-		rest = text == NULL ? NULL : cut_word(text);
-		if (text == NULL || !read_number(text, &number))
-			return "a key and a whole number are needed, as in "
-			       "\"bob 100\"";
-	}
-	if (rest != NULL)
-		why = read_end(rest, &end);
 	if (why != NULL)
 		return why;
-	if (numbered)
+	if (is_numbered)
 		(void)list_add_number(list, entry, number, end, &why);
 	else
 		(void)list_add_until(list, entry, end, &why);
@@ -260,4 +269,53 @@ list_file_load(const char *path, const struct list_file_terms *terms,
 	}
 	errno = error;
 	return answer;
+}
+
+/* ---- One by one */
+
+/* The entry of one line in its one form; false: it is none. */
+static bool
+take_entry(unsigned kinds, struct line *line, struct list_file_entry *entry_r)
+{
+	char *text = find_entry(line->text), why[NETWORK_WHY_SIZE];
+	struct list_entry read;
+	int64_t number;
+
+	if (line->has_nul || line->too_long || *text == '\0' ||
+	    read_rest(kinds == LIST_NUMBERS, text, &number, &entry_r->until) !=
+		NULL)
+		return false;
+	entry_r->line = line->number;
+	if (kinds == LIST_NUMBERS) {
+		text += text[0] == '@';
+		ascii_lower_all(text);
+		snprintf(entry_r->text, sizeof(entry_r->text), "%s", text);
+		return true;
+	}
+	if (!list_entry_read(text, &read, why) ||
+	    (kinds & (unsigned)read.kind) == 0)
+		return false;
+	strcpy(entry_r->text, read.text);
+	return true;
+}
+
+enum list_file_answer
+list_file_each(const char *path, unsigned kinds,
+    bool (*each)(void *arg, const struct list_file_entry *entry), void *arg)
+{
+	struct list_file_identity identity;
+	struct list_file_entry entry;
+	struct line line = {.number = 0};
+	FILE *file = open_regular(path, &identity);
+	bool goes_on = true, is_broken;
+
+	if (file == NULL)
+		return errno == ENOENT ? LIST_FILE_MISSING
+				       : LIST_FILE_UNREADABLE;
+	while (goes_on && read_line(file, &line))
+		if (take_entry(kinds, &line, &entry))
+			goes_on = each(arg, &entry);
+	is_broken = ferror(file) != 0;
+	fclose(file);
+	return is_broken ? LIST_FILE_UNREADABLE : LIST_FILE_LOADED;
 }

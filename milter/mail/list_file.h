@@ -54,6 +54,18 @@ enum list_file_answer
 list_file_load(const char *path, const struct list_file_terms *terms,
     struct list **list_r, struct list_file_identity *identity_r);
 
+/* An entry as it stands in a file, in its one form: see list_item_text(). */
+struct list_file_entry {
+	char text[LIST_ENTRY_SIZE];
+	unsigned line;
+	int64_t until; /* or LIST_FOR_EVER */
+};
+
+/* Give `each` one after another, also those that another one covers; it returns
+ * whether it wants more.  Bad lines are left out. */
+enum list_file_answer list_file_each(const char *path, unsigned kinds,
+    bool (*each)(void *arg, const struct list_file_entry *entry), void *arg);
+
 /* What the file is now; false, with errno set, if it cannot be asked. */
 bool
 list_file_identify(const char *path, struct list_file_identity *identity_r);

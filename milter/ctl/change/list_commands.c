@@ -7,6 +7,7 @@
 #include "base/date.h"
 #include "base/decimal.h"
 #include "ctl/change/entries.h"
+#include "ctl/change/unused.h"
 #include "ctl/commands.h"
 
 #define LINE_SIZE     2048
@@ -152,12 +153,44 @@ show_list(struct ctl *ctl, const char *list,
 }
 
 static enum ctl_status
+show_unused(struct ctl *ctl, const struct ctl_args *args)
+{
+	struct unused_terms terms = {.idle = UNUSED_AFTER,
+	    .list = args->word_count == 0 ? NULL : args->words[0],
+	    .shows_each = true};
+	struct unused_found found;
+	enum store_result result;
+
+	if (!ctl_duration(ctl, args, "idle", &terms.idle))
+		return CTL_FAILED;
+	result = unused_emit(ctl, &terms, &found);
+	if (result != STORE_OK)
+		return ctl_fail_store(ctl, result);
+	if (found.lists == 0)
+		return ctl_nothing(ctl, "%s has no such list", ctl->file);
+	if (found.is_brief)
+		ctl_warn(
+		    ctl, "it was not counted for as long yet: see since when");
+	return found.unused > 0 ? CTL_DONE : CTL_NOTHING;
+}
+
+static enum ctl_status
 run_show(struct ctl *ctl, const struct ctl_args *args)
 {
+	if (ctl_value(args, "unused") != NULL)
+		return show_unused(ctl, args);
+	if (ctl_value(args, "idle") != NULL)
+		return ctl_fail(ctl, "--idle goes with --unused");
 	return args->word_count == 0
 	    ? show_names(ctl)
 	    : show_list(ctl, args->words[0], show_entry);
 }
+
+static const struct ctl_option show_options[] = {
+    {"unused", NULL, "only what never matched, of any list of the policy",
+	false},
+    {"idle", "DURATION", "of --unused: not for so long; else 7d", false},
+    {NULL}};
 
 static const struct ctl_layout show_layouts[] = {
     {"entry", true,
@@ -167,13 +200,19 @@ static const struct ctl_layout show_layouts[] = {
     {"list", true,
 	{{"list", "LIST", CTL_TEXT}, {"entries", "ENTRIES", CTL_NUMBER},
 	    {NULL}}},
-    {NULL}};
+    {"unused", true,
+	{{"entry", "UNUSED", CTL_TEXT}, {"list", "LIST", CTL_TEXT},
+	    {"line", "LINE", CTL_NUMBER}, {"matched", "MATCHED", CTL_AGO},
+	    {"until", "ENDS", CTL_UNTIL}, {"by", "BY", CTL_TEXT},
+	    {"at", "MADE", CTL_AGO}, {"note", "NOTE", CTL_TEXT}, {NULL}}},
+    UNUSED_USAGE_LAYOUT, {NULL}};
 
 const struct ctl_command ctl_list_show = {.name = "list show",
-    .arguments = "[LIST]",
+    .arguments = "[--unused] [LIST]",
     .help = "show the entries of a shared list, or which lists there are",
     .flags = CTL_STORE,
     .most_words = 1,
+    .options = show_options,
     .layouts = show_layouts,
     .run = run_show};
 

@@ -7,13 +7,14 @@
 
 #include "base/clock.h"
 #include "ctl/change/entries.h"
+#include "ctl/change/unused.h"
 #include "ctl/commands.h"
 #include "ctl/open_store.h"
 #include "ctl/watch/farm.h"
 #include "store/record.h"
 
-#define COUNT_MS   1000 /* for going through all records, unless --count */
-#define IDLE_AFTER (INT64_C(7) * 86400)
+/* For going through all records, and all lists, unless --count. */
+#define COUNT_MS 1000
 
 /* ---- The store and the servers */
 
@@ -206,7 +207,9 @@ emit_records(struct ctl *ctl, const struct farm *farm, bool all)
 static enum ctl_status
 run_with(struct ctl *ctl, const struct ctl_args *args, struct farm *farm)
 {
-	int64_t idle = IDLE_AFTER;
+	int64_t idle = UNUSED_AFTER;
+	struct unused_terms terms = {.list = NULL};
+	struct unused_found found;
 	enum store_result result;
 	size_t levers;
 
@@ -224,6 +227,12 @@ run_with(struct ctl *ctl, const struct ctl_args *args, struct farm *farm)
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	emit_rules(ctl, farm, idle);
+	terms.idle = idle;
+	if (ctl_value(args, "count") == NULL)
+		terms.due_us = clock_steady_us() + COUNT_MS * 1000;
+	result = unused_emit(ctl, &terms, &found);
+	if (result != STORE_OK)
+		return ctl_fail_store(ctl, result);
 	return CTL_DONE;
 }
 
@@ -241,8 +250,10 @@ run_status(struct ctl *ctl, const struct ctl_args *args)
 }
 
 static const struct ctl_option options[] = {
-    {"count", NULL, "count all records, however long it takes", false},
-    {"idle", "DURATION", "mark rules that did not match for so long; else 7d",
+    {"count", NULL, "count all records and entries, however long it takes",
+	false},
+    {"idle", "DURATION",
+	"tell rules and entries that did not match for so long; else 7d",
 	false},
     {NULL}};
 
@@ -281,7 +292,7 @@ static const struct ctl_layout layouts[] = {
 	    {"observed", "ON TRIAL", CTL_NUMBER},
 	    {"passed", "PASSED", CTL_NUMBER}, {"matched", "MATCHED", CTL_AGO},
 	    {"idle", "IDLE", CTL_FLAG}, {NULL}}},
-    {NULL}};
+    UNUSED_USAGE_LAYOUT, {NULL}};
 
 const struct ctl_command ctl_status_ = {.name = "status",
     .arguments = "",
