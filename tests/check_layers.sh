@@ -77,7 +77,7 @@ upward=$(includes | down)
 [ -z "$upward" ] || complain "$upward"
 
 only libmilter/ filter
-only hiredis/ resp_parser resp_reply
+only hiredis/ resp
 only confuse.h conf_file
 only libpsl.h forget hostname preflight shared show
 only ares.h resolver

@@ -270,21 +270,11 @@ start_threads(struct service *service)
 	return true;
 }
 
-static void
-log_store(void *arg, bool bad, const char *text)
-{
-	(void)arg;
-	if (bad)
-		log_warning("%s", text);
-	else
-		log_info("%s", text);
-}
-
 static bool
 open_shared(struct service *service, char *why_r, size_t size)
 {
 	const struct settings *settings = &service->policy->settings;
-	const struct store_opening opening = {.say = log_store};
+	const struct store_opening opening = {.say = log_told};
 	struct store *store;
 
 	look_around(service->policy);

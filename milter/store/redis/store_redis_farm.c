@@ -167,9 +167,7 @@ give_hosts(struct store *store, store_host_each *each, void *arg)
 			each(arg, host, &report);
 	}
 	redis_request_free(&request);
-	return answer == REDIS_ANSWERED ? STORE_OK
-	    : answer == REDIS_LATE	? STORE_LATE
-					: STORE_DOWN;
+	return store_redis_result(answer);
 }
 
 /* ---- Reports */

@@ -7,12 +7,12 @@
 
 #include "redis/redis.h"
 #include "store/redis/store_redis.h"
+#include "store/redis/store_redis_ask.h"
 #include "store/redis/store_redis_clock.h"
 #include "store/redis/store_redis_keys.h"
 #include "store/redis/store_redis_secret.h"
 #include "store/redis/store_redis_seen.h"
 #include "store/redis/store_redis_sweep.h"
-#include "store/redis/store_redis_trip.h"
 
 #define HOST_NAME_SIZE 256
 
@@ -91,11 +91,6 @@ enum store_result store_redis_prepare(
 void store_redis_learn_time(
     struct redis_store *store, const struct resp_reply *reply, int64_t asked);
 
-/* What could not be read is of a kind that is not ours, under a name that is: it
- * is told and removed, so that the record begins anew. */
-void store_redis_heal(
-    struct redis_store *store, const struct redis_request *request);
-
 /* Where the units of a limit are counted: the stop of a trip and its tag, and
  * whose they are there. */
 struct limit_place {
@@ -118,11 +113,6 @@ store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
 /* Notice, and tell, if another server hashes with another secret. */
 void store_redis_compare_secrets(struct redis_store *store);
 
-/* Ask in the background, for half a second at most; an answer about a key that is
- * not ours heals it, and is STORE_UNREADABLE. */
-enum store_result store_redis_ask(
-    struct redis_store *store, struct redis_request *request, size_t count);
-
 /* The operations of struct store_ops, and its tables. */
 enum store_result store_redis_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
@@ -140,8 +130,6 @@ enum store_result store_redis_forget(
 /* Add bad points to a network and a host in it, without waiting. */
 void store_redis_charge(
     struct redis_store *store, const char *network, unsigned host, double bad);
-
-enum store_result store_redis_result(enum redis_answer answer);
 
 /* What lists were when they were last read. */
 void store_redis_free_lists(struct redis_store *store);

@@ -7,7 +7,7 @@
 #include "base/ascii.h"
 #include "base/decimal.h"
 #include "store/redis/decay.h"
-#include "store/redis/store_redis_trip.h"
+#include "store/redis/store_redis_ask.h"
 
 #define HOSTS 256
 #define WHOLE HOSTS /* the network itself stands behind its hosts */

@@ -1,7 +1,8 @@
-/* store_redis_trip -- the commands of one call, sorted by the slots that they
- * go to, so that they travel together. */
-#ifndef STORE_REDIS_TRIP_H
-#define STORE_REDIS_TRIP_H
+/* store_redis_ask -- how this store asks Redis: for a message, with the commands of
+ * one call sorted by the slots that they go to, so that they travel together; and in
+ * the background. */
+#ifndef STORE_REDIS_ASK_H
+#define STORE_REDIS_ASK_H
 
 #include "redis/redis.h"
 #include "store/redis/store_redis_keys.h"
@@ -32,11 +33,24 @@ void trip_free(struct redis_trip *trip);
 size_t trip_stop_for(struct redis_trip *trip, const char *tag);
 
 /* Where to add commands for a stop, and the key of its record. */
-struct resp_commands *trip_commands(struct redis_trip *trip, size_t stop);
-const char *trip_key(const struct redis_trip *trip, size_t stop);
+static inline struct resp_commands *
+trip_commands(struct redis_trip *trip, size_t stop)
+{
+	return &trip->requests[stop].commands;
+}
+
+static inline const char *
+trip_key(const struct redis_trip *trip, size_t stop)
+{
+	return trip->stops[stop].key;
+}
 
 /* Commands added so far: the number that the next one will have. */
-size_t trip_position(const struct redis_trip *trip, size_t stop);
+static inline size_t
+trip_position(const struct redis_trip *trip, size_t stop)
+{
+	return trip->requests[stop].commands.count;
+}
 
 /* Go there and wait for the answers, until `due_ms` (redis_ask).  STORE_DOWN also
  * where a server answers but takes no writes: a first attempt that is not
@@ -68,5 +82,21 @@ trip_add_life(struct resp_commands *commands, const char *key, int64_t life);
  * has seen to its life. */
 void trip_add_first_life(
     struct resp_commands *commands, const char *key, int64_t life);
+
+/* ---- In the background */
+
+struct redis_store;
+
+enum store_result store_redis_result(enum redis_answer answer);
+
+/* Ask in the background, for half a second at most; an answer about a key that is
+ * not ours heals it, and is STORE_UNREADABLE. */
+enum store_result store_redis_ask(
+    struct redis_store *store, struct redis_request *request, size_t count);
+
+/* What could not be read is of a kind that is not ours, under a name that is: it
+ * is told and removed, so that the record begins anew. */
+void store_redis_heal(
+    struct redis_store *store, const struct redis_request *request);
 
 #endif
