@@ -74,13 +74,13 @@ END_TEST
 
 START_TEST(many_are_named_as_each_is)
 {
-	const struct store_pair pairs[] = {{"a@x", "b@y", NULL},
+	const struct store_pair many[] = {{"a@x", "b@y", NULL},
 	    {"a@x", "c@y", NULL}, {"d@x", "c@y", NULL}, {"a@x", "b@y", NULL}};
 	char names[4][TRIPLET_SIZE], name[TRIPLET_SIZE];
 
-	ck_assert(triplet_names(&namer, pairs, 4, names));
+	ck_assert(triplet_names(&namer, many, 4, names));
 	for (size_t i = 0; i < 4; i++) {
-		ck_assert(triplet_name(&namer, &pairs[i], name));
+		ck_assert(triplet_name(&namer, &many[i], name));
 		ck_assert_str_eq(names[i], name);
 	}
 }
