@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/conf.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
-#include "config/conf_words.h"
 #include "policy/condition.h"
 
 static const char *const setting_types[] = {

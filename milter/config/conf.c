@@ -365,7 +365,6 @@ read_tree(struct conf_build *build, const struct conf_tree *tree, bool observes)
 		build->policy->settings.observe = true;
 	check_settings(build, tree);
 	read_marks(build, tree);
-	conf_read_responses(build, tree);
 	conf_read_dnsbls(build, tree);
 	conf_read_rules(build, tree);
 	if (build->out_of_memory)

@@ -29,4 +29,16 @@ bool conf_is_endless(const struct policy *policy, const struct rule *rule);
 /* Print the rule table as it will be applied: what `milter-defer -t` shows. */
 void conf_describe(const struct policy *policy, FILE *out);
 
+/* ---- A condition in the words of its file */
+
+#define CONF_WORDS_SIZE 256
+
+/* Value number `index` of a condition; "" beyond the last. */
+void
+conf_words_value(const struct policy *policy, const struct condition *condition,
+    size_t index, char text_r[CONF_WORDS_SIZE]);
+
+/* How many values it has, at least 1. */
+size_t conf_words_count(const struct condition *condition);
+
 #endif

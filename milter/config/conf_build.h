@@ -22,35 +22,27 @@ char *conf_text_read(struct conf_report *report);
 void conf_read_option(struct conf_build *build, const struct setting *setting,
     const struct conf_item *item, void *target);
 
-/* conf_response.c: the named texts of the file, and those built in that it does
- * not replace. */
-void
-conf_read_responses(struct conf_build *build, const struct conf_tree *tree);
-/* NULL when there is none of this name. */
-const struct response *
-conf_response(const struct policy *policy, const char *name);
-
-struct shipped_text {
-	const char *name;
-	const char *reply;
-};
-
-extern const struct shipped_text shipped_texts[];
-extern const size_t shipped_text_count;
-
-bool conf_is_shipped(const char *name);
-
 /* conf_dnsbl.c: the lists that are asked by DNS, and the options of their
  * sections. */
 extern const struct setting dnsbl_option_table[];
 extern const size_t dnsbl_option_count;
 void conf_read_dnsbls(struct conf_build *build, const struct conf_tree *tree);
 
-/* conf_rule.c: the rules, in their order, and the options of a rule that are no
- * conditions. */
+/* conf_rule.c: the rules, in their order, the texts with which they answer, and the
+ * options of a rule that are no conditions. */
 extern const struct setting rule_option_table[];
 extern const size_t rule_option_count;
 void conf_read_rules(struct conf_build *build, const struct conf_tree *tree);
+/* A text of the file, or one built in that it does not replace; NULL: there is none of
+ * this name. */
+const struct response *
+conf_response(const struct policy *policy, const char *name);
+struct shipped_text {
+	const char *name;
+	const char *reply;
+};
+extern const struct shipped_text shipped_texts[];
+extern const size_t shipped_text_count;
 
 /* conf_condition.c: read the value of one condition, of which the type is there;
  * false if it was reported.  Limits are completed by conf_rule.c. */
@@ -59,12 +51,6 @@ bool conf_read_condition(struct conf_build *build, const struct conf_item *item,
 /* Add a header field name to those that the policy reads. */
 bool conf_add_header(
     struct conf_build *build, int line, const char *name, size_t length);
-
-/* conf_pattern.c: why no text that this condition is about could match the
- * pattern; NULL: one could. */
-const char *conf_pattern_doubt(const char *condition, const char *pattern);
-/* Whether only an address without a domain could, which hardly ever comes. */
-bool conf_pattern_is_rare(const char *condition, const char *pattern);
 
 /* conf_check.c: warn of what is allowed and yet hardly meant. */
 void conf_check(struct conf_build *build, const struct conf_tree *tree);

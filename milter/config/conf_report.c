@@ -27,15 +27,6 @@ conf_origin(const struct conf_report *report, int *line)
 }
 
 void
-conf_place(
-    const struct conf_report *report, int line, char text_r[CONF_PLACE_SIZE])
-{
-	const char *path = conf_origin(report, &line);
-
-	(void)snprintf(text_r, CONF_PLACE_SIZE, "%s:%d", path, line);
-}
-
-void
 conf_line(const struct conf_report *report, int line, int here,
     char text_r[CONF_PLACE_SIZE])
 {

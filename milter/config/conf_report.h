@@ -40,13 +40,9 @@ void conf_twice(struct conf_report *report, int line, int other,
  * the line of that file. */
 const char *conf_origin(const struct conf_report *report, int *line);
 
-/* "path:line", of the file in which that line of the whole text stands. */
+/* A line of the whole text for who looks at the line `here`: "line 7", or "line 7 of
+ * path" if that is another file. */
 #define CONF_PLACE_SIZE 512
-void conf_place(
-    const struct conf_report *report, int line, char text_r[CONF_PLACE_SIZE]);
-
-/* The same for who looks at the line `here`: "line 7", or "line 7 of path" if
- * that is another file. */
 void conf_line(const struct conf_report *report, int line, int here,
     char text_r[CONF_PLACE_SIZE]);
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/conf.h"
 #include "config/conf_value.h"
-#include "config/conf_words.h"
 
 /* ---- Conditions */
 
