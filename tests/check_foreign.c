@@ -220,7 +220,7 @@ START_TEST(trees)
 	make_tree();
 	write_file(tree, harm_tree(tree_rows[_i].harm));
 	file = fopen(path, "r");
-	wrong = berkeley_read(file, note, &found);
+	wrong = berkeley_read(file, BERKELEY_BTREE, note, &found);
 	fclose(file);
 	if (tree_rows[_i].wrong == NULL)
 		ck_assert_msg(

@@ -180,8 +180,8 @@ read_head(struct reading *reading)
 	return NULL;
 }
 
-const char *
-berkeley_read(FILE *file, berkeley_each *each, void *arg)
+static const char *
+read_btree(FILE *file, berkeley_each *each, void *arg)
 {
 	struct reading *reading = calloc(1, sizeof *reading);
 	const char *wrong = "could not be read: out of memory";
@@ -286,8 +286,8 @@ take_line(struct dump *dump, const char *line, berkeley_each *each, void *arg)
 	dump->has_key = !dump->has_key;
 }
 
-const char *
-berkeley_read_dump(FILE *file, berkeley_each *each, void *arg)
+static const char *
+read_dump(FILE *file, berkeley_each *each, void *arg)
 {
 	struct dump *dump = calloc(1, sizeof *dump);
 	const char *wrong = NULL;
@@ -304,4 +304,12 @@ berkeley_read_dump(FILE *file, berkeley_each *each, void *arg)
 	free(line);
 	free(dump);
 	return wrong;
+}
+
+const char *
+berkeley_read(
+    FILE *file, enum berkeley_kind kind, berkeley_each *each, void *arg)
+{
+	return kind == BERKELEY_DUMP ? read_dump(file, each, arg)
+				     : read_btree(file, each, arg);
 }

@@ -27,10 +27,9 @@ enum berkeley_kind { BERKELEY_NONE, BERKELEY_BTREE, BERKELEY_DUMP };
 #define BERKELEY_HEAD 32
 enum berkeley_kind berkeley_kind(const unsigned char *head, size_t length);
 
-/* NULL, or what is wrong.  A file that can seek, from its beginning. */
-const char *berkeley_read(FILE *file, berkeley_each *each, void *arg);
-
-/* The same of the text, of which the first lines may have been read. */
-const char *berkeley_read_dump(FILE *file, berkeley_each *each, void *arg);
+/* NULL, or what is wrong.  A B-tree is a file that can seek, from its beginning; of the
+ * text the first lines may have been read. */
+const char *berkeley_read(
+    FILE *file, enum berkeley_kind kind, berkeley_each *each, void *arg);
 
 #endif

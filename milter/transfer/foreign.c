@@ -18,7 +18,7 @@
 
 struct foreign {
 	FILE *out;
-	int64_t whitelisted_after;
+	int64_t whitelisted_after; /* deliveries of a client */
 	int64_t lines;
 	/* pairs of one client that have gathered */
 	json_t *pairs;
@@ -31,12 +31,6 @@ struct foreign {
 	size_t noted_count;
 	size_t noted_size; /* 0 or a power of two */
 };
-
-int64_t
-foreign_whitelisted_after(const struct foreign *foreign)
-{
-	return foreign->whitelisted_after;
-}
 
 static void
 complain(struct foreign *foreign, const char *path, const char *why)
@@ -107,6 +101,7 @@ foreign_client(struct foreign *foreign, const char *client, int64_t deliveries,
 {
 	json_t *object = json_object();
 
+	known |= deliveries >= foreign->whitelisted_after;
 	flush_pairs(foreign);
 	(void)json_object_set_new(object, "kind", json_string("client"));
 	(void)json_object_set_new(object, "client", text_of(client));

@@ -25,10 +25,8 @@ bool foreign_feed(const struct foreign_source *source, FILE *out);
 
 struct foreign;
 
-/* How often a client delivered until that program let it in. */
-int64_t foreign_whitelisted_after(const struct foreign *foreign);
-
-/* A client, an address or a network as text, delivered so often. */
+/* A client, an address or a network as text, delivered so often.  It was let in if
+ * that was often enough, or is `known` to have been. */
 void foreign_client(struct foreign *foreign, const char *client,
     int64_t deliveries, int64_t last, bool known);
 

@@ -64,8 +64,7 @@ take_client(
 	put_network(address, network);
 	foreign_note(foreign, text);
 	foreign_note(foreign, network);
-	foreign_client(foreign, text, deliveries, last,
-	    deliveries >= foreign_whitelisted_after(foreign));
+	foreign_client(foreign, text, deliveries, last, false);
 }
 
 /* Who lies at the beginning of a network stands for all of it. */
@@ -211,9 +210,7 @@ static const char *
 read_database(struct foreign *foreign, FILE *file, enum berkeley_kind kind)
 {
 	struct postgrey postgrey = {.foreign = foreign};
-	const char *wrong = kind == BERKELEY_DUMP
-	    ? berkeley_read_dump(file, take, &postgrey)
-	    : berkeley_read(file, take, &postgrey);
+	const char *wrong = berkeley_read(file, kind, take, &postgrey);
 	char text[64];
 
 	if (postgrey.hidden > 0) {
