@@ -4,11 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/conf_value.h"
+#include "store/record.h"
 
 #define LINE_MAX_WORDS 1024 /* of a line in the log */
+#define TRIES	       20
+#define TRY_MS	       300 /* between them */
+#define REST_MAX_MS    100
 
 /* ---- Options */
 
@@ -161,6 +167,36 @@ ctl_wait(struct ctl *ctl, int64_t ms)
 	if (!ctl->is_ended)
 		ctl->is_ended = !ctl->io.wait(ctl->io.arg, ms);
 	return !ctl->is_ended;
+}
+
+bool
+ctl_try_again(struct ctl *ctl, enum store_result result, int *tries)
+{
+	return result != STORE_OK && ++*tries < TRIES && ctl_wait(ctl, TRY_MS);
+}
+
+bool
+ctl_rest(struct ctl *ctl, int64_t began_us)
+{
+	int64_t ms = (clock_steady_us() - began_us) / 1000;
+
+	return ms <= 0 || ctl_wait(ctl, ms < REST_MAX_MS ? ms : REST_MAX_MS);
+}
+
+enum store_result
+ctl_walk(struct ctl *ctl, struct store_walk *walk, store_record_each *each,
+    void *arg)
+{
+	int64_t began_us = clock_steady_us();
+	enum store_result result;
+	int tries = 0;
+
+	do
+		result = store_walk(
+		    ctl->store, walk, (int64_t)time(NULL), each, arg);
+	while (ctl_try_again(ctl, result, &tries));
+	(void)ctl_rest(ctl, began_us);
+	return result;
 }
 
 /* The next octet of the input; -1: its end. */

@@ -206,6 +206,19 @@ enum ctl_status ctl_fail_store(struct ctl *ctl, enum store_result result);
 /* Wait.  False: it is to end. */
 bool ctl_wait(struct ctl *ctl, int64_t ms);
 
+/* Whether to ask a store again that did not answer, after a while; `*tries` is 0 at
+ * first. */
+bool ctl_try_again(struct ctl *ctl, enum store_result result, int *tries);
+
+/* What is done while nobody waits rests for as long as it has worked.  False: it is to
+ * end. */
+bool ctl_rest(struct ctl *ctl, int64_t began_us);
+
+/* The next page of a walk (store_walk()), asked for again where the store does not
+ * answer, with a rest behind it. */
+enum store_result ctl_walk(struct ctl *ctl, struct store_walk *walk,
+    store_record_each *each, void *arg);
+
 /* The next line of the input, without its end; a longer one is cut.  False: there
  * is none. */
 bool ctl_line(struct ctl *ctl, char *line_r, size_t size);

@@ -368,8 +368,7 @@ forget_many(struct forgetting *forgetting, const struct network *network)
 	forgetting->network = network;
 	while (result == STORE_OK && status == CTL_DONE && !walk.is_done &&
 	    !ctl->is_ended) {
-		result = store_walk(ctl->store, &walk, (int64_t)time(NULL),
-		    take_down, forgetting);
+		result = ctl_walk(ctl, &walk, take_down, forgetting);
 		status = forget_page(forgetting);
 	}
 	forgetting->network = NULL;

@@ -15,20 +15,8 @@
 #include "transfer/foreign.h"
 #include "transfer/record_json.h"
 
-#define TRIES	    20
-#define TRY_MS	    300 /* between them */
-#define REST_MAX_MS 100
-#define TELL_EVERY  INT64_C(500000) /* microseconds */
-#define BAD_TOLD    10		    /* lines that are told one by one */
-
-/* What is done while nobody waits rests for as long as it has worked. */
-static bool
-rest(struct ctl *ctl, int64_t began_us)
-{
-	int64_t ms = (clock_steady_us() - began_us) / 1000;
-
-	return ms <= 0 || ctl_wait(ctl, ms < REST_MAX_MS ? ms : REST_MAX_MS);
-}
+#define TELL_EVERY INT64_C(500000) /* microseconds */
+#define BAD_TOLD   10		   /* lines that are told one by one */
 
 static int64_t
 now_of(const struct ctl *ctl)
@@ -55,11 +43,17 @@ tell_progress(struct ctl *ctl, struct progress *progress)
 		(json_int_t)progress->records));
 }
 
-/* Whether to ask a store again that did not answer. */
-static bool
-may_try(struct ctl *ctl, enum store_result result, int *tries)
+/* The names of records are made with its key, which is the caller's to wipe. */
+static enum store_result
+ask_namer(struct ctl *ctl, struct triplet_namer *namer_r)
 {
-	return result != STORE_OK && ++*tries < TRIES && ctl_wait(ctl, TRY_MS);
+	enum store_result result;
+	int tries = 0;
+
+	do
+		result = store_namer(ctl->store, namer_r);
+	while (ctl_try_again(ctl, result, &tries));
+	return result;
 }
 
 /* ---- export */
@@ -87,12 +81,9 @@ put_head(struct ctl *ctl)
 {
 	struct triplet_namer namer;
 	char fingerprint[TRIPLET_SIZE];
-	enum store_result result = store_namer(ctl->store, &namer);
-	int tries = 0;
+	enum store_result result = ask_namer(ctl, &namer);
 	bool named;
 
-	while (may_try(ctl, result, &tries))
-		result = store_namer(ctl->store, &namer);
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	named = triplet_fingerprint(&namer, fingerprint);
@@ -110,26 +101,18 @@ static enum ctl_status
 run_export(struct ctl *ctl, const struct ctl_args *args)
 {
 	struct outgoing outgoing = {.ctl = ctl};
-	enum store_result result = STORE_OK;
 	enum ctl_status status = put_head(ctl);
 	struct store_walk walk = {0};
-	int tries = 0;
+	enum store_result result;
 
 	(void)args;
 	if (status != CTL_DONE)
 		return status;
 	while (!walk.is_done && !ctl->is_ended) {
-		int64_t began_us = clock_steady_us();
-
-		result = store_walk(ctl->store, &walk, (int64_t)time(NULL),
-		    put_record, &outgoing);
-		if (result == STORE_OK)
-			tries = 0;
-		else if (!may_try(ctl, result, &tries))
+		result = ctl_walk(ctl, &walk, put_record, &outgoing);
+		if (result != STORE_OK)
 			return ctl_fail_store(ctl, result);
 		tell_progress(ctl, &outgoing.progress);
-		if (!rest(ctl, began_us))
-			break;
 	}
 	if (!walk.is_done)
 		return CTL_FAILED;
@@ -199,7 +182,7 @@ flush(struct incoming *incoming)
 		do
 			result = store_restore(ctl->store, incoming->batch,
 			    incoming->count, (int64_t)time(NULL));
-		while (may_try(ctl, result, &tries));
+		while (ctl_try_again(ctl, result, &tries));
 	if (result != STORE_OK) {
 		incoming->failed = true;
 		(void)ctl_fail_store(ctl, result);
@@ -207,7 +190,7 @@ flush(struct incoming *incoming)
 	incoming->progress.records += (int64_t)incoming->count;
 	clear_batch(incoming);
 	tell_progress(ctl, &incoming->progress);
-	if (!rest(ctl, incoming->began_us))
+	if (!ctl_rest(ctl, incoming->began_us))
 		incoming->failed = true;
 	incoming->began_us = clock_steady_us();
 }
@@ -360,7 +343,7 @@ take_listed(struct incoming *incoming, const json_t *object)
 	do
 		result = store_list_add(
 		    incoming->ctl->store, incoming->list, &entry, &change);
-	while (may_try(incoming->ctl, result, &tries));
+	while (ctl_try_again(incoming->ctl, result, &tries));
 	return result == STORE_OK &&
 	    (change == STORE_ADDED || change == STORE_RENEWED);
 }
@@ -457,7 +440,6 @@ run_import(struct ctl *ctl, const struct ctl_args *args)
 	struct incoming *incoming = calloc(1, sizeof *incoming);
 	enum store_result result;
 	enum ctl_status status;
-	int tries = 0;
 
 	if (incoming == NULL)
 		return ctl_fail(ctl, "out of memory");
@@ -466,9 +448,7 @@ run_import(struct ctl *ctl, const struct ctl_args *args)
 	incoming->dry_run = ctl_value(args, "dry-run") != NULL;
 	incoming->list = ctl_value(args, "list");
 	incoming->began_us = clock_steady_us();
-	do
-		result = store_namer(ctl->store, &incoming->namer);
-	while (may_try(ctl, result, &tries));
+	result = ask_namer(ctl, &incoming->namer);
 	if (result == STORE_OK) {
 		take_lines(incoming);
 		status = finish(incoming);
@@ -534,12 +514,9 @@ run_secret(struct ctl *ctl, const struct ctl_args *args)
 {
 	struct triplet_namer namer;
 	char text[TRIPLET_KEY_TEXT];
-	enum store_result result = store_namer(ctl->store, &namer);
-	int tries = 0;
+	enum store_result result = ask_namer(ctl, &namer);
 
 	(void)args;
-	while (may_try(ctl, result, &tries))
-		result = store_namer(ctl->store, &namer);
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
 	triplet_key_write(namer.key, text);
