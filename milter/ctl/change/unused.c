@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/sightings.h"
-#include "config/conf_words.h"
+#include "config/conf.h"
 #include "ctl/change/entries.h"
 #include "mail/list_file.h"
 #include "session/matched.h"
