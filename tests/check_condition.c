@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sightings.h"
 #include "lib/check_main.h"
+#include "mail/sightings.h"
 
 #define NOON   INT64_C(1767268800) /* 2026-01-01 12:00 UTC, an hour's edge */
 #define HOUR   INT64_C(3600)

@@ -1,9 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sightings.h"
 #include "lib/check_main.h"
 #include "mail/list.h"
+#include "mail/sightings.h"
 
 #define NOW INT64_C(1795488284)
 

@@ -1,4 +1,4 @@
-#include "base/sightings.h"
+#include "mail/sightings.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sightings.h"
 #include "config/conf_build.h"
 #include "config/conf_value.h"
+#include "mail/sightings.h"
 #include "redis/redis.h"
 
 /* ---- The life of a policy */

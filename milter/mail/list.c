@@ -6,8 +6,8 @@
 
 #include "base/array.h"
 #include "base/ascii.h"
-#include "base/sightings.h"
 #include "mail/hostname.h"
+#include "mail/sightings.h"
 
 /* The first and last address of a network.  Networks either nest or do not
  * meet.  Of nested ones the inner stays only if it lasts longer than all those

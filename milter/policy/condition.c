@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/sightings.h"
 #include "mail/glob.h"
+#include "mail/sightings.h"
 #include "policy/identity.h"
 #include "policy/reputation.h"
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sightings.h"
 #include "config/conf.h"
+#include "mail/sightings.h"
 #include "store/record.h"
 
 #define POLICIES   8  /* that are kept in mind; of more the oldest is let go */

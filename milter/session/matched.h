@@ -2,7 +2,7 @@
  *
  * A list is a file, a shared list of the store, or the values of a condition that may
  * have several.  What matches is noted in the compiled lists and in the policy
- * (base/sightings.h), while a decision is made; a background thread tells it, under
+ * (mail/sightings.h), while a decision is made; a background thread tells it, under
  * keyed names. */
 #ifndef MATCHED_H
 #define MATCHED_H

@@ -9,10 +9,10 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/sightings.h"
 #include "config/conf.h"
 #include "ctl/change/entries.h"
 #include "mail/list_file.h"
+#include "mail/sightings.h"
 #include "session/matched.h"
 #include "store/record.h"
 

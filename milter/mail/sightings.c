@@ -1,4 +1,4 @@
-#include "base/sightings.h"
+#include "mail/sightings.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
