@@ -46,7 +46,8 @@ static const struct {
     {"a domain in UTF-8 is refused",
 	"b\xc3\xbc"
 	"ro.example",
-	"not an IP address, a network, a mail address or a domain"},
+	"not an IP address, a network, a mail address or a domain; DNS has it "
+	"as xn--..."},
     {"an @ alone is refused", "@",
 	"not an IP address, a network, a mail address or a domain"},
     {"the null sender is refused", "<>",

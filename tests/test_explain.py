@@ -332,6 +332,21 @@ class Silent(unittest.TestCase):
             self.assertEqual(milter.log()[lines:], [])
 
 
+class Wrong(unittest.TestCase):
+    def test_options_that_make_no_sense_are_told(self):
+        with Daemon(POLICY.split("rule")[0] + 'rule "x" { verdict = accept }'
+                    ) as milter:
+            for words in (("--port", "0"), ("--port", "99999"),
+                          ("--header", "nocolon"), ("--header", ": x"),
+                          ("--size", "-1"), ("--at", "yesterday"),
+                          ("--load", "much")):
+                status, objects = Ctl(milter).ask(
+                    "explain", "--client", "192.0.2.7", "--from", "a@b.example",
+                    "--to", "c@d.example", *words)
+                self.assertEqual(status, 2, words)
+                self.assertEqual(objects[-1]["kind"], "error")
+
+
 class WithPostfix(mta_case.MtaTest):
     """What real clients of a real Postfix are told."""
 

@@ -147,6 +147,7 @@ class Levers:
                           ("bob@", "not a complete mail address"),
                           ("<>", "not an IP address"), ("", "empty"),
                           ("a b", "more than one word"),
+                          ("bücher.example", "DNS has it as xn--"),
                           ("x" * 600, "not an IP address")):
             *_, error = self.levers("pass", "192.0.2.9", word, status=2)
             self.assertEqual(error["kind"], "error")

@@ -142,6 +142,15 @@ read_network(
 	return true;
 }
 
+/* DNS, and so mail, has names with other letters in another form. */
+static bool
+is_ascii(const char *text)
+{
+	while ((unsigned char)*text >= 1 && (unsigned char)*text < 0x80)
+		text++;
+	return *text == '\0';
+}
+
 static bool
 read_domain(
     const char *text, struct list_entry *entry, char why_r[NETWORK_WHY_SIZE])
@@ -151,7 +160,10 @@ read_domain(
 	return (hostname_clean(text, entry->text, HOSTNAME_SIZE) &&
 		   hostname_is_valid(entry->text)) ||
 	    refuse(why_r,
-		"not an IP address, a network, a mail address or a domain");
+		is_ascii(text) ? "not an IP address, a network, a mail address "
+				 "or a domain"
+			       : "not an IP address, a network, a mail address "
+				 "or a domain; DNS has it as xn--...");
 }
 
 /* The form in which addresses are stored and asked for. */

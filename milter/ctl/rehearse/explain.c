@@ -500,6 +500,31 @@ read_moment(struct ctl *ctl, const char *text, int64_t *at_r)
 
 /* ---- The command */
 
+/* False: an option makes no sense, and that was told. */
+static bool
+check_options(struct ctl *ctl, const struct ctl_args *args)
+{
+	const char *header;
+	int64_t port = 1;
+
+	if (!ctl_number(ctl, args, "port", &port))
+		return false;
+	if (port < 1 || port > 65535) {
+		(void)ctl_fail(ctl, "--port: from 1 to 65535");
+		return false;
+	}
+	for (size_t i = 0; (header = ctl_value_at(args, "header", i)) != NULL;
+	     i++)
+		if (strchr(header, ':') == NULL || header[0] == ':') {
+			(void)ctl_fail(ctl,
+			    "--header %s: a name, a colon and a value are "
+			    "needed",
+			    header);
+			return false;
+		}
+	return true;
+}
+
 static enum ctl_status
 run_explain(struct ctl *ctl, const struct ctl_args *args)
 {
@@ -517,6 +542,8 @@ run_explain(struct ctl *ctl, const struct ctl_args *args)
 	if (!netaddr_parse(client, &address))
 		return ctl_fail(
 		    ctl, "--client %s: an IP address is needed", client);
+	if (!check_options(ctl, args))
+		return CTL_FAILED;
 	/* It may include files that only the daemon may read, and what is wrong
 	 * with them is told. */
 	if (ctl_value(args, "config") != NULL && !ctl->may_change)
