@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "lib/store_steps.h"
 #include "store/counters.h"
 #include "store/journal.h"
@@ -12,6 +13,7 @@
 #define WINDOW INT64_C(90000)
 
 static struct journal *journal;
+static struct random dice;
 static struct journal_terms terms = {.entries = 1000, .age = 7 * DAY};
 
 static void
@@ -73,7 +75,7 @@ put(enum journal_kind kind, int64_t at,
 {
 	struct journal_note note;
 
-	journal_reference_new(at, reference_r);
+	journal_reference_new(random_draw(&dice), at, reference_r);
 	note = note_of(kind, at, reference_r);
 	journal_put(journal, &note);
 }
@@ -127,8 +129,8 @@ START_TEST(references_are_drawn_from_60_bits)
 
 	/* 12 characters differ in about 1 of 32 places by chance. */
 	for (int i = 0; i < 1000; i++) {
-		journal_reference_new(now, a);
-		journal_reference_new(now, b);
+		journal_reference_new(random_draw(&dice), now, a);
+		journal_reference_new(random_draw(&dice), now, b);
 		ck_assert_str_ne(a, b);
 		for (int j = 0; j < 12; j++)
 			same += a[j] == b[j];
@@ -251,7 +253,7 @@ put_other(int64_t at)
 	char reference[JOURNAL_REFERENCE_SIZE];
 	struct journal_note note;
 
-	journal_reference_new(at, reference);
+	journal_reference_new(random_draw(&dice), at, reference);
 	note = note_of(JOURNAL_DEFER, at, reference);
 	note.identity = "other.example";
 	journal_put(journal, &note);
@@ -416,7 +418,7 @@ START_TEST(a_message_to_many_is_asked_for_by_each)
 	struct journal_after after;
 
 	open_journal();
-	journal_reference_new(now - 300, reference);
+	journal_reference_new(random_draw(&dice), now - 300, reference);
 	note = note_of(JOURNAL_DEFER, now - 300, reference);
 	note.pairs = to_many;
 	note.pair_count = 2;
@@ -450,7 +452,7 @@ START_TEST(hostile_texts_stay_texts)
 	memcpy(huge, hostile, sizeof hostile - 1);
 	for (size_t i = 0; i < 100; i++)
 		pairs[i] = (struct store_pair){huge, huge + 50000, NULL};
-	journal_reference_new(now, reference);
+	journal_reference_new(random_draw(&dice), now, reference);
 	note = note_of(JOURNAL_DEFER, now, reference);
 	note.session = note.host = note.rule = note.response = note.text =
 	    note.client = note.network = note.name = note.identity = huge;

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -19,16 +18,6 @@
 #define LOOK_UPS_MAX 4
 
 #define PASSED_LATELY INT64_C(3600) /* seconds */
-
-static unsigned
-throw_dice(void)
-{
-	unsigned number = 0;
-
-	if (getrandom(&number, sizeof number, GRND_NONBLOCK) < 0)
-		return 0;
-	return number % 10000;
-}
 
 static void
 set_local_time(struct facts *facts)
@@ -103,7 +92,7 @@ message_begin(struct shared *shared, struct message *message, int64_t now)
 	facts->lists = message->lists;
 	forget_message(message);
 	facts->store_down = !store_is_up(shared->store);
-	facts->dice = throw_dice();
+	facts->dice = (unsigned)(random_draw(&message->random) % 10000);
 	set_local_time(facts);
 	load_watch_read(shared->load_watch, message->policy,
 	    message->load_crossed, &facts->load, &facts->load_source);

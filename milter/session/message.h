@@ -3,6 +3,7 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
+#include "base/random.h"
 #include "dns/evidence.h"
 #include "policy/decide.h"
 #include "policy/identity.h"
@@ -15,7 +16,8 @@
 struct message {
 	struct policy *policy; /* of the session, which holds it */
 	struct facts facts;
-	int64_t clock;	    /* this host's, at the step in hand */
+	int64_t clock; /* this host's, at the step in hand */
+	struct random random;
 	size_t pairs_asked; /* the first of them, whose clocks were read */
 	struct limit_count limits[LIMITS_MAX];
 	int64_t taken_at[LIMITS_MAX]; /* when their units were taken */

@@ -262,7 +262,8 @@ session_open(struct shared *shared, int64_t now)
 	session->message.facts.helo = session->helo;
 	session->message.facts.helo_certainty = FACT_UNKNOWN;
 	set_sender(session, &nobody);
-	journal_reference_new(now, token);
+	journal_reference_new(
+	    random_draw(&session->message.random), now, token);
 	memcpy(session->id, token, sizeof session->id - 1);
 	session_identify(session, &nowhere);
 	/* Nobody has connected yet, so there is nobody to remember. */

@@ -58,6 +58,16 @@ say_score(const struct facts *facts, char *score_r, size_t size)
 		(void)snprintf(score_r, size, "unknown");
 }
 
+/* Where there are no random numbers it is merely not unique. */
+static void
+draw_reference(struct session *session)
+{
+	struct message *message = &session->message;
+
+	journal_reference_new(random_draw(&message->random), message->facts.now,
+	    session->reference);
+}
+
 static void
 fill_reply(struct session *session, const struct outcome *outcome,
     size_t recipient, struct reply *reply_r)
@@ -67,7 +77,7 @@ fill_reply(struct session *session, const struct outcome *outcome,
 	char wait[WAIT_SIZE], score[WAIT_SIZE], link[LINK_SIZE];
 	struct response_values values = {{NULL}};
 
-	journal_reference_new(facts->now, session->reference);
+	draw_reference(session);
 	say_wait(session, outcome->wait, wait);
 	say_score(facts, score, sizeof score);
 	values.text[FILL_CLIENT_ADDR] = message->address;
@@ -282,7 +292,7 @@ session_tell_own(struct session *session, enum own_reply which,
 	if (session->own_logged >> which & 1U)
 		return;
 	session->own_logged |= 1U << which;
-	journal_reference_new(session->message.facts.now, session->reference);
+	draw_reference(session);
 	(void)snprintf(detail, sizeof detail,
 	    "rule=\"\" response=%s code=%s wait=0 reference=%s",
 	    own[which].name, reply_r->code, session->reference);
@@ -302,7 +312,7 @@ session_tell_observed(struct session *session, const struct outcome *outcome,
 	if (rule == NULL || session->observed != NULL)
 		return;
 	session->observed = rule;
-	journal_reference_new(session->message.facts.now, session->reference);
+	draw_reference(session);
 	(void)snprintf(detail, sizeof detail,
 	    "would=%s rule=\"%s\" response=%s wait=%" PRId64 " reference=%s",
 	    rule->verdict == RULE_ACCEPT ? "accept" : "defer", rule->name,
@@ -386,7 +396,7 @@ session_tell_pass(struct session *session)
 
 	if (waited < 0 || is_rehearsed(session))
 		return;
-	journal_reference_new(session->message.facts.now, session->reference);
+	draw_reference(session);
 	/* What users quote, under the name that the postmaster gave it. */
 	(void)snprintf(session->passed_header, sizeof session->passed_header,
 	    "delayed %" PRId64 " seconds by milter-defer at %s (reference %s)",

@@ -24,8 +24,8 @@
  * 2^20 (12 days), as 16 characters of Crockford's base 32. */
 
 #define JOURNAL_REFERENCE_SIZE 17
-void
-journal_reference_new(int64_t now, char reference_r[JOURNAL_REFERENCE_SIZE]);
+void journal_reference_new(
+    uint64_t random, int64_t now, char reference_r[JOURNAL_REFERENCE_SIZE]);
 
 /* As people write it: in small letters, with blanks or dashes, O for 0, I and L
  * for 1.  False, and *reference_r unchanged: it is none. */

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/decimal.h"
 #include "base/hash.h"
@@ -47,12 +46,9 @@ read_bits(const char *text, size_t length)
 }
 
 void
-journal_reference_new(int64_t now, char reference_r[JOURNAL_REFERENCE_SIZE])
+journal_reference_new(
+    uint64_t random, int64_t now, char reference_r[JOURNAL_REFERENCE_SIZE])
 {
-	uint64_t random = 0;
-
-	/* Without randomness a reference is merely not unique. */
-	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
 	write_bits(random, RANDOM_LENGTH, reference_r);
 	write_bits((uint64_t)now, TIME_LENGTH, reference_r + RANDOM_LENGTH);
 	reference_r[RANDOM_LENGTH + TIME_LENGTH] = '\0';
