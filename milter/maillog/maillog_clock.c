@@ -1,6 +1,5 @@
 #include "maillog/maillog_clock.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "maillog/maillog_line.h"
+#include "maillog/maillog_stamp.h"
 
 /* Begun with these two, and all else zero. */
 struct maillog_clock {

@@ -10,15 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A piece of the line, not terminated; length 0: nothing. */
-struct span {
-	const char *at;
-	size_t length;
-};
-
-bool span_is(struct span span, const char *text);
-/* Copied, cut to `size` - 1 octets; octets that are 0 become blanks. */
-void span_copy(struct span span, char *text_r, size_t size);
+#include "maillog/maillog_stamp.h"
+#include "maillog/span.h"
 
 enum maillog_kind {
 	MAILLOG_GARBAGE, /* no line of a log, or one of a mail server cut short */
@@ -48,14 +41,6 @@ enum maillog_step {
 	MAILLOG_OF_RECIPIENT,
 	MAILLOG_OF_MESSAGE,
 	MAILLOG_OF_OTHER
-};
-
-/* As a traditional time has no year, and either may have no zone. */
-struct maillog_stamp {
-	bool has_year, has_zone;
-	int year, month, day; /* month from 1 */
-	int hour, minute, second;
-	int zone; /* seconds east of UTC */
 };
 
 struct maillog_line {
