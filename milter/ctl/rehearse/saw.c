@@ -225,6 +225,41 @@ say_one(const struct condition *condition, const struct facts *facts,
 		say_number(text_r, *number);
 }
 
+/* What is measured or counted. */
+static void
+say_measure(const struct condition *condition, const struct facts *facts,
+    const struct recipient *recipient, char *text_r)
+{
+	switch (condition->type->kind) {
+	case VALUE_REAL:
+		(void)snprintf(text_r, SAW_SIZE, "%.1f",
+		    *(const double *)member(condition, facts));
+		break;
+	case VALUE_SIZE:
+		conf_value_say_size(facts->size > facts->declared_size
+			? facts->size
+			: facts->declared_size,
+		    text_r);
+		break;
+	case VALUE_SHARE:
+		(void)snprintf(
+		    text_r, SAW_SIZE, "%.2f%%", facts->share / 100.0);
+		break;
+	case VALUE_LOAD:
+		(void)snprintf(text_r, SAW_SIZE, "%.2f", facts->load);
+		break;
+	case VALUE_DNSBL:
+		say_dnsbl(condition, facts, text_r);
+		break;
+	case VALUE_LIMIT:
+	case VALUE_OCTETS:
+		say_limit(condition, facts, text_r);
+		break;
+	default:
+		say_one(condition, facts, recipient, text_r);
+	}
+}
+
 static void
 say_fact(const struct condition *condition, const struct facts *facts,
     const struct recipient *recipient, char *text_r)
@@ -240,20 +275,6 @@ say_fact(const struct condition *condition, const struct facts *facts,
 	case VALUE_SHARED:
 		say_list(condition, facts, recipient, text_r);
 		break;
-	case VALUE_REAL:
-		(void)snprintf(text_r, SAW_SIZE, "%.1f",
-		    *(const double *)member(condition, facts));
-		break;
-	case VALUE_SIZE:
-		conf_value_say_size(facts->size > facts->declared_size
-			? facts->size
-			: facts->declared_size,
-		    text_r);
-		break;
-	case VALUE_SHARE:
-		(void)snprintf(
-		    text_r, SAW_SIZE, "%.2f%%", facts->share / 100.0);
-		break;
 	case VALUE_HEADERS:
 	case VALUE_HEADER_NUMBER:
 		say_headers(condition, facts, text_r);
@@ -261,21 +282,11 @@ say_fact(const struct condition *condition, const struct facts *facts,
 	case VALUE_HOURS:
 		say_hours(facts, text_r);
 		break;
-	case VALUE_LOAD:
-		(void)snprintf(text_r, SAW_SIZE, "%.2f", facts->load);
-		break;
-	case VALUE_DNSBL:
-		say_dnsbl(condition, facts, text_r);
-		break;
 	case VALUE_SPF:
 		say(text_r, spf_result_names[facts->spf]);
 		break;
-	case VALUE_LIMIT:
-	case VALUE_OCTETS:
-		say_limit(condition, facts, text_r);
-		break;
 	default:
-		say_one(condition, facts, recipient, text_r);
+		say_measure(condition, facts, recipient, text_r);
 	}
 }
 
