@@ -1,4 +1,4 @@
-#include "store/client_names.h"
+#include "dns/client_names.h"
 
 #include <check.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/seconds.h"
 #include "mail/mailaddr.h"
@@ -243,6 +244,21 @@ learn_clocks(struct message *message, const struct store_answer *answer)
 	message->pairs_asked = facts->recipient_count;
 }
 
+/* Has nobody of this network asked the store here before, as far as we remember?
+ * From now on somebody has. */
+static bool
+is_newcomer(struct shared *shared, const char *network)
+{
+	uint64_t hash = hash_64(HASH_64, network, strlen(network));
+	atomic_uint *place = &shared->seen[hash % SHARED_SEEN];
+	unsigned mark = (unsigned)(hash >> 32) | 1;
+
+	if (atomic_load_explicit(place, memory_order_relaxed) == mark)
+		return false;
+	atomic_store_explicit(place, mark, memory_order_relaxed);
+	return true;
+}
+
 /* Most who come for the first time are deferred, and would give back the units of
  * limits: so for them these are only read, unless it is known that they are to
  * be `taken`. */
@@ -266,8 +282,7 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 		query.spaces[space] = policy->clocks_used[space] ||
 		    policy->client_clocks_used[space];
 	query.take_count = limits_choose(message, stage,
-	    !taken && shared_is_newcomer(shared, message->network), takes,
-	    which);
+	    !taken && is_newcomer(shared, message->network), takes, which);
 	if (message->organisation[0] != '\0')
 		query.organisation = message->organisation;
 	query.joins = message->joins;
@@ -514,6 +529,12 @@ message_event(struct message *message, enum reputation_event event)
 
 	if (message->exempt)
 		return;
+	/* Callouts and backscatter are no fault of their sender. */
+	if (event == REPUTATION_REFUSED_RECIPIENT) {
+		message->refused++;
+		if (message->facts.null_sender)
+			return;
+	}
 	if (event != REPUTATION_ACCEPTED &&
 	    event != REPUTATION_GREYLIST_PASSED) {
 		reputation_add(&message->earned, weights, event);
@@ -521,16 +542,6 @@ message_event(struct message *message, enum reputation_event event)
 	}
 	reputation_add(&earned, weights, event);
 	message->accepted += earned.good;
-}
-
-void
-message_refused(struct message *message)
-{
-	if (message->exempt)
-		return;
-	message->refused++;
-	if (!message->facts.null_sender)
-		message_event(message, REPUTATION_REFUSED_RECIPIENT);
 }
 
 void

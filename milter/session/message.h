@@ -85,12 +85,9 @@ void message_deferred(
 void message_completed(struct shared *shared, struct message *message,
     const struct outcome *outcome);
 
-/* Count an event towards the client's reputation. */
+/* Count an event towards the client's reputation, and a recipient that the MTA
+ * refused for limits. */
 void message_event(struct message *message, enum reputation_event event);
-
-/* Count a recipient that the MTA refused, for limits, and as an event unless the
- * null sender asked: callouts and backscatter are no fault of their sender. */
-void message_refused(struct message *message);
 
 /* The message is over: hand over what the client did meanwhile and, unless it
  * was completed, give back what it held.  Does nothing when none was begun. */

@@ -326,7 +326,7 @@ session_refused_recipient(struct session *session)
 {
 	session_debug_step(session, "refused", NULL);
 	session->message.facts.refused_recipients++;
-	message_refused(&session->message);
+	message_event(&session->message, REPUTATION_REFUSED_RECIPIENT);
 }
 
 void

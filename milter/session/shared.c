@@ -224,16 +224,3 @@ shared_tick_journal(struct shared *shared, int64_t now)
 		counters_summary(shared->counters, settings->log_summary, now);
 	policy_release(&policy);
 }
-
-bool
-shared_is_newcomer(struct shared *shared, const char *network)
-{
-	uint64_t hash = hash_64(HASH_64, network, strlen(network));
-	atomic_uint *place = &shared->seen[hash % SHARED_SEEN];
-	unsigned mark = (unsigned)(hash >> 32) | 1;
-
-	if (atomic_load_explicit(place, memory_order_relaxed) == mark)
-		return false;
-	atomic_store_explicit(place, mark, memory_order_relaxed);
-	return true;
-}

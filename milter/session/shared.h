@@ -7,9 +7,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "dns/client_names.h"
 #include "load/load_watch.h"
 #include "policy/policy.h"
-#include "store/client_names.h"
 #include "store/counters.h"
 #include "store/journal.h"
 #include "store/known_cache.h"
@@ -63,10 +63,6 @@ struct policy *shared_policy(struct shared *shared);
 /* Put another policy in force, for sessions that begin from now on; the store
  * reads anew with whom it logs in. */
 void shared_publish(struct shared *shared, struct policy *policy);
-
-/* Has nobody of this network asked the store here before, as far as we remember?
- * From now on somebody has. */
-bool shared_is_newcomer(struct shared *shared, const char *network);
 
 /* What is to be done once a second in one background thread: sample and
  * exchange load, re-read lists, take reports, tidy the store.  May wait for

@@ -1,4 +1,4 @@
-#include "store/client_names.h"
+#include "dns/client_names.h"
 
 #include <pthread.h>
 #include <stdlib.h>
