@@ -1,5 +1,13 @@
 #include "store/store.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "policy/facts.h"
+
 struct store_terms
 store_terms_of(const struct settings *settings, const char *host)
 {
@@ -27,4 +35,47 @@ store_has_marks(const struct store_effects *effects)
 				return true;
 	}
 	return false;
+}
+
+/* ---- What hosts tell of their load */
+
+#define TIME_MAX INT64_C(999999999999999)
+
+bool
+load_is_sane(double load)
+{
+	return load >= 0 && load <= LOAD_MAX; /* NaN is neither */
+}
+
+bool
+load_report_parse(const char *text, size_t len, struct load_report *report_r)
+{
+	const char *colon = len > 0 ? memchr(text, ':', len) : NULL;
+	struct load_report report;
+	size_t time_len;
+
+	if (colon == NULL)
+		return false;
+	time_len = (size_t)(colon - text);
+	if (!decimal_read_all(text, time_len, TIME_MAX, &report.at) ||
+	    !decimal_read_real(colon + 1, len - time_len - 1, &report.load) ||
+	    !load_is_sane(report.load))
+		return false;
+	*report_r = report;
+	return true;
+}
+
+/* printf would write the point of the locale. */
+void
+load_report_format(
+    const struct load_report *report, char text_r[LOAD_REPORT_SIZE])
+{
+	long thousandths =
+	    load_is_sane(report->load) ? lround(report->load * 1000) : 0;
+	int64_t at = report->at < 0 ? 0 : report->at;
+
+	if (at > TIME_MAX)
+		at = TIME_MAX;
+	snprintf(text_r, LOAD_REPORT_SIZE, "%" PRId64 ":%ld.%03ld", at,
+	    thousandths / 1000, thousandths % 1000);
 }

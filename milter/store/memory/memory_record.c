@@ -86,19 +86,6 @@ memory_sums_read(const struct memory_sums *sums, int64_t half_life, int64_t now)
 	return (struct reputation_sums){sums->good * left, sums->bad * left};
 }
 
-void
-memory_sums_take_back(
-    struct memory_sums *sums, int64_t half_life, int64_t now, double bad)
-{
-	struct reputation_sums left = memory_sums_read(sums, half_life, now);
-
-	left.bad = left.bad > bad ? left.bad - bad : 0;
-	if (now > sums->at)
-		*sums = (struct memory_sums){left.good, left.bad, now};
-	else
-		sums->bad = left.bad;
-}
-
 /* Make room for one more element; NULL: out of memory, `array` is as before. */
 static void *
 grow(void *array, size_t count, size_t *room, size_t size)

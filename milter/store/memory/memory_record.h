@@ -113,10 +113,6 @@ void memory_sums_add(struct memory_sums *sums, int64_t half_life, int64_t now,
 struct reputation_sums memory_sums_read(
     const struct memory_sums *sums, int64_t half_life, int64_t now);
 
-/* Take bad points back, as far as there are any. */
-void memory_sums_take_back(
-    struct memory_sums *sums, int64_t half_life, int64_t now, double bad);
-
 /* A host, NULL if there is none (and none could be made). */
 struct memory_host *
 memory_record_host(const struct memory_record *record, unsigned bucket);

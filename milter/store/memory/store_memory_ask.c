@@ -528,6 +528,19 @@ remember_trust(struct memory *memory, const struct store_effects *effects,
 		    memory->book, told.record, effects->worthy, effects->now);
 }
 
+/* Take bad points back, as far as there are any. */
+static void
+take_back(struct memory_sums *sums, int64_t half_life, int64_t now, double bad)
+{
+	struct reputation_sums left = memory_sums_read(sums, half_life, now);
+
+	left.bad = left.bad > bad ? left.bad - bad : 0;
+	if (now > sums->at)
+		*sums = (struct memory_sums){left.good, left.bad, now};
+	else
+		sums->bad = left.bad;
+}
+
 /* Once in a while good points, else a bad one less. */
 static void
 pace(const struct memory *memory, struct memory_sums *sums, int64_t *paced_at,
@@ -539,8 +552,8 @@ pace(const struct memory *memory, struct memory_sums *sums, int64_t *paced_at,
 		return;
 	if (*paced_at != 0 &&
 	    seconds_apart(effects->now, *paced_at) < STORE_ACCEPTED_EVERY) {
-		memory_sums_take_back(sums, memory->terms.half_life,
-		    effects->now, effects->accepted);
+		take_back(sums, memory->terms.half_life, effects->now,
+		    effects->accepted);
 		return;
 	}
 	memory_sums_add(sums, memory->terms.half_life, effects->now, &points);

@@ -48,17 +48,4 @@ void seen_note(struct seen_table *table, const struct seen_place *seen);
 /* Somebody was forgotten: so is everybody here, as nobody knows by name. */
 void seen_forget(struct seen_table *table);
 
-/* A message was accepted now: what that earns.  Good points at most once in
- * STORE_ACCEPTED_EVERY, also for sessions that looked at once, else what there is
- * of bad ones. */
-struct seen_gain {
-	double good;
-	double bad_less;
-};
-struct seen_gain
-seen_accept(struct seen_table *table, uint64_t who, double points, int64_t now);
-
-/* How many passes it lacks; it is given them with this, once. */
-int64_t seen_lacking(struct seen_table *table, uint64_t who);
-
 #endif
