@@ -12,28 +12,6 @@
 
 /* ---- The life of a policy */
 
-static struct policy *
-new_policy(void)
-{
-	struct policy *policy = calloc(1, sizeof *policy);
-
-	if (policy == NULL)
-		return NULL;
-	if (!settings_init(&policy->settings)) {
-		free(policy);
-		return NULL;
-	}
-	atomic_init(&policy->references, 1);
-	return policy;
-}
-
-struct policy *
-policy_hold(struct policy *policy)
-{
-	atomic_fetch_add(&policy->references, 1);
-	return policy;
-}
-
 static void
 clear_condition(struct condition *condition)
 {
@@ -63,14 +41,9 @@ clear_rule(struct rule *rule)
 	free(rule->name);
 }
 
-void
-policy_release(struct policy **policy)
+static void
+destroy(struct policy *mine)
 {
-	struct policy *mine = *policy;
-
-	*policy = NULL;
-	if (mine == NULL || atomic_fetch_sub(&mine->references, 1) != 1)
-		return;
 	for (size_t i = 0; i < mine->rule_count; i++)
 		clear_rule(&mine->rules[i]);
 	for (size_t i = 0; i < mine->response_count; i++)
@@ -94,6 +67,22 @@ policy_release(struct policy **policy)
 	free(mine->responses);
 	settings_clear(&mine->settings);
 	free(mine);
+}
+
+static struct policy *
+new_policy(void)
+{
+	struct policy *policy = calloc(1, sizeof *policy);
+
+	if (policy == NULL)
+		return NULL;
+	if (!settings_init(&policy->settings)) {
+		free(policy);
+		return NULL;
+	}
+	atomic_init(&policy->references, 1);
+	policy->destroy = destroy;
+	return policy;
 }
 
 /* ---- The grammar, out of the tables */

@@ -12,11 +12,6 @@
  * "file:line: ".  From any thread: they take turns. */
 struct policy *conf_load(const char *path, conf_say *say, void *arg);
 
-/* Take and give back a reference; safe from any thread.  The last one frees the
- * policy and all that it points to.  `*policy` becomes NULL, and may be so. */
-struct policy *policy_hold(struct policy *policy);
-void policy_release(struct policy **policy);
-
 /* Read the list files that the policy names.  A line that is none, and a file
  * that is not there, is an error, with "file:line: " of the list.  For `-t`: a
  * running daemon skips such lines, and waits for such files. */

@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "config/conf.h"
 #include "ctl/ctl.h"
 #include "daemon/endpoint.h"
 

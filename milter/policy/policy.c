@@ -255,3 +255,20 @@ policy_plan(struct policy *policy)
 	plan_delay(policy);
 	plan_wants(policy);
 }
+
+struct policy *
+policy_hold(struct policy *policy)
+{
+	atomic_fetch_add(&policy->references, 1);
+	return policy;
+}
+
+void
+policy_release(struct policy **policy)
+{
+	struct policy *mine = *policy;
+
+	*policy = NULL;
+	if (mine != NULL && atomic_fetch_sub(&mine->references, 1) == 1)
+		mine->destroy(mine);
+}

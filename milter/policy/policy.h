@@ -128,8 +128,14 @@ struct policy {
 	struct sightings *met;
 	/* The same, but that every rule only observes; it has none itself. */
 	struct policy *trial;
-	atomic_ulong references; /* see policy_hold() of config/conf.h */
+	atomic_ulong references;
+	void (*destroy)(struct policy *policy); /* with the last of them */
 };
+
+/* Take and give back a reference; safe from any thread.  The last one frees the
+ * policy and all that it points to.  `*policy` becomes NULL, and may be so. */
+struct policy *policy_hold(struct policy *policy);
+void policy_release(struct policy **policy);
 
 /* Work out what follows from the rules and settings: own_stage and stage_mask
  * of every rule, and of the policy stage_mask, wants_*, observes_eom, the

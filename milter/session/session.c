@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "config/conf.h"
 #include "mail/glob.h"
 #include "session/session_parts.h"
 

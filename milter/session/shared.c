@@ -10,9 +10,8 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "config/conf.h"
 #include "dns/evidence.h"
-#include "session/matched.h"
+#include "store/matched.h"
 #include "store/tracer.h"
 
 /* How long list files are waited for. */

@@ -13,7 +13,7 @@
 #include "ctl/change/entries.h"
 #include "mail/list_file.h"
 #include "mail/sightings.h"
-#include "session/matched.h"
+#include "store/matched.h"
 #include "store/record.h"
 
 #define DAY	   SIGHTINGS_DAY

@@ -1,10 +1,9 @@
-#include "session/matched.h"
+#include "store/matched.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/conf.h"
 #include "mail/sightings.h"
 #include "store/record.h"
 
