@@ -1,4 +1,4 @@
-#include "base/date.h"
+#include "mail/date.h"
 
 #include "lib/check_main.h"
 

@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/outage.h"
+#include "base/random.h"
 #include "base/thread.h"
 #include "dns/dns_cache.h"
 #include "dns/dns_share.h"
@@ -110,12 +110,9 @@ struct resolver *
 resolver_open(void)
 {
 	struct resolver *resolver = calloc(1, sizeof *resolver);
-	uint64_t seed = 0;
-
-	(void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
 	if (resolver == NULL)
 		return NULL;
-	resolver->cache = dns_cache_open(seed);
+	resolver->cache = dns_cache_open(random_draw(&(struct random){0}));
 	if (resolver->cache == NULL) {
 		free(resolver);
 		return NULL;

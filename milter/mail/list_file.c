@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/ascii.h"
-#include "base/date.h"
 #include "base/decimal.h"
 #include "base/file.h"
+#include "mail/date.h"
 
 enum { LINE_SIZE = 1024 };
 

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 
 #define SETS   1024
 #define WAYS   8
@@ -36,7 +36,7 @@ visitors_open(void)
 		return NULL;
 	}
 	/* Without randomness somebody could choose whom to push out. */
-	(void)!getrandom(&visitors->seed, sizeof visitors->seed, GRND_NONBLOCK);
+	visitors->seed = random_draw(&(struct random){0});
 	return visitors;
 }
 

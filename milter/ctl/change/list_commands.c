@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/date.h"
 #include "base/decimal.h"
 #include "ctl/change/entries.h"
 #include "ctl/change/unused.h"
 #include "ctl/commands.h"
+#include "mail/date.h"
 
 #define LINE_SIZE     2048
 #define BAD_LINES_MAX 10 /* that are told */

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/decimal.h"
+#include "base/random.h"
 #include "ctl/commands.h"
 #include "mail/netaddr.h"
 #include "store/tracer.h"
@@ -25,10 +25,8 @@ struct watch {
 static void
 draw_name(struct watch *watch)
 {
-	uint64_t random = 0;
-
-	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
-	(void)snprintf(watch->name, sizeof watch->name, "%016" PRIx64, random);
+	(void)snprintf(watch->name, sizeof watch->name, "%016" PRIx64,
+	    random_draw(&(struct random){0}));
 	(void)snprintf(
 	    watch->queue, sizeof watch->queue, TRACER_QUEUE "%s", watch->name);
 }
