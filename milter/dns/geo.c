@@ -5,6 +5,7 @@
 #include <maxminddb.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct database {
 	int64_t looked_ms;
 	struct outage outage;
 	pthread_rwlock_t lock; /* for what follows */
-	bool is_open;
+	atomic_bool is_open;   /* changed with the lock held */
 	MMDB_s base;
 };
 
@@ -273,6 +274,8 @@ geo_find(struct geo *geo, enum geo_kind kind, const struct netaddr *client,
 	bool is_open;
 
 	text_r[0] = '\0';
+	if (!atomic_load_explicit(&database->is_open, memory_order_relaxed))
+		return false;
 	pthread_rwlock_rdlock(&database->lock);
 	is_open = database->is_open;
 	if (is_open && find(&database->base, client, entries[kind].path, &data))
