@@ -16,13 +16,15 @@
 #define QUEUE_BYTES ((size_t)(16 << 20)) /* and their octets */
 #define FLUSH_MS    300			 /* at one flush, or a batch more */
 
-/* An entry that lacks its hashes, and what they will be of: the identity, the
- * sender and the recipients, each with its NUL. */
+/* What a session told, with its texts behind each other: those of the table below,
+ * the identity, the sender, and of each recipient the address and the pair's name.
+ * An entry made of it is five times as large. */
 struct pending {
-	struct journal_entry entry;
-	bool linked; /* to the one before */
-	size_t size; /* of all this */
-	char addresses[];
+	struct journal_note note; /* but for the texts */
+	uint64_t before;	  /* once it is linked */
+	bool linked;		  /* to the one before */
+	size_t size;		  /* of all this */
+	char texts[];
 };
 
 #define THREADS_MAX (JOURNAL_BATCH * JOURNAL_THREADS)
@@ -36,7 +38,9 @@ struct threads {
 /* What goes to the store at once; the texts stand behind each other. */
 struct batch {
 	struct threads threads;
+	struct journal_entry entry; /* that is being made */
 	struct journal_item items[JOURNAL_BATCH];
+	char *ends[JOURNAL_BATCH]; /* of their texts */
 	char texts[JOURNAL_BATCH * JOURNAL_ITEM_MAX];
 };
 
@@ -94,6 +98,37 @@ copy(char *text_r, size_t size, const char *text)
 	text_r[length] = '\0';
 }
 
+#define TEXT(member)                                                           \
+	{                                                                      \
+		offsetof(struct journal_note, member),                         \
+		    offsetof(struct journal_entry, member),                    \
+		    sizeof((struct journal_entry *)NULL)->member               \
+	}
+
+static const struct {
+	size_t of_note, of_entry, size;
+} texts[] = {
+    TEXT(reference),
+    TEXT(session),
+    TEXT(host),
+    TEXT(rule),
+    TEXT(response),
+    TEXT(text),
+    TEXT(client),
+    TEXT(network),
+    TEXT(name),
+};
+#define TEXTS (sizeof texts / sizeof texts[0])
+
+static const char *
+text_of(const struct journal_note *note, size_t which)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)note + texts[which].of_note, sizeof text);
+	return text == NULL ? "" : text;
+}
+
 static size_t
 hashed_recipients(const struct journal_note *note)
 {
@@ -107,55 +142,36 @@ sender_of(const struct journal_note *note)
 	return note->pair_count > 0 ? note->pairs[0].sender : "";
 }
 
+static const char *
+name_of(const struct store_pair *pair)
+{
+	return pair->name == NULL ? "" : pair->name;
+}
+
 static size_t
 octets_of(const struct journal_note *note)
 {
 	size_t octets = strlen(note->identity) + strlen(sender_of(note)) + 2;
 
+	for (size_t i = 0; i < TEXTS; i++)
+		octets += strlen(text_of(note, i)) + 1;
 	for (size_t i = 0; i < hashed_recipients(note); i++)
-		octets += strlen(note->pairs[i].recipient) + 1;
+		octets += strlen(note->pairs[i].recipient) +
+		    strlen(name_of(&note->pairs[i])) + 2;
 	return octets;
 }
 
 static void
-copy_addresses(const struct journal_note *note, char *end)
+copy_texts(const struct journal_note *note, char *end)
 {
+	for (size_t i = 0; i < TEXTS; i++)
+		end = stpcpy(end, text_of(note, i)) + 1;
 	end = stpcpy(end, note->identity) + 1;
 	end = stpcpy(end, sender_of(note)) + 1;
-	for (size_t i = 0; i < hashed_recipients(note); i++)
+	for (size_t i = 0; i < hashed_recipients(note); i++) {
 		end = stpcpy(end, note->pairs[i].recipient) + 1;
-}
-
-/* All that an entry is read for; most of its octets stay as they come. */
-static void
-fill_entry(const struct journal_note *note, struct journal_entry *entry)
-{
-	entry->identity[0] = entry->sender[0] = '\0';
-	entry->before = 0;
-	entry->kind = note->kind;
-	entry->at = note->at;
-	copy(entry->reference, sizeof entry->reference, note->reference);
-	copy(entry->session, sizeof entry->session, note->session);
-	copy(entry->host, sizeof entry->host, note->host);
-	copy(entry->rule, sizeof entry->rule, note->rule);
-	copy(entry->response, sizeof entry->response, note->response);
-	copy(entry->text, sizeof entry->text, note->text);
-	entry->wait = note->wait;
-	entry->waited = note->waited;
-	entry->stage = note->stage;
-	copy(entry->client, sizeof entry->client, note->client);
-	copy(entry->network, sizeof entry->network, note->network);
-	copy(entry->name, sizeof entry->name, note->name);
-	entry->null_sender = note->null_sender;
-	entry->recipient_hashes = hashed_recipients(note);
-	for (size_t i = 0; i < entry->recipient_hashes; i++)
-		copy(entry->pairs[i], sizeof entry->pairs[i],
-		    note->pairs[i].name);
-	entry->recipient_count = note->recipient_count;
-	entry->has_score = note->has_score;
-	entry->score = note->score;
-	entry->known = note->known;
-	entry->load = note->load;
+		end = stpcpy(end, name_of(&note->pairs[i])) + 1;
+	}
 }
 
 /* True if there was room. */
@@ -185,10 +201,11 @@ journal_put(struct journal *journal, const struct journal_note *note)
 	struct pending *pending = malloc(size);
 
 	if (pending != NULL) {
-		pending->size = size;
+		pending->note = *note;
+		pending->before = 0;
 		pending->linked = false;
-		fill_entry(note, &pending->entry);
-		copy_addresses(note, pending->addresses);
+		pending->size = size;
+		copy_texts(note, pending->texts);
 		if (enqueue(journal, pending))
 			return;
 	}
@@ -198,21 +215,56 @@ journal_put(struct journal *journal, const struct journal_note *note)
 
 /* ---- To the store */
 
-static void
-hash_all(const struct triplet_namer *namer, struct pending *pending)
+static const char *
+next(const char *text)
 {
-	struct journal_entry *entry = &pending->entry;
-	const char *text = pending->addresses;
+	return text + strlen(text) + 1;
+}
 
+static void
+add_hashes(const struct triplet_namer *namer, const struct journal_note *note,
+    const char *text, struct journal_entry *entry)
+{
 	triplet_mark(namer, JOURNAL_IDENTITY, text, entry->identity);
-	text += strlen(text) + 1;
+	text = next(text);
+	entry->sender[0] = '\0';
 	if (!entry->null_sender)
 		triplet_mark(namer, JOURNAL_SENDER, text, entry->sender);
+	entry->recipient_hashes = hashed_recipients(note);
 	for (size_t i = 0; i < entry->recipient_hashes; i++) {
-		text += strlen(text) + 1;
+		text = next(text);
 		triplet_mark(
 		    namer, JOURNAL_RECIPIENT, text, entry->recipients[i]);
+		text = next(text);
+		copy(entry->pairs[i], sizeof entry->pairs[i], text);
 	}
+}
+
+/* All that an entry is read for; most of its octets stay as they are. */
+static void
+make_entry(const struct triplet_namer *namer, const struct pending *pending,
+    struct journal_entry *entry)
+{
+	const struct journal_note *note = &pending->note;
+	const char *text = pending->texts;
+
+	entry->before = pending->before;
+	entry->kind = note->kind;
+	entry->at = note->at;
+	entry->wait = note->wait;
+	entry->waited = note->waited;
+	entry->stage = note->stage;
+	entry->null_sender = note->null_sender;
+	entry->recipient_count = note->recipient_count;
+	entry->has_score = note->has_score;
+	entry->score = note->score;
+	entry->known = note->known;
+	entry->load = note->load;
+	for (size_t i = 0; i < TEXTS; i++) {
+		copy((char *)entry + texts[i].of_entry, texts[i].size, text);
+		text = next(text);
+	}
+	add_hashes(namer, note, text, entry);
 }
 
 /* All but its text.  What a rule on trial says of a message is no step on its
@@ -266,27 +318,30 @@ before_in_batch(const struct batch *batch, size_t at, uint64_t thread)
 	return 0;
 }
 
-/* Once: what is handed over again, as nobody knows whether it came, is the same. */
+/* Once: what is handed over again, as nobody knows whether it came, is the same.  The
+ * text has room for it. */
 static void
 link_all(struct batch *batch, struct pending *const *pending, size_t count)
 {
 	const uint64_t *last = batch->threads.places;
 
 	for (size_t i = 0; i < count; i++) {
-		struct journal_entry *entry = &pending[i]->entry;
+		struct pending *one = pending[i];
 		const struct journal_item *item = &batch->items[i];
 
-		for (size_t j = 0;
-		     !pending[i]->linked && j < item->thread_count; j++) {
+		for (size_t j = 0; !one->linked && j < item->thread_count;
+		     j++) {
 			uint64_t near =
 			    before_in_batch(batch, i, item->threads[j]);
 			uint64_t place = near > *last ? near : *last;
 
 			last++;
-			if (place > entry->before && place != item->place)
-				entry->before = place;
+			if (place > one->before && place != item->place)
+				one->before = place;
 		}
-		pending[i]->linked = true;
+		if (!one->linked && one->before > 0)
+			journal_encode_before(one->before, batch->ends[i]);
+		one->linked = true;
 	}
 }
 
@@ -331,8 +386,11 @@ hand_over(struct batch *batch, struct store *store,
 	char *end = batch->texts;
 
 	for (size_t i = 0; i < count && result == STORE_OK; i++) {
-		hash_all(&namer, pending[i]);
-		begin_item(&pending[i]->entry, &batch->items[i]);
+		make_entry(&namer, pending[i], &batch->entry);
+		begin_item(&batch->entry, &batch->items[i]);
+		batch->items[i].text = end;
+		batch->ends[i] = end + journal_encode(&batch->entry, end);
+		end = batch->ends[i] + JOURNAL_BEFORE_MAX;
 	}
 	secret_wipe(&namer, sizeof namer);
 	if (result == STORE_OK)
@@ -340,10 +398,6 @@ hand_over(struct batch *batch, struct store *store,
 	if (result != STORE_OK)
 		return result;
 	link_all(batch, pending, count);
-	for (size_t i = 0; i < count; i++) {
-		batch->items[i].text = end;
-		end += journal_encode(&pending[i]->entry, end) + 1;
-	}
 	return store->ops->journal->add(store, terms, batch->items, count);
 }
 

@@ -269,6 +269,18 @@ journal_encode(const struct journal_entry *entry, char text_r[JOURNAL_ITEM_MAX])
 	return (size_t)(end - text_r);
 }
 
+void
+journal_encode_before(uint64_t before, char *end)
+{
+	char digits[DECIMAL_SIZE];
+
+	_Static_assert(
+	    DECIMAL_SIZE + 4 <= JOURNAL_BEFORE_MAX, "it has no room");
+	end = add_field(end, numbers[BEFORE].letter, digits,
+	    decimal_write((int64_t)before, digits));
+	*end = '\0';
+}
+
 static bool
 read_number(
     char letter, const char *value, size_t length, int64_t values[NUMBERS])

@@ -9,6 +9,11 @@
 /* The place of a checked reference that was made at about `near`. */
 uint64_t journal_place(const char *reference, int64_t near);
 
+/* Tell of an entry that was encoded without it which one was before: `end` is that of
+ * the text, with room for so many octets. */
+#define JOURNAL_BEFORE_MAX 32
+void journal_encode_before(uint64_t before, char *end);
+
 /* What stands for one client, sender and recipient. */
 uint64_t journal_thread(const struct journal_entry *entry, size_t recipient);
 
