@@ -220,6 +220,38 @@ class Unused:
         expected[self.named("@FILES@/nets")].sort()
         self.told(expected, "what was met before still counts")
 
+    def test_a_session_that_outlives_a_reload(self):
+        """It goes by the policy with which it began, and that counts."""
+        self.watch()
+        milter = self.milters[0]
+        with milter.client() as client:
+            client.begin(name="[10.1.2.3]", address="10.1.2.3")
+            milter.reload(self.files_policy(milter), "reload")
+            time.sleep(1)
+            client.message("<x@stranger.example>", ["<y@other.example>"])
+            self.told_own()
+        self.told_own()
+
+    def told_own(self):
+        wait_for(lambda: self.unused("own") == {
+            "own: client": ["192.168.0.0/16"]}, "it is told")
+
+    def test_a_message_that_outlives_a_change_of_a_list(self):
+        """It goes by the list as it was at MAIL, and that counts."""
+        self.watch()
+        milter, name = self.milters[0], self.named("@FILES@/recipients")
+        with milter.client() as client:
+            client.begin(name="[198.51.100.9]", address="198.51.100.9")
+            client.mail("<x@stranger.example>")
+            self.write("recipients", "fresh.example\n" + FILES["recipients"])
+            wait_for(lambda: attempt(milter, recipient="x@fresh.example")
+                     and "fresh.example" not in self.unused(name)[name],
+                     "the list is read")
+            client.rcpt("<x@d.example>")
+            client.data()
+        wait_for(lambda: self.unused(name) == {name: ["bob@local.test"]},
+                 "what it met is told")
+
     def test_a_restart_forgets_nothing(self):
         self.watch()
         since = self.usage()["own: client"]["since"]
@@ -347,8 +379,7 @@ class WithRedis(Unused, unittest.TestCase):
         attempt(self.milters[0], address="10.1.2.3")
         time.sleep(1)
         self.server.start()
-        wait_for(lambda: self.unused("own") == {
-            "own: client": ["192.168.0.0/16"]}, "it is told afterwards")
+        self.told_own()
 
 
 if __name__ == "__main__":

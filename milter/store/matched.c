@@ -118,6 +118,8 @@ struct telling {
 	int64_t now;
 	size_t puts_left;
 	struct sighting picked[STORE_PUT_MATCHES];
+	size_t count,
+	    at; /* of these, from rules; and up to where they were told */
 	struct store_match matches[STORE_PUT_MATCHES];
 };
 
@@ -183,15 +185,14 @@ tell_lists(struct telling *telling, const struct policy *policy,
 	lists_release(snapshots, policy->list_count);
 }
 
-/* Those of the first `left` that were picked which are of this condition; how many
- * these were. */
-static size_t
-tell_condition(struct telling *telling, const struct policy *policy,
-    const struct rule *rule, const struct condition *condition,
-    const struct sighting *picked, size_t left, bool *is_told)
+/* What was picked of the values of a condition, which is next. */
+static void
+tell_condition(struct telling *telling, struct sightings *met,
+    const struct rule *rule, const struct condition *condition, bool *is_told)
 {
+	const struct sighting *picked = telling->picked + telling->at;
+	size_t left = telling->count - telling->at, count = 0;
 	char name[STORE_NAME_SIZE];
-	size_t count = 0;
 
 	for (; count < left &&
 	     picked[count].which < condition->first + condition->count;
@@ -201,32 +202,32 @@ tell_condition(struct telling *telling, const struct policy *policy,
 		    telling->matches[count].name);
 		telling->matches[count].day = picked[count].day;
 	}
+	telling->at += count;
 	if (condition->count == 0 || !is_due(count, is_told))
-		return 0;
+		return;
 	matched_name_values(&telling->namer, rule, condition, name);
 	if (put(telling, name, count, is_told))
-		sightings_told(policy->met, picked, count);
-	return count;
+		sightings_told(met, picked, count);
 }
 
 /* What is picked comes in the order of the values. */
 static void
 tell_rules(struct telling *telling, const struct policy *policy, bool *is_told)
 {
-	size_t count, at = 0;
-
 	if (telling->puts_left == 0 || policy->met == NULL)
 		return;
-	count = sightings_pick(policy->met, telling->picked, STORE_PUT_MATCHES);
-	if (count == 0 && is_told == NULL)
+	telling->at = 0;
+	telling->count =
+	    sightings_pick(policy->met, telling->picked, STORE_PUT_MATCHES);
+	if (telling->count == 0 && is_told == NULL)
 		return;
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
 
 		for (size_t j = 0; j < rule->condition_count; j++)
-			at += tell_condition(telling, policy, rule,
-			    &rule->conditions[j], telling->picked + at,
-			    count - at, is_told == NULL ? NULL : is_told++);
+			tell_condition(telling, policy->met, rule,
+			    &rule->conditions[j],
+			    is_told == NULL ? NULL : is_told++);
 	}
 }
 

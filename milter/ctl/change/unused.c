@@ -273,6 +273,7 @@ end(struct walk *walk, struct unused_found *found)
 	emit_usage(walk);
 	found->lists++;
 	found->unused += walk->unused;
+	found->is_cut |= walk->is_cut;
 	found->is_brief |= walk->since == 0 || walk->within < walk->terms->idle;
 }
 

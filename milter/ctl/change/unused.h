@@ -24,6 +24,7 @@ struct unused_found {
 	size_t lists;
 	size_t unused; /* entries of them */
 	bool is_brief; /* of some it is not known for so long */
+	bool is_cut;   /* some were not counted: it was too late */
 };
 
 /* Emit an object of kind "usage" for each list, with what it was counted for. */

@@ -233,6 +233,9 @@ run_with(struct ctl *ctl, const struct ctl_args *args, struct farm *farm)
 	result = unused_emit(ctl, &terms, &found);
 	if (result != STORE_OK)
 		return ctl_fail_store(ctl, result);
+	if (found.is_cut)
+		ctl_warn(
+		    ctl, "not all entries of lists were counted: see --count");
 	return CTL_DONE;
 }
 
