@@ -79,11 +79,14 @@ START_TEST(test_sockaddr)
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_storage back;
 	struct netaddr want = address("192.0.2.1");
 	struct netaddr addr;
 
 	inet_pton(AF_INET, "192.0.2.1", &in.sin_addr);
 	ck_assert(netaddr_from_sockaddr((struct sockaddr *)&in, &addr));
+	ck_assert_uint_eq(netaddr_to_sockaddr(&addr, &back), sizeof in);
+	ck_assert_mem_eq(&back, &in, sizeof in);
 	ck_assert(netaddr_equal(&addr, &want));
 
 	inet_pton(AF_INET6, "::ffff:192.0.2.1", &in6.sin6_addr);
@@ -93,6 +96,8 @@ START_TEST(test_sockaddr)
 	want = address("2001:db8::1");
 	inet_pton(AF_INET6, "2001:db8::1", &in6.sin6_addr);
 	ck_assert(netaddr_from_sockaddr((struct sockaddr *)&in6, &addr));
+	ck_assert_uint_eq(netaddr_to_sockaddr(&addr, &back), sizeof in6);
+	ck_assert_mem_eq(&back, &in6, sizeof in6);
 	ck_assert(netaddr_equal(&addr, &want));
 
 	ck_assert(!netaddr_from_sockaddr((struct sockaddr *)&un, &addr));

@@ -1,9 +1,7 @@
 #include "dns/geo.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <maxminddb.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -225,17 +223,13 @@ static bool
 find(const MMDB_s *base, const struct netaddr *client, const char *const path[],
     MMDB_entry_data_s *data_r)
 {
-	struct sockaddr_in four = {.sin_family = AF_INET};
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-	const struct sockaddr *address = (const struct sockaddr *)&four;
+	struct sockaddr_storage address;
 	MMDB_lookup_result_s found;
 	int fault;
 
-	memcpy(&four.sin_addr, client->octets, sizeof four.sin_addr);
-	memcpy(&six.sin6_addr, client->octets, sizeof six.sin6_addr);
-	if (client->length == 16)
-		address = (const struct sockaddr *)&six;
-	found = MMDB_lookup_sockaddr(base, address, &fault);
+	(void)netaddr_to_sockaddr(client, &address);
+	found = MMDB_lookup_sockaddr(
+	    base, (const struct sockaddr *)&address, &fault);
 	return fault == MMDB_SUCCESS && found.found_entry &&
 	    MMDB_aget_value(&found.entry, data_r, path) == MMDB_SUCCESS &&
 	    data_r->has_data;

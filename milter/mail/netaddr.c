@@ -77,7 +77,6 @@ netaddr_parse(const char *text, struct netaddr *addr_r)
 	return true;
 }
 
-/* Copied rather than cast: a sockaddr may come from anywhere, aligned or not. */
 bool
 netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r)
 {
@@ -103,6 +102,7 @@ netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r)
 	return true;
 }
 
+/* Copied rather than cast: a sockaddr may come from anywhere, aligned or not. */
 bool
 netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r)
 {
@@ -127,6 +127,24 @@ netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r)
 		return true;
 	}
 	return false;
+}
+
+size_t
+netaddr_to_sockaddr(
+    const struct netaddr *addr, struct sockaddr_storage *sockaddr_r)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)sockaddr_r;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)sockaddr_r;
+
+	memset(sockaddr_r, 0, sizeof *sockaddr_r);
+	if (addr->length == 4) {
+		in->sin_family = AF_INET;
+		memcpy(&in->sin_addr, addr->octets, 4);
+		return sizeof *in;
+	}
+	in6->sin6_family = AF_INET6;
+	memcpy(&in6->sin6_addr, addr->octets, 16);
+	return sizeof *in6;
 }
 
 void

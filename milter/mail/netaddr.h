@@ -25,6 +25,7 @@ struct network {
 };
 
 struct sockaddr;
+struct sockaddr_storage;
 
 /* Read an address as people, MTAs and clients write it: 192.0.2.1,
  * 2001:db8::1, either in brackets, IPv6 also behind the tag of RFC 5321 4.1.3
@@ -40,6 +41,10 @@ netaddr_parse_port(const char *text, struct netaddr *addr_r, unsigned *port_r);
 /* False for NULL and for families other than AF_INET and AF_INET6.
  * `sa` must be as large as its family says. */
 bool netaddr_from_sockaddr(const struct sockaddr *sa, struct netaddr *addr_r);
+
+/* With port 0; the size of what is used of it. */
+size_t netaddr_to_sockaddr(
+    const struct netaddr *addr, struct sockaddr_storage *sockaddr_r);
 
 /* Write the canonical text (RFC 5952): no brackets, no tag. */
 void netaddr_format(const struct netaddr *addr, char text_r[NETADDR_TEXT_SIZE]);

@@ -1,10 +1,9 @@
 #include "replay/replay.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/array.h"
 #include "base/secret.h"
@@ -157,21 +156,6 @@ begin(struct replay *replay, int64_t now)
 
 /* ---- One attempt */
 
-static void
-set_address(const char *text, struct sockaddr_storage *address_r)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)address_r;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address_r;
-
-	memset(address_r, 0, sizeof *address_r);
-	if (inet_pton(AF_INET, text, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		return;
-	}
-	in6->sin6_family = AF_INET6;
-	(void)inet_pton(AF_INET6, text, &in6->sin6_addr);
-}
-
 /* Who refused a message in the end does so after us. */
 static enum rehearsal_end
 end_of(const struct maillog_attempt *attempt)
@@ -186,7 +170,8 @@ end_of(const struct maillog_attempt *attempt)
 static bool
 play(struct replay *replay, const struct maillog_attempt *attempt, int64_t now)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	struct netaddr client;
 	struct rehearsal rehearsal = {
 	    .address = (const struct sockaddr *)&address,
 	    .name = attempt->name,
@@ -201,7 +186,8 @@ play(struct replay *replay, const struct maillog_attempt *attempt, int64_t now)
 	    .size = (size_t)attempt->size,
 	    .end = end_of(attempt)};
 
-	set_address(attempt->client, &address);
+	if (netaddr_parse(attempt->client, &client))
+		(void)netaddr_to_sockaddr(&client, &address);
 	replay->now = now;
 	if (now - replay->ticked >= TICK_EVERY) {
 		shared_tick(replay->shared, now);

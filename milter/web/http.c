@@ -493,20 +493,13 @@ to_sockaddr(
 	struct netaddr address;
 	unsigned port = 0;
 
-	memset(to_r, 0, sizeof *to_r);
 	if (!netaddr_parse_port(listen, &address, &port) || port == 0)
 		return false;
-	if (address.length == 4) {
-		v4->sin_family = AF_INET;
+	*size_r = (socklen_t)netaddr_to_sockaddr(&address, to_r);
+	if (address.length == 4)
 		v4->sin_port = htons((uint16_t)port);
-		memcpy(&v4->sin_addr, address.octets, 4);
-		*size_r = sizeof *v4;
-	} else {
-		v6->sin6_family = AF_INET6;
+	else
 		v6->sin6_port = htons((uint16_t)port);
-		memcpy(&v6->sin6_addr, address.octets, 16);
-		*size_r = sizeof *v6;
-	}
 	return true;
 }
 

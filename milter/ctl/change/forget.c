@@ -1,5 +1,4 @@
 /* forget -- remove what is remembered of somebody, on all mail servers. */
-#include <arpa/inet.h>
 #include <libpsl.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -219,23 +218,6 @@ struct looking {
 	char name[HOSTNAME_SIZE]; /* "": there is none */
 };
 
-static socklen_t
-fill_sockaddr(const struct netaddr *address, struct sockaddr_storage *to_r)
-{
-	struct sockaddr_in *four = (struct sockaddr_in *)to_r;
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to_r;
-
-	memset(to_r, 0, sizeof *to_r);
-	if (address->length == 4) {
-		four->sin_family = AF_INET;
-		memcpy(&four->sin_addr, address->octets, 4);
-		return sizeof *four;
-	}
-	six->sin6_family = AF_INET6;
-	memcpy(&six->sin6_addr, address->octets, 16);
-	return sizeof *six;
-}
-
 static void
 look_for_name(void *data)
 {
@@ -243,7 +225,7 @@ look_for_name(void *data)
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found = NULL;
 	struct sockaddr_storage to;
-	socklen_t size = fill_sockaddr(&looking->address, &to);
+	socklen_t size = (socklen_t)netaddr_to_sockaddr(&looking->address, &to);
 	char name[1025];
 	struct netaddr back;
 

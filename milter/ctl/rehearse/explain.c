@@ -4,10 +4,10 @@
  * looks: so facts and verdicts come about as for real mail. */
 #define _XOPEN_SOURCE 700 /* strptime() */
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -282,7 +282,7 @@ connect_session(struct explain *explain, const struct netaddr *client)
 {
 	const char *name = ctl_value(explain->args, "name");
 	const char *helo = ctl_value(explain->args, "helo");
-	struct sockaddr_storage address = {.ss_family = AF_INET};
+	struct sockaddr_storage address;
 	struct session_origin origin = {.hostname = name,
 	    .address = (const struct sockaddr *)&address,
 	    .resolve = ctl_value(explain->args, "name-unknown") != NULL ? "TEMP"
@@ -291,14 +291,7 @@ connect_session(struct explain *explain, const struct netaddr *client)
 	    .daemon_port = ctl_value(explain->args, "port")};
 	char host[256] = "";
 
-	if (client->length == 4) {
-		memcpy(&((struct sockaddr_in *)&address)->sin_addr,
-		    client->octets, 4);
-	} else {
-		address.ss_family = AF_INET6;
-		memcpy(&((struct sockaddr_in6 *)&address)->sin6_addr,
-		    client->octets, 16);
-	}
+	(void)netaddr_to_sockaddr(client, &address);
 	(void)gethostname(host, sizeof host - 1);
 	origin.server = host;
 	session_connect(explain->session, &origin, explain->now);
