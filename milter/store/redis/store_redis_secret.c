@@ -33,6 +33,7 @@ redis_secret_clear(struct redis_secret *secret)
 	triplet_hash_free(&secret->hash);
 	secret_wipe(&secret->namer, sizeof secret->namer);
 	secret_wipe(secret->text, sizeof secret->text);
+	secret_wipe(secret->offer, sizeof secret->offer);
 }
 
 bool
@@ -61,10 +62,19 @@ make_text(char text_r[SECRET_TEXT_SIZE])
 	return true;
 }
 
+/* What was found by a thread that set out when there was a key already, or none:
+ * another one may have adopted it meanwhile, and told so. */
+struct finding {
+	char text[SECRET_TEXT_SIZE];
+	bool was_known;
+	bool is_ours; /* what was offered */
+	bool was_put; /* there, by this thread */
+};
+
 /* The text in Redis, after `offered` was put there if there was none. */
 static enum redis_answer
 fetch(const struct secret_place *place, const char *offered,
-    char text_r[SECRET_TEXT_SIZE])
+    struct finding *found_r)
 {
 	struct redis_request request = {.key = place->name};
 	enum redis_answer answer;
@@ -77,13 +87,16 @@ fetch(const struct secret_place *place, const char *offered,
 		resp_add(&request.commands, "EXPIRE", place->name, LIFE);
 	resp_add(&request.commands, "GET", place->name);
 	answer = redis_ask(place->store->redis, &request, 1, place->due_ms);
-	text_r[0] = '\0';
+	found_r->text[0] = '\0';
 	if (answer == REDIS_ANSWERED) {
+		found_r->was_put = offered != NULL &&
+		    resp_string(request.replies[0], NULL) != NULL;
 		store_redis_heal(place->store, &request);
 		text = resp_string(
 		    request.replies[request.commands.count - 1], NULL);
 		if (text != NULL)
-			snprintf(text_r, SECRET_TEXT_SIZE, "%s", text);
+			snprintf(
+			    found_r->text, sizeof found_r->text, "%s", text);
 	}
 	redis_request_free(&request);
 	return answer;
@@ -102,66 +115,88 @@ refuse(struct redis_secret *secret)
 }
 
 static enum secret_news
-adopt(struct redis_secret *secret, const char *text, bool made)
+adopt(struct redis_secret *secret, const struct finding *found)
 {
-	enum secret_news news = made ? SECRET_MADE : SECRET_FOUND;
+	enum secret_news news = found->is_ours ? SECRET_MADE : SECRET_FOUND;
 	struct triplet_namer namer = {.hash = secret->hash};
 
-	if (!triplet_key_from(text, namer.key))
+	if (!triplet_key_from(found->text, namer.key))
 		return refuse(secret);
 	if (!triplet_namer_set(&namer, namer.key))
 		return SECRET_DOWN;
 	pthread_mutex_lock(&secret->mutex);
 	secret->unfit = false;
-	if (secret->known && strcmp(text, secret->text) != 0)
+	if (secret->known && strcmp(found->text, secret->text) != 0)
 		news = SECRET_CHANGED;
 	else if (secret->known)
-		news = made ? SECRET_RESTORED : SECRET_SAME;
+		news = found->was_known && found->was_put ? SECRET_RESTORED
+							  : SECRET_SAME;
 	secret->known = true;
 	secret->namer = namer;
-	snprintf(secret->text, sizeof secret->text, "%s", text);
+	memcpy(secret->text, found->text, sizeof secret->text);
 	pthread_mutex_unlock(&secret->mutex);
 	secret_wipe(&namer, sizeof namer);
 	return news;
 }
 
-/* Ours, should it have been lost, or a new one; of several servers that offer
- * theirs at once the first prevails. */
+/* Ours, should it have been lost, or a new one, which all threads offer; of several
+ * servers that offer theirs at once the first prevails. */
 static bool
 choose_offer(struct redis_secret *secret, char offered_r[SECRET_TEXT_SIZE])
 {
+	bool can = true;
+
 	pthread_mutex_lock(&secret->mutex);
-	memcpy(offered_r, secret->text, SECRET_TEXT_SIZE);
+	if (secret->text[0] == '\0' && secret->offer[0] == '\0')
+		can = make_text(secret->offer);
+	memcpy(offered_r,
+	    secret->text[0] != '\0' ? secret->text : secret->offer,
+	    SECRET_TEXT_SIZE);
 	pthread_mutex_unlock(&secret->mutex);
-	return offered_r[0] != '\0' || make_text(offered_r);
+	return can;
+}
+
+static enum redis_answer
+find(struct redis_secret *secret, const struct secret_place *place,
+    struct finding *found_r)
+{
+	char offered[SECRET_TEXT_SIZE] = "";
+	enum redis_answer answer;
+
+	answer = fetch(place, NULL, found_r);
+	if (answer != REDIS_ANSWERED || found_r->text[0] != '\0')
+		return answer;
+	if (!choose_offer(secret, offered))
+		return REDIS_AWAY;
+	/* By another key nothing is found, as nothing is there. */
+	if (place->store->reads_only)
+		memcpy(found_r->text, offered, sizeof offered);
+	else
+		answer = fetch(place, offered, found_r);
+	found_r->is_ours = strcmp(found_r->text, offered) == 0;
+	secret_wipe(offered, sizeof offered);
+	return answer;
 }
 
 enum secret_news
 redis_secret_refresh(
     struct redis_secret *secret, const struct secret_place *place)
 {
-	char offered[SECRET_TEXT_SIZE] = "", text[SECRET_TEXT_SIZE] = "";
+	struct finding found = {0};
 	enum secret_news news = SECRET_DOWN;
 	enum redis_answer answer;
 
 	if (!secret->shared)
 		return SECRET_SAME;
-	answer = fetch(place, NULL, text);
-	if (answer == REDIS_ANSWERED && text[0] == '\0' &&
-	    choose_offer(secret, offered)) {
-		/* By another key nothing is found, as nothing is there. */
-		if (place->store->reads_only)
-			memcpy(text, offered, sizeof text);
-		else
-			answer = fetch(place, offered, text);
-	}
-	if (answer == REDIS_ANSWERED && (text[0] != '\0' || offered[0] != '\0'))
-		news = adopt(secret, text,
-		    offered[0] != '\0' && strcmp(text, offered) == 0);
+	pthread_mutex_lock(&secret->mutex);
+	found.was_known = secret->known;
+	pthread_mutex_unlock(&secret->mutex);
+	answer = find(secret, place, &found);
+	if (answer == REDIS_ANSWERED)
+		news = adopt(secret, &found);
 	else if (answer == REDIS_LATE)
 		news = SECRET_LATE;
-	secret_wipe(offered, sizeof offered);
-	secret_wipe(text, sizeof text);
+	secret_wipe(&found, sizeof found);
 	return news;
 }
 

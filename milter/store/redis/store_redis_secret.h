@@ -23,7 +23,8 @@ struct redis_secret {
 	bool unfit; /* and that was told */
 	struct triplet_hash *hash;
 	struct triplet_namer namer;
-	char text[SECRET_TEXT_SIZE]; /* as it stands in Redis */
+	char text[SECRET_TEXT_SIZE];  /* as it stands in Redis */
+	char offer[SECRET_TEXT_SIZE]; /* where none does; "": not made yet */
 };
 
 /* `key` NULL: the one in Redis.  False: out of memory. */
