@@ -1223,7 +1223,7 @@ END_TEST
 START_TEST(files_within_each_other_are_bounded)
 {
 	struct said said;
-	char name[10], text[30];
+	char name[12], text[30];
 
 	make_folder();
 	put("main", "include \"1\"");

@@ -77,7 +77,8 @@ START_TEST(a_full_record_keeps_its_own)
 	char name[TRIPLET_SIZE];
 
 	for (int i = 0; i < CAP; i++) {
-		(void)snprintf(name, sizeof name, "%dAAAAAAA", i);
+		memcpy(name, "0AAAAAAA", sizeof "0AAAAAAA");
+		name[0] = (char)('0' + i);
 		put_clock(&mine, name, NOW - 60, 0);
 		name[1] = 'B';
 		put_clock(&other, name, 0, NOW - 60);

@@ -552,7 +552,7 @@ START_TEST(a_bad_file_is_refused_and_put_aside)
 	    config_of(how == KEYED   ? other_key
 		    : how == KEYLESS ? NULL
 				     : one_key);
-	char aside[sizeof file + 16];
+	char aside[sizeof file + 24];
 
 	make_directory();
 	open_memory(&first, NOON);
@@ -580,7 +580,7 @@ END_TEST
 START_TEST(one_put_aside_before_is_kept)
 {
 	const struct store_memory_config config = config_of(one_key);
-	char aside[sizeof file + 16];
+	char aside[sizeof file + 24];
 
 	make_directory();
 	for (int i = 1; i <= 9; i++) {

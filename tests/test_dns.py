@@ -22,6 +22,9 @@ ALICE, BOB = "<alice@sender.example>", "<bob@local.test>"
 CLEAN, TRUSTED, LISTED = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 CLEAN6, LISTED6 = "2001:db8::1", "2001:db8::3"
 BLOCKED = "451 4.2.0 [{}] blocked AUP#CDRBL."
+# For an answer that does not come: one that comes has to come sooner, or the
+# name server passes for dead.
+TIMEOUT = f"timeout = {milliseconds(400)}"
 GOOD, GOOD2 = "good.example", "good2.example"
 BAD, BAD2 = "bad.example", "bad2.example"
 ZONES = GOOD, GOOD2, BAD, BAD2
@@ -200,6 +203,9 @@ class Lists(Case):
         self.learn(milter, CLEAN)
         for _ in range(20):
             send(milter)
+        wait_for(lambda: len(self.dns.asked) >= before + len(ZONES),
+                 "all lists are asked")
+        self.quiet()
         self.assertEqual(len(self.dns.asked), before + len(ZONES))
         milter.stop()
 
@@ -318,17 +324,27 @@ class Farm(Case):
         for milter in here, there:
             milter.expect("no secret_file is set")
             self.all_on(milter)
-        self.learn(here, LISTED)
-        name = listed_name(BAD, LISTED)
-        self.assertEqual(self.dns.count(name), 1)
-        wait_for(lambda: int(redis.ask("XLEN", "mdefer:1:dns")) > 0,
-                 "it is told", here.log)
-        time.sleep(3 * pace())
-        send(there, LISTED)
-        self.assertEqual(there.decisions()[-1]["dnsbl"], "trusted:0,blocked:4")
-        self.assertEqual(self.dns.count(name), 1)
+        self.assertTrue(any(self.is_told(redis, here, there, number)
+                            for number in range(1, 5)), there.log())
         here.stop()
         there.stop()
+
+    def is_told(self, redis, here, there, number):
+        """Does one know what the other was told some seconds ago?"""
+        address = f"203.0.113.{number}"
+        name = listed_name(BAD, address)
+        for zone in BAD, BAD2:
+            self.dns.list(zone, address, "127.0.0.2")
+        before = int(redis.ask("XLEN", "mdefer:1:dns"))
+        self.learn(here, address)
+        wait_for(lambda: int(redis.ask("XLEN", "mdefer:1:dns")) > before,
+                 "it is told", here.log)
+        self.quiet()
+        self.assertEqual(self.dns.count(name), 1)
+        time.sleep(3 * number * pace())
+        send(there, address)
+        return self.dns.count(name) == 1 and \
+            there.decisions()[-1]["dnsbl"] == "trusted:0,blocked:4"
 
 
 class Places(unittest.TestCase):
@@ -407,7 +423,7 @@ class Wrong(Case):
     def check(self, mode, zones, start_wrong):
         for zone in zones if start_wrong else ():
             self.dns.mode(zone, *mode)
-        milter = self.milter(settings="timeout = 300ms")
+        milter = self.milter(settings=TIMEOUT)
         self.all_on(milter, len(ZONES) - (len(zones) if start_wrong else 0))
         if start_wrong:
             milter.expect(r"DNS list .* it is off until")
@@ -423,7 +439,7 @@ class Wrong(Case):
 
     def check_trusted(self, mode):
         """Who is well known passes whatever the block lists say."""
-        milter = self.milter(RULES, settings="timeout = 300ms")
+        milter = self.milter(RULES, settings=TIMEOUT)
         self.all_on(milter)
         for zone in BAD, BAD2:
             self.dns.mode(zone, *mode)
@@ -516,26 +532,32 @@ class Waiting(Case):
         milter.stop()
 
     def test_patience_waits_for_the_answer_and_no_longer(self):
-        milter = self.milter(RULES, settings="timeout = 30s  patience = " + milliseconds(900),
+        milter = self.milter(RULES, settings="timeout = 30s  patience = " + milliseconds(1500),
                              lists="redis { deadline = 10s }\n" + LISTS)
         self.all_on(milter)
         self.dns.hold()
-        threading.Timer(0.1, self.dns.release).start()
+        answers = threading.Thread(target=self.answer_when_asked)
+        answers.start()
         self.assertEqual(send(milter, TRUSTED), "")
+        answers.join()
         self.dns.hold()
         self.assertEqual(send(milter, "203.0.113.9"), GREYLISTED)
         self.assertTrue(self.dns.held)
         self.dns.release()
         milter.stop()
 
+    def answer_when_asked(self):
+        """All questions about one client: they come together."""
+        wait_for(lambda: len(self.dns.held) >= len(ZONES), "it was asked")
+        self.dns.release()
+
     def test_the_stop_waits_for_no_answer(self):
         milter = self.milter(settings="timeout = 30s")
         self.all_on(milter)
         self.dns.hold()
         send(milter, CLEAN)
-        began = time.monotonic()
+        milter.end_in_time()
         milter.stop()
-        self.assertLess(time.monotonic() - began, 2 * pace())
 
 
 class Resolver(Case):
@@ -569,7 +591,7 @@ class Resolver(Case):
         milter.stop()
 
     def test_a_dead_one_is_one_line_and_changes_nothing_else(self):
-        milter = self.milter(RULES, settings="timeout = 300ms")
+        milter = self.milter(RULES, settings=TIMEOUT)
         self.all_on(milter)
         self.dns.stop()
         milter.expect(r"DNS: .* mail goes on without it")
@@ -586,7 +608,7 @@ class Resolver(Case):
         milter.stop()
 
     def test_a_silent_one_is_asked_now_and_then_only(self):
-        milter = self.milter(RULES, settings="timeout = 100ms")
+        milter = self.milter(RULES, settings=TIMEOUT)
         self.all_on(milter)
         self.dns.mode("", "silent")
         milter.expect(r"DNS: .* mail goes on without it")
@@ -601,7 +623,7 @@ class Resolver(Case):
         milter.stop()
 
     def test_slow_lists_are_no_dead_server(self):
-        milter = self.milter(RULES, settings="timeout = 100ms")
+        milter = self.milter(RULES, settings=TIMEOUT)
         self.all_on(milter)
         for zone in BAD, BAD2:
             self.dns.mode(zone, "silent")
@@ -613,7 +635,7 @@ class Resolver(Case):
 
     def test_one_that_is_dead_from_the_start(self):
         self.dns.stop()
-        milter = self.milter(RULES, settings="timeout = 300ms")
+        milter = self.milter(RULES, settings=TIMEOUT)
         milter.expect(r"DNS: .* mail goes on without it")
         self.assertEqual(send(milter), GREYLISTED)
         milter.wait_log(r"DNS: .* mail goes on without it")

@@ -10,6 +10,7 @@ import unittest
 from lib import daemon, farm, mta, mta_case
 from lib.ctl import BothStores, Ctl
 from lib.daemon import Daemon, wait_for
+from lib.pace import pace
 from lib.redis_servers import start_single
 
 POLICY = '''
@@ -191,14 +192,14 @@ def value_of(client, key):
             if name not in ("s", "n")}
 
 
-def settled(dump):
-    """What was written without waiting is there."""
-    last = dump()
-    while True:
-        time.sleep(0.03)
+def settled(dump, pause=0.03):
+    """What was written without waiting is there: nothing changes any more."""
+    last, same = dump(), 0
+    while same < 3:
+        time.sleep(pause * pace())
         last, before = dump(), last
-        if last == before:
-            return last
+        same = same + 1 if last == before else 0
+    return last
 
 
 class Agreement(unittest.TestCase):
@@ -285,8 +286,8 @@ class Agreement(unittest.TestCase):
             wait_for(lambda: server.ask("EXISTS", "mdefer:1:key"),
                      "the daemon has found Redis")
             self.agree(milter, lambda: redis_dump(server))
-            time.sleep(0.5)  # the journal has been written
-            before = redis_dump(server, "load|secrets|host:.*")
+            before = settled(  # with the journal
+                lambda: redis_dump(server, "load|secrets|host:.*"), 0.2)
             for case in CASES:
                 Ctl(milter).ask(*case.words())
             self.assertEqual(redis_dump(server, "load|secrets|host:.*"),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import threading
 import time
 import unittest
 
@@ -188,12 +189,17 @@ class Trace(unittest.TestCase):
 
     def follow(self, tool, wanted):
         """Read what it says until there is a step of this name."""
-        for line in tool.stdout:
-            step = json.loads(line)
-            self.assertEqual(step["kind"], "step", step)
-            self.steps.append(step)
-            if step["step"] == wanted:
-                return step
+        timer = threading.Timer(daemon.PATIENCE, tool.kill)
+        timer.start()
+        try:
+            for line in tool.stdout:
+                step = json.loads(line)
+                self.assertEqual(step["kind"], "step", step)
+                self.steps.append(step)
+                if step["step"] == wanted:
+                    return step
+        finally:
+            timer.cancel()
         raise AssertionError(f"no {wanted}: {self.steps}")
 
     def end(self, tool):
@@ -201,10 +207,11 @@ class Trace(unittest.TestCase):
         tool.wait(daemon.PATIENCE)
         tool.stdout.close()
 
-    def trace(self, ctl, milter):
+    def trace(self, ctl, milter, hosts=1):
         tool = ctl.start("--json", "trace", "--client", "198.51.100.0/24")
         self.addCleanup(self.end, tool)
-        self.follow(tool, "ready")
+        for _ in range(hosts):  # each says so
+            self.follow(tool, "ready")
         mail(milter, address="192.0.2.1", name="[192.0.2.1]")
         mail(milter)
         reply = self.follow(tool, "reply")
@@ -220,7 +227,8 @@ class Trace(unittest.TestCase):
                                  "reply", "close"])
         rules = [step["text"] for step in self.steps if step["step"] == "rule"]
         self.assertIn(f'recipient=<{BOB}> rule="strangers" answer=yes', rules)
-        since = [step["since_ms"] for step in self.steps[1:]]
+        since = [step["since_ms"] for step in self.steps
+                 if step["step"] != "ready"]
         self.assertEqual(since, sorted(since))
         self.assertLess(since[-1], 10000)
 
@@ -236,7 +244,7 @@ class Trace(unittest.TestCase):
                     section, greylisting("1h")) as other:
                 reach(one)
                 reach(other)
-                self.trace(Ctl(one), other)
+                self.trace(Ctl(one), other, hosts=2)
 
     def test_it_ends_by_itself(self):
         with Daemon(greylisting("1h")) as milter:
@@ -329,11 +337,8 @@ class Redis(unittest.TestCase):
                 server.freeze()
                 for number in range(20):
                     mail(milter, f"{number}@a.test")
-                began = time.monotonic()
-                milter.stop()
-                took = time.monotonic() - began
+                milter.end_in_time()
                 server.thaw()
-                self.assertLess(took, 2 * pace())
 
     def test_what_was_decided_last_is_kept(self):
         with start_single() as server:
@@ -505,7 +510,7 @@ class Received:
                 reference = told(self.deliver(sender=sender))
                 received = time.monotonic()
                 entry, = find(ctl, reference)
-                self.assertLess(time.monotonic() - received, 1.0 * pace())
+                self.assert_lately(received)
                 self.assertEqual(entry["client"], CLIENT)
                 self.assertIn(reference, entry["reply"])
 
@@ -514,7 +519,12 @@ class Received:
             reference = told(self.deliver())
             received = time.monotonic()
             find(Ctl(milter), reference)
-            self.assertLess(time.monotonic() - received, 1.0 * pace())
+            self.assert_lately(received)
+
+    def assert_lately(self, moment):
+        """Within a second, on an idle machine."""
+        seconds = time.monotonic() - moment
+        self.assertLess(seconds, pace() + 10 * daemon.reference())
 
 
 class Header:

@@ -285,11 +285,11 @@ class Texts:
 
     def test_row_11_timeout(self):
         text = "421 4.4.2 Timeout - closing connection."
-        policy = defer_all(text, "connected_longer = 1s")
+        policy = defer_all(text, "connected_longer = 4s")
         with self.milter(policy), self.session() as session:
             self.assertTrue(session.mail(ALICE).ok)
             session.rset()
-            time.sleep(3)  # clocks count whole seconds
+            time.sleep(5.5)  # clocks count whole seconds
             self.assertEqual(session.mail(ALICE), text)
             with self.assertRaises((EOFError, ConnectionError)):
                 session.rset()

@@ -13,6 +13,7 @@ from lib.crowd import BOB, nameless
 from lib.daemon import wait_for
 from lib.farm import redis, stranger
 from lib.lying_proxy import DelayingProxy, LyingProxy
+from lib.pace import milliseconds, pace, sleep
 from lib.policies import BUSY, GREYLISTED, response
 from lib.redis_servers import start_single
 from lib.table import Table
@@ -91,7 +92,7 @@ class OneKey(Case):
         milter = self.daemon(expect=["holds nothing of ours"])
         answers, end = [], time.monotonic() + 5
         number = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(answers) <= 100:
             self.server.ask("DEL", farm.record(stranger(0)))
             self.server.ask("SET", farm.record(stranger(0)), "foreign")
             self.assertIn(ask(milter, stranger(0)), (GREYLISTED, "accepted"))
@@ -99,7 +100,6 @@ class OneKey(Case):
                 number += 1
                 answers.append(self.new_pair(milter, stranger(number % 50 + 1)))
         self.assertEqual(set(answers), {GREYLISTED})
-        self.assertGreater(len(answers), 100)
         self.assertEqual(len([line for line in milter.log()
                               if "holds nothing of ours" in line]), 1)
         milter.stop()
@@ -167,10 +167,7 @@ class Endless(Case):
 
     def test_the_end_comes_in_time(self):
         milter = self.run_endless()
-        began = time.monotonic()
-        milter.signal(signal.SIGTERM)
-        self.assertEqual(milter.process.wait(daemon.PATIENCE), 0)
-        self.assertLess(time.monotonic() - began, 2.5)
+        milter.end_in_time(2.5)
 
 
 class Reports(Case):
@@ -296,7 +293,9 @@ class Agreement(Case):
         self.server.ask("FLUSHALL")
         other.stop()
         other.start()
-        time.sleep(3)
+        wait_for(lambda: self.new_pair(other) == GREYLISTED,
+                 "Redis is reached", other.log)
+        sleep(3)
         self.assert_agree(one, other)
         for milter in (one, other):
             milter.stop()
@@ -336,7 +335,7 @@ class Late(Case):
         with milter.client() as client:
             client.begin(nameless(stranger(number)), stranger(number))
             serial = 0
-            while time.monotonic() < end:
+            while time.monotonic() < end or serial < 2:
                 serial += 1
                 outcome = client.message(
                     crowd.sender(1000 * number + serial), self.RECIPIENTS)
@@ -346,8 +345,9 @@ class Late(Case):
         texts, threads = [], []
         with DelayingProxy(self.server) as proxy:
             milter = self.daemon(self.POLICY, where=proxy.where,
-                                 deadline="200ms", expect=[farm.FAULT])
-            proxy.delay = 0.5
+                                 deadline=milliseconds(200),
+                                 expect=[farm.FAULT])
+            proxy.delay = 0.5 * pace()
             end = time.monotonic() + self.SECONDS
             for number in range(self.SESSIONS):
                 threads.append(threading.Thread(
@@ -375,33 +375,41 @@ class Late(Case):
 
     def test_a_retry_counts_although_the_first_answer_was_late(self):
         with DelayingProxy(self.server) as proxy:
-            milter = self.daemon(where=proxy.where, deadline="200ms",
+            milter = self.daemon(where=proxy.where, deadline=milliseconds(200),
                                  expect=[farm.FAULT])
-            proxy.delay = 0.4
+            proxy.delay = 0.4 * pace()
             self.assertEqual(ask(milter, stranger(1)), GREYLISTED)
             self.assertEqual(milter.decisions()[-1]["score"], "unknown")
             time.sleep(1.5)
             proxy.delay = 0
-            time.sleep(1)
-            self.assertEqual(ask(milter, stranger(1)), "accepted")
+            wait_for(lambda: self.is_told(milter), "the store tells again")
+            while (answer := ask(milter, stranger(1))) != "accepted":
+                self.assertEqual(milter.decisions()[-1]["score"], "unknown")
+            self.assertEqual(answer, "accepted")
             milter.stop()
 
     def test_one_deadline_for_all_that_a_decision_asks(self):
         """At a fresh start it asks for the time, the key and the record."""
         with DelayingProxy(self.server) as proxy:
-            proxy.delay = 0.6
-            milter = farm.daemon(redis(proxy.where, deadline="1s"),
+            proxy.delay = 0.6 * pace()
+            milter = farm.daemon(redis(proxy.where, deadline=milliseconds(1000)),
                                  self.POLICY, faults=True, own_secret=False)
             self.addCleanup(milter.remove)
             self.addCleanup(milter.kill)
             milter.start()
-            slowest = 0
-            for number in range(3):
-                began = time.monotonic()
-                ask(milter, stranger(number))
-                slowest = max(slowest, time.monotonic() - began)
-            self.assertLess(slowest, 1 + 0.8)  # four trips would take 2.4
+            slowest = max(self.seconds(milter, number) for number in range(3))
+            proxy.delay = 0
+            busy = max(self.seconds(milter, number) for number in range(3))
+            # Four trips would take 2.4.
+            self.assertLess(slowest, 1.8 * pace() + 3 * busy)
             milter.stop()
+
+
+    def seconds(self, milter, number):
+        """That a decision takes."""
+        began = time.monotonic()
+        ask(milter, stranger(number))
+        return time.monotonic() - began
 
 
 class Blind(Case):

@@ -40,18 +40,9 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def ask(milter, timeout=5):
-    with milter.client(timeout=timeout) as client:
+def ask(milter):
+    with milter.client() as client:
         return client.begin().message(ALICE, [BOB]).text
-
-
-def reference():
-    """The seconds that starting a process takes at this moment: a measure of
-    how busy the machine is."""
-    began = time.monotonic()
-    subprocess.run([daemon.binary(), "-V"], stdout=subprocess.DEVNULL,
-                   check=True)
-    return time.monotonic() - began
 
 
 def saved(milter):
@@ -69,14 +60,7 @@ class Case(unittest.TestCase):
 
     def assert_ends(self, what, saves=True):
         """SIGTERM ends it in time, with status 0."""
-        slack = 10 * reference()
-        began = time.monotonic()
-        self.milter.signal(signal.SIGTERM)
-        status = self.milter.process.wait(daemon.PATIENCE)
-        took = time.monotonic() - began
-        TABLE.add(what, took)
-        self.assertEqual(status, 0, "\n".join(self.milter.log()[-20:]))
-        self.assertLess(took, WITHIN + slack, what)
+        TABLE.add(what, self.milter.end_in_time(WITHIN))
         if saves:
             self.assertTrue(saved(self.milter), what)
 
@@ -102,7 +86,7 @@ class Syslog(Case):
     def listen(self, kind=socket.SOCK_DGRAM):
         syslog = socket.socket(socket.AF_UNIX, kind)
         syslog.bind(self.path)
-        syslog.settimeout(5)
+        syslog.settimeout(daemon.PATIENCE)
         self.addCleanup(syslog.close)
         return syslog
 
@@ -316,7 +300,8 @@ rule "busy" { load_above = 0.5  at = data  verdict = defer  response = "busy" }
         process.send_signal(signal.SIGTERM)
         process.wait(daemon.PATIENCE)
         TABLE.add("the store's file, at the start", time.monotonic() - began)
-        self.assertLess(time.monotonic() - began, WITHIN + 10 * reference())
+        self.assertLess(time.monotonic() - began,
+                        WITHIN + 10 * daemon.reference())
 
 
 class Signals(Case):

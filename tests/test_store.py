@@ -35,13 +35,15 @@ def keys_without_life(server):
 
 
 class StoreTest(unittest.TestCase):
+    longest = 1200  # seconds: of some programs, one after another
+
     def check(self, *arguments):
         for name in PROGRAMS:
             with self.subTest(name):
                 done = subprocess.run([program_path(name), *arguments],
                                       stdout=subprocess.PIPE,
                                       stderr=subprocess.STDOUT, text=True,
-                                      timeout=300)
+                                      timeout=600)
                 self.assertEqual(done.returncode, 0, done.stdout)
 
     def assert_all_live_on_time(self, servers):
@@ -79,9 +81,9 @@ class Killed(StoreTest):
                         CK_RUN_CASE="limits"))
                 before = len(server.ask("KEYS", "*"))
                 wait_until(lambda: len(server.ask("KEYS", "*")) > before + 5,
-                           30, "the program writes")
+                           120, "the program writes")
                 writer.kill()
-                writer.wait()
+                writer.wait(120)
             self.assert_all_live_on_time([server])
 
 

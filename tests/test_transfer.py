@@ -211,7 +211,7 @@ class Between(unittest.TestCase):
                         break
             lines += running.stdout.readlines()
             running.stdout.close()
-            self.assertEqual(running.wait(), 0)
+            self.assertEqual(running.wait(PATIENCE), 0)
             self.assertEqual(len(records("".join(lines))), 6000)
 
 

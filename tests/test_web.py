@@ -154,7 +154,7 @@ class Bounds(unittest.TestCase):
     def rest(self, connection):
         """Read to the end; how long that took."""
         began = time.monotonic()
-        connection.settimeout(30)
+        connection.settimeout(120)
         try:
             while connection.recv(4096):
                 pass
@@ -163,10 +163,11 @@ class Bounds(unittest.TestCase):
         return time.monotonic() - began
 
     def test_one_address_gets_so_many_connections(self):
-        with Pages(greylisting(), "connections_per_address = 4") as pages:
+        with Pages(greylisting(), "connections_per_address = 4\n"
+                   "timeout = 60s") as pages:
             held = [pages.connect() for _ in range(20)]
             wait_for(lambda: pages.descriptors() > 0, "it runs")
-            closed = sum(self.rest(one) < 3 for one in held[4:])
+            closed = sum(self.rest(one) < 30 for one in held[4:])
             self.assertEqual(closed, 16)
             with self.subTest("another address is served"):
                 self.assertEqual(
