@@ -60,23 +60,6 @@ ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
 
 /* ---- Output */
 
-json_t *
-ctl_text(const char *text)
-{
-	json_t *string = json_string(text);
-	char *copy;
-
-	if (string != NULL)
-		return string;
-	copy = strdup(text);
-	for (char *at = copy; at != NULL && *at != '\0'; at++)
-		if ((*at & 0x80) != 0)
-			*at = '?';
-	string = copy == NULL ? NULL : json_string(copy);
-	free(copy);
-	return string;
-}
-
 /* As one line to whoever is at the other end. */
 static bool
 write_line(struct ctl *ctl, const json_t *object)
@@ -112,7 +95,7 @@ say(struct ctl *ctl, const char *kind, const char *format, va_list args)
 
 	(void)vsnprintf(text, sizeof text, format, args);
 	(void)json_object_set_new(object, "kind", json_string(kind));
-	(void)json_object_set_new(object, "text", ctl_text(text));
+	(void)json_object_set_new(object, "text", json_text(text));
 	(void)ctl_emit(ctl, object);
 }
 

@@ -29,6 +29,7 @@
 #include "policy/policy.h"
 #include "session/shared.h"
 #include "store/store.h"
+#include "transfer/json_text.h"
 
 /* Exit status of the tool. */
 enum ctl_status {
@@ -183,9 +184,6 @@ bool ctl_duration(struct ctl *ctl, const struct ctl_args *args,
     const char *name, int64_t *seconds_r);
 bool ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
     int64_t *value_r);
-
-/* A string of any octets: what is no UTF-8 in it becomes question marks. */
-json_t *ctl_text(const char *text);
 
 /* Give an object away; it becomes ours, and may be NULL, for want of memory.
  * False: nobody listens any more. */

@@ -58,7 +58,7 @@ remote_ask(const char *path, size_t count, const char *const *words,
 	argv = json_array();
 	request = json_object();
 	for (size_t i = 0; i < count; i++)
-		(void)json_array_append_new(argv, ctl_text(words[i]));
+		(void)json_array_append_new(argv, json_text(words[i]));
 	(void)json_object_set_new(request, "argv", argv);
 	text = json_dumps(request, JSON_COMPACT);
 	json_decref(request);

@@ -12,6 +12,7 @@
 
 #include "base/decimal.h"
 #include "base/hash.h"
+#include "transfer/json_text.h"
 
 #define PAIRS_AT_ONCE 50 /* of one line */
 #define UNWRITTEN     2	 /* seconds by which a log may be ahead */
@@ -41,23 +42,6 @@ complain(struct foreign *foreign, const char *path, const char *why)
 
 /* ---- Lines */
 
-/* What is no UTF-8 in it becomes question marks. */
-static json_t *
-text_of(const char *text)
-{
-	json_t *string = json_string(text);
-	char *copy = string == NULL ? strdup(text) : NULL;
-
-	if (copy == NULL)
-		return string;
-	for (char *at = copy; *at != '\0'; at++)
-		if ((*at & 0x80) != 0)
-			*at = '?';
-	string = json_string(copy);
-	free(copy);
-	return string;
-}
-
 static void
 put(struct foreign *foreign, json_t *object)
 {
@@ -85,7 +69,7 @@ flush_pairs(struct foreign *foreign)
 	if (foreign->pairs == NULL)
 		return;
 	object = json_pack("{s:s, s:o, s:o}", "kind", "client", "client",
-	    text_of(foreign->client), "pairs", foreign->pairs);
+	    json_text(foreign->client), "pairs", foreign->pairs);
 	if (object == NULL)
 		return;
 	put_number(object, "passes", foreign->deliveries);
@@ -104,7 +88,7 @@ foreign_client(struct foreign *foreign, const char *client, int64_t deliveries,
 	known |= deliveries >= foreign->whitelisted_after;
 	flush_pairs(foreign);
 	(void)json_object_set_new(object, "kind", json_string("client"));
-	(void)json_object_set_new(object, "client", text_of(client));
+	(void)json_object_set_new(object, "client", json_text(client));
 	(void)json_object_set_new(object, "known", json_boolean(known));
 	put_number(object, "passes", deliveries);
 	put_number(object, "used", last);
@@ -125,9 +109,9 @@ foreign_pair(struct foreign *foreign, const struct foreign_pair *pair)
 	(void)snprintf(
 	    foreign->client, sizeof foreign->client, "%s", pair->client);
 	object = json_object();
-	(void)json_object_set_new(object, "sender", text_of(pair->sender));
+	(void)json_object_set_new(object, "sender", json_text(pair->sender));
 	(void)json_object_set_new(
-	    object, "recipient", text_of(pair->recipient));
+	    object, "recipient", json_text(pair->recipient));
 	put_number(object, "first", pair->first);
 	put_number(object, "passed", pair->passed);
 	(void)json_array_append_new(foreign->pairs, object);
@@ -143,7 +127,7 @@ foreign_listed(struct foreign *foreign, const char *text)
 	flush_pairs(foreign);
 	put(foreign,
 	    json_pack("{s:s, s:s, s:o}", "kind", "listed", "what", "client",
-		"text", text_of(text)));
+		"text", json_text(text)));
 }
 
 void
@@ -153,7 +137,7 @@ foreign_left(struct foreign *foreign, const char *what, const char *text,
 	flush_pairs(foreign);
 	put(foreign,
 	    json_pack("{s:s, s:s, s:o, s:s}", "kind", "left", "what", what,
-		"text", text_of(text), "why", why));
+		"text", json_text(text), "why", why));
 }
 
 /* ---- Notes */

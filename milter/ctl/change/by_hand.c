@@ -16,8 +16,8 @@ static void
 emit_lever(struct ctl *ctl, const struct entry *entry, const char *value)
 {
 	json_t *object = json_pack("{s:s, s:o, s:s, s:o}", "kind", "lever",
-	    "lever", ctl_text(entry->text), "value", value, "by",
-	    ctl_text(entry->note.user));
+	    "lever", json_text(entry->text), "value", value, "by",
+	    json_text(entry->note.user));
 
 	if (entry->until != LIST_FOR_EVER)
 		(void)json_object_set_new(
@@ -57,7 +57,7 @@ clear_lever(struct ctl *ctl, const struct ctl_args *args, const char *lever)
 		return ctl_nothing(ctl, "%s is not set", lever);
 	(void)ctl_emit(ctl,
 	    json_pack("{s:s, s:o, s:s}", "kind", "lever", "lever",
-		ctl_text(lever), "value", "cleared"));
+		json_text(lever), "value", "cleared"));
 	return CTL_DONE;
 }
 

@@ -202,7 +202,7 @@ void
 entries_emit(struct ctl *ctl, const struct entry *entry, const char *change)
 {
 	json_t *object = json_pack("{s:s, s:o, s:s}", "kind", "entry", "entry",
-	    ctl_text(entry->text), "list", entry->list);
+	    json_text(entry->text), "list", entry->list);
 
 	if (change != NULL)
 		(void)json_object_set_new(
@@ -212,13 +212,13 @@ entries_emit(struct ctl *ctl, const struct entry *entry, const char *change)
 		    object, "until", json_integer(entry->until));
 	if (entry->note.user[0] != '\0')
 		(void)json_object_set_new(
-		    object, "by", ctl_text(entry->note.user));
+		    object, "by", json_text(entry->note.user));
 	if (entry->note.at > 0)
 		(void)json_object_set_new(
 		    object, "at", json_integer(entry->note.at));
 	if (entry->note.text[0] != '\0')
 		(void)json_object_set_new(
-		    object, "note", ctl_text(entry->note.text));
+		    object, "note", json_text(entry->note.text));
 	(void)ctl_emit(ctl, object);
 }
 

@@ -244,14 +244,14 @@ export_entry(struct ctl *ctl, const struct entry *entry)
 
 	write_entry(entry, line);
 	object = json_pack("{s:s, s:s, s:o, s:o}", "kind", "entry", "list",
-	    entry->list, "entry", ctl_text(entry->text), "text",
-	    ctl_text(line));
+	    entry->list, "entry", json_text(entry->text), "text",
+	    json_text(line));
 	if (entry->until != LIST_FOR_EVER)
 		(void)json_object_set_new(
 		    object, "until", json_integer(entry->until));
-	(void)json_object_set_new(object, "by", ctl_text(note->user));
+	(void)json_object_set_new(object, "by", json_text(note->user));
 	(void)json_object_set_new(object, "at", json_integer(note->at));
-	(void)json_object_set_new(object, "note", ctl_text(note->text));
+	(void)json_object_set_new(object, "note", json_text(note->text));
 	(void)ctl_emit(ctl, object);
 }
 

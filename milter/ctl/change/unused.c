@@ -132,7 +132,7 @@ static void
 emit_unused(const struct walk *walk, const struct listed *listed, int64_t day)
 {
 	json_t *object = json_pack("{s:s, s:o, s:o}", "kind", "unused", "entry",
-	    ctl_text(listed->text), "list", ctl_text(walk->list));
+	    json_text(listed->text), "list", json_text(walk->list));
 
 	if (listed->line != 0)
 		(void)json_object_set_new(
@@ -145,13 +145,13 @@ emit_unused(const struct walk *walk, const struct listed *listed, int64_t day)
 		    object, "until", json_integer(listed->until));
 	if (listed->note.user[0] != '\0')
 		(void)json_object_set_new(
-		    object, "by", ctl_text(listed->note.user));
+		    object, "by", json_text(listed->note.user));
 	if (listed->note.at > 0)
 		(void)json_object_set_new(
 		    object, "at", json_integer(listed->note.at));
 	if (listed->note.text[0] != '\0')
 		(void)json_object_set_new(
-		    object, "note", ctl_text(listed->note.text));
+		    object, "note", json_text(listed->note.text));
 	(void)ctl_emit(walk->ctl, object);
 }
 
@@ -229,7 +229,7 @@ static void
 emit_usage(const struct walk *walk)
 {
 	json_t *object = json_pack("{s:s, s:o, s:s, s:I, s:b}", "kind", "usage",
-	    "list", ctl_text(walk->list), "source", walk->source, "entries",
+	    "list", json_text(walk->list), "source", walk->source, "entries",
 	    (json_int_t)walk->entries, "complete", !walk->is_cut);
 
 	if (walk->since != 0) {
@@ -242,7 +242,7 @@ emit_usage(const struct walk *walk)
 	}
 	if (walk->first[0] != '\0')
 		(void)json_object_set_new(
-		    object, "first", ctl_text(walk->first));
+		    object, "first", json_text(walk->first));
 	(void)ctl_emit(walk->ctl, object);
 }
 

@@ -42,9 +42,9 @@ check_say(struct check *check, enum check_level level, const char *about,
 	(void)json_object_set_new(object, "kind", json_string("finding"));
 	(void)json_object_set_new(object, "level", json_string(words[level]));
 	(void)json_object_set_new(object, "about", json_string(about));
-	(void)json_object_set_new(object, "finding", ctl_text(text));
+	(void)json_object_set_new(object, "finding", json_text(text));
 	if (mend != NULL)
-		(void)json_object_set_new(object, "mend", ctl_text(mend));
+		(void)json_object_set_new(object, "mend", json_text(mend));
 	(void)ctl_emit(check->ctl, object);
 }
 

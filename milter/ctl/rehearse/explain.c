@@ -45,7 +45,7 @@ static const char *const answers[] = {[ANSWER_YES] = "yes",
 static void
 add_text(json_t *object, const char *key, const char *text)
 {
-	(void)json_object_set_new(object, key, ctl_text(text));
+	(void)json_object_set_new(object, key, json_text(text));
 }
 
 static void

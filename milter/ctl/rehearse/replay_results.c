@@ -288,10 +288,10 @@ tell_findings(
 		(void)ctl_emit(run->ctl,
 		    json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:s, s:I}",
 			"kind", kind, "messages", (json_int_t)found->count,
-			"client", ctl_text(found->client), "name",
-			ctl_text(found->name), "sender",
-			ctl_text(found->sender), "recipient",
-			ctl_text(found->recipient), "rule",
+			"client", json_text(found->client), "name",
+			json_text(found->name), "sender",
+			json_text(found->sender), "recipient",
+			json_text(found->recipient), "rule",
 			rule_name(found->rule), "first",
 			(json_int_t)found->first));
 	}
@@ -315,7 +315,7 @@ tell_tests(struct replay_run *run)
 		fails |= is_so;
 		(void)ctl_emit(run->ctl,
 		    json_pack("{s:s, s:o, s:f, s:s}", "kind", "test", "fail_if",
-			ctl_text(test->text), "value", value, "result",
+			json_text(test->text), "value", value, "result",
 			is_so ? "bad" : "ok"));
 	}
 	return fails;

@@ -255,7 +255,8 @@ emit_client(struct show *show)
 	    standing.score, "passes", (json_int_t)answer.passes, "new",
 	    answer.is_new && (show->pool[0] == '\0' || answer.pool_is_new));
 	if (show->pool[0] != '\0')
-		(void)json_object_set_new(object, "pool", ctl_text(show->pool));
+		(void)json_object_set_new(
+		    object, "pool", json_text(show->pool));
 	add_time(object, "last_used", answer.last_used);
 	add_time(object, "crowded_since", answer.crowded_since);
 	(void)ctl_emit(show->ctl, object);
@@ -288,7 +289,7 @@ emit_entry(void *arg, const struct store_entry *entry)
 	if (entry->until != LIST_FOR_EVER)
 		add_time(object, "until", entry->until);
 	listing->show->is_found = true;
-	(void)json_object_set_new(object, "note", ctl_text(entry->note));
+	(void)json_object_set_new(object, "note", json_text(entry->note));
 	(void)ctl_emit(listing->show->ctl, object);
 }
 

@@ -29,7 +29,7 @@ emit_store(struct ctl *ctl, const struct farm *farm)
 
 	for (char **server = settings->redis.servers;
 	     server != NULL && *server != NULL; server++)
-		(void)json_array_append_new(servers, ctl_text(*server));
+		(void)json_array_append_new(servers, json_text(*server));
 	(void)ctl_emit(ctl,
 	    json_pack("{s:s, s:s, s:o, s:s, s:I}", "kind", "store", "mode",
 		names_redis(settings) ? modes[settings->redis.mode]

@@ -68,9 +68,9 @@ emit_step(void *arg, const char *text)
 	    json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "kind",
 		"step", "at", (json_int_t)decimal_scan(fields[AT], NULL),
 		"since", since, "since_ms", (json_int_t)ms, "host",
-		ctl_text(fields[HOST]), "session", ctl_text(fields[SESSION]),
-		"client", ctl_text(fields[CLIENT]), "step",
-		ctl_text(fields[STEP]), "text", ctl_text(fields[TEXT])));
+		json_text(fields[HOST]), "session", json_text(fields[SESSION]),
+		"client", json_text(fields[CLIENT]), "step",
+		json_text(fields[STEP]), "text", json_text(fields[TEXT])));
 }
 
 static enum store_result

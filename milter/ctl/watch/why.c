@@ -37,7 +37,7 @@ static void
 add_text(json_t *object, const char *key, const char *text)
 {
 	if (text[0] != '\0')
-		(void)json_object_set_new(object, key, ctl_text(text));
+		(void)json_object_set_new(object, key, json_text(text));
 }
 
 static void
