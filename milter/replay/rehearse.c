@@ -188,7 +188,7 @@ rehearse(struct shared *shared, const struct rehearsal *attempt, int64_t now,
 	converse(session, attempt, now, result_r);
 	/* A rule may defer whom it has not asked about. */
 	if (!result_r->asked && result_r->any_deferred) {
-		message_recall(shared, &session->message);
+		message_recall(&session->message);
 		note_record(session, result_r);
 	}
 	memcpy(result_r->network, session->message.network,

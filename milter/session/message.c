@@ -78,27 +78,28 @@ note_exemption(struct message *message)
 }
 
 void
-message_begin(struct shared *shared, struct message *message, int64_t now)
+message_begin(struct message *message, int64_t now)
 {
 	struct facts *facts = &message->facts;
 
 	message->begun = true;
 	facts->now = message->clock = now;
-	facts->listed_now = store_now(shared->store, now);
+	facts->listed_now = store_now(message->shared->store, now);
 	facts->recipients = message->recipients;
 	facts->limits = message->limits;
 	facts->load_crossed = message->load_crossed;
 	facts->settled = message->settled;
-	facts->met = shared->rehearse == NULL ? message->policy->met : NULL;
+	facts->met =
+	    message->shared->rehearse == NULL ? message->policy->met : NULL;
 	facts->lists = message->lists;
 	forget_message(message);
-	facts->store_down = !store_is_up(shared->store);
+	facts->store_down = !store_is_up(message->shared->store);
 	facts->dice = (unsigned)(random_draw(&message->random) % 10000);
 	set_local_time(facts);
-	load_watch_read(shared->load_watch, message->policy,
+	load_watch_read(message->shared->load_watch, message->policy,
 	    message->load_crossed, &facts->load, &facts->load_source);
-	lists_hold(
-	    shared->lists, message->policy, message->snapshots, message->lists);
+	lists_hold(message->shared->lists, message->policy, message->snapshots,
+	    message->lists);
 	evidence_ask(&message->evidence, EVIDENCE_MAIL);
 	note_exemption(message);
 }
@@ -137,8 +138,7 @@ give_up(enum certainty *certainty)
 /* What was told before stays known, and who was in good standing a while ago is
  * taken to be so still. */
 static void
-learn_nothing(
-    struct shared *shared, struct message *message, enum store_result why)
+learn_nothing(struct message *message, enum store_result why)
 {
 	struct facts *facts = &message->facts;
 	const struct store_client client = client_of(message);
@@ -154,7 +154,7 @@ learn_nothing(
 		give_up(&message->limits[i].certainty);
 	give_up(&facts->organisation_certainty);
 	if (facts->record_certainty == FACT_KNOWN ||
-	    !known_cache_find(shared->known_cache, &client, facts->now,
+	    !known_cache_find(message->shared->known_cache, &client, facts->now,
 		message->policy->settings.store.remember_good, &entry))
 		return;
 	facts->record_certainty = FACT_KNOWN;
@@ -174,8 +174,8 @@ doubt_pass(
 }
 
 static void
-learn_record(struct shared *shared, struct message *message,
-    const struct store_query *query, const struct store_answer *answer)
+learn_record(struct message *message, const struct store_query *query,
+    const struct store_answer *answer)
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
@@ -203,7 +203,7 @@ learn_record(struct shared *shared, struct message *message,
 		    reputation_score(&answer->organisation,
 			&answer->organisation, settings->reputation.prior);
 	}
-	known_cache_learn(shared->known_cache, &client,
+	known_cache_learn(message->shared->known_cache, &client,
 	    &(struct known_cache_entry){
 		facts->known, (float)facts->score, facts->now});
 }
@@ -247,10 +247,11 @@ learn_clocks(struct message *message, const struct store_answer *answer)
 /* Has nobody of this network asked the store here before, as far as we remember?
  * From now on somebody has. */
 static bool
-is_newcomer(struct shared *shared, const char *network)
+is_newcomer(const struct message *message)
 {
-	uint64_t hash = hash_64(HASH_64, network, strlen(network));
-	atomic_uint *place = &shared->seen[hash % SHARED_SEEN];
+	uint64_t hash =
+	    hash_64(HASH_64, message->network, strlen(message->network));
+	atomic_uint *place = &message->shared->seen[hash % SHARED_SEEN];
 	unsigned mark = (unsigned)(hash >> 32) | 1;
 
 	if (atomic_load_explicit(place, memory_order_relaxed) == mark)
@@ -263,8 +264,8 @@ is_newcomer(struct shared *shared, const char *network)
  * limits: so for them these are only read, unless it is known that they are to
  * be `taken`. */
 static void
-look_up(struct shared *shared, struct message *message, enum stage stage,
-    bool taken, int64_t waited_ms)
+look_up(
+    struct message *message, enum stage stage, bool taken, int64_t waited_ms)
 {
 	const struct policy *policy = message->policy;
 	struct store_take takes[LIMIT_TAKES_MAX];
@@ -281,32 +282,33 @@ look_up(struct shared *shared, struct message *message, enum stage stage,
 	for (int space = 0; space < CLOCK_SPACES; space++)
 		query.spaces[space] = policy->clocks_used[space] ||
 		    policy->client_clocks_used[space];
-	query.take_count = limits_choose(message, stage,
-	    !taken && is_newcomer(shared, message->network), takes, which);
+	query.take_count = limits_choose(
+	    message, stage, !taken && is_newcomer(message), takes, which);
 	if (message->organisation[0] != '\0')
 		query.organisation = message->organisation;
 	query.joins = message->joins;
-	result = store_look_up(shared->store, &query, answer);
-	counters_count(shared->counters, COUNT_TRIPS);
+	result = store_look_up(message->shared->store, &query, answer);
+	counters_count(message->shared->counters, COUNT_TRIPS);
 	if (result != STORE_OK) {
-		counters_count(shared->counters,
+		counters_count(message->shared->counters,
 		    result == STORE_DOWN ? COUNT_AWAY : COUNT_LATE);
-		learn_nothing(shared, message, result);
+		learn_nothing(message, result);
 		return;
 	}
-	learn_record(shared, message, &query, answer);
+	learn_record(message, &query, answer);
 	learn_clocks(message, answer);
 	limits_learn(message, &query, which, answer);
 }
 
 void
-message_recall(struct shared *shared, struct message *message)
+message_recall(struct message *message)
 {
 	struct store_query query = {
 	    .now = message->clock, .client = client_of(message), .peeks = true};
 
-	if (store_look_up(shared->store, &query, &message->answer) == STORE_OK)
-		learn_record(shared, message, &query, &message->answer);
+	if (store_look_up(message->shared->store, &query, &message->answer) ==
+	    STORE_OK)
+		learn_record(message, &query, &message->answer);
 }
 
 /* A rule on trial takes what is there, and nobody waits for it. */
@@ -327,8 +329,7 @@ is_final(const struct outcome *outcome, enum stage stage)
 }
 
 struct outcome
-message_judge(struct shared *shared, struct message *message, size_t recipient,
-    enum stage stage)
+message_judge(struct message *message, size_t recipient, enum stage stage)
 {
 	struct outcome outcome;
 	int64_t due_us = clock_steady_us() +
@@ -339,7 +340,7 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 	if (recipient != MESSAGE_WHOLE)
 		limits_begin(message, recipient);
 	for (int tries = 0;; tries++) {
-		organisation_find(shared, message);
+		organisation_find(message);
 		outcome = recipient == MESSAGE_WHOLE
 		    ? decide_message(message->policy, &message->facts, stage)
 		    : decide(message->policy, &message->facts,
@@ -359,10 +360,10 @@ message_judge(struct shared *shared, struct message *message, size_t recipient,
 			return outcome;
 		}
 		began_us = clock_steady_us();
-		look_up(shared, message, stage, outcome.verdict != VERDICT_ASK,
+		look_up(message, stage, outcome.verdict != VERDICT_ASK,
 		    waited_us / 1000);
 		took_us = clock_steady_us() - began_us;
-		counters_wait(shared->counters, took_us);
+		counters_wait(message->shared->counters, took_us);
 		waited_us += took_us;
 	}
 }
@@ -403,8 +404,7 @@ add_earned(struct message *message, struct store_effects *stored)
 
 /* `effects` of a verdict, or NULL; what is left of the message when it is over. */
 static void
-hand_over(struct shared *shared, struct message *message,
-    const struct effects *effects, bool is_over)
+hand_over(struct message *message, const struct effects *effects, bool is_over)
 {
 	struct store_take returned[LIMIT_TAKES_MAX];
 	struct store_effects stored = {.now = message->facts.now,
@@ -429,14 +429,13 @@ hand_over(struct shared *shared, struct message *message,
 	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
 	    stored.returned_count > 0) {
 		message->is_new = message->pool_is_new = false;
-		(void)store_remember(shared->store, &stored);
-		organisation_remember(shared, message, &stored);
+		(void)store_remember(message->shared->store, &stored);
+		organisation_remember(message, &stored);
 	}
 }
 
 void
-message_deferred(
-    struct shared *shared, struct message *message, size_t recipient)
+message_deferred(struct message *message, size_t recipient)
 {
 	struct effects effects;
 
@@ -447,51 +446,49 @@ message_deferred(
 		message_event(message, REPUTATION_HAMMERING);
 	}
 	message->joins_late = organisation_may_come(message);
-	hand_over(shared, message, &effects, recipient == MESSAGE_WHOLE);
+	hand_over(message, &effects, recipient == MESSAGE_WHOLE);
 }
 
 /* Whether this has not been noted lately; now it is. */
 static bool
-is_news(struct shared *shared, const char *what, int64_t now)
+is_news(const struct message *message, const char *what)
 {
-	const struct known_cache_entry entry = {true, 0, now};
+	const struct known_cache_entry entry = {true, 0, message->facts.now};
 	struct known_cache_entry found;
 
-	if (known_cache_recall(
-		shared->passed, what, now, PASSED_LATELY, &found))
+	if (known_cache_recall(message->shared->passed, what, entry.seen,
+		PASSED_LATELY, &found))
 		return false;
-	known_cache_note(shared->passed, what, &entry);
+	known_cache_note(message->shared->passed, what, &entry);
 	return true;
 }
 
 /* One pair that passes in several sessions at once has passed once. */
 static bool
-passes_anew(
-    struct shared *shared, const struct message *message, size_t recipient)
+passes_anew(const struct message *message, size_t recipient)
 {
 	const struct store_pair *pair = &message->pairs[recipient];
 	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
 
 	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
 	    pair->sender, pair->recipient);
-	return is_news(shared, who, message->facts.now);
+	return is_news(message, who);
 }
 
 /* What DNS says is no pass that was waited for: such counts once an hour, so that
  * a burst of messages makes nobody known. */
 static int64_t
-count_evident(struct shared *shared, const struct message *message)
+count_evident(const struct message *message)
 {
 	char who[STORE_POOL_MAX + sizeof "evident "];
 
 	(void)snprintf(
 	    who, sizeof who, "evident %s", message_identity(message));
-	return is_news(shared, who, message->facts.now) ? 1 : 0;
+	return is_news(message, who) ? 1 : 0;
 }
 
 static int64_t
-count_passes(struct shared *shared, const struct message *message,
-    const struct effects *effects)
+count_passes(const struct message *message, const struct effects *effects)
 {
 	bool anew = false;
 
@@ -499,25 +496,24 @@ count_passes(struct shared *shared, const struct message *message,
 		return 0;
 	for (size_t i = 0; i < message->facts.recipient_count; i++)
 		if (effects->pairs[i][CLOCK_REAL] == MARK_PASSED)
-			anew |= passes_anew(shared, message, i);
+			anew |= passes_anew(message, i);
 	return anew ? effects->passes : 0;
 }
 
 void
-message_completed(struct shared *shared, struct message *message,
-    const struct outcome *outcome)
+message_completed(struct message *message, const struct outcome *outcome)
 {
 	struct effects effects;
 
 	message->complete = true;
 	effects_of_acceptance(message->policy, &message->facts, outcome,
 	    message->last_used, &effects);
-	effects.passes = count_passes(shared, message, &effects);
+	effects.passes = count_passes(message, &effects);
 	if (effects.passes > 0)
 		message_event(message, REPUTATION_GREYLIST_PASSED);
 	else if (effects.is_evident)
-		effects.passes = count_evident(shared, message);
-	hand_over(shared, message, &effects, true);
+		effects.passes = count_evident(message);
+	hand_over(message, &effects, true);
 }
 
 void
@@ -545,12 +541,12 @@ message_event(struct message *message, enum reputation_event event)
 }
 
 void
-message_end(struct shared *shared, struct message *message)
+message_end(struct message *message)
 {
 	if (message->begun)
-		organisation_settle(shared, message);
+		organisation_settle(message);
 	if (message->network[0] != '\0')
-		hand_over(shared, message, NULL, true);
+		hand_over(message, NULL, true);
 	if (!message->begun)
 		return;
 	message->begun = false;
@@ -558,8 +554,7 @@ message_end(struct shared *shared, struct message *message)
 }
 
 void
-message_count_connection(
-    struct shared *shared, struct message *message, int64_t now)
+message_count_connection(struct message *message, int64_t now)
 {
 	struct store_take taken[LIMIT_TAKES_MAX];
 	struct store_effects stored = {
@@ -567,5 +562,5 @@ message_count_connection(
 
 	stored.returned_count = limits_of_connection(message, taken);
 	if (stored.returned_count > 0)
-		(void)store_remember(shared->store, &stored);
+		(void)store_remember(message->shared->store, &stored);
 }

@@ -14,6 +14,7 @@
  * `pairs` run in parallel.  The session fills what the MTA tells; the rest is
  * filled here. */
 struct message {
+	struct shared *shared;
 	struct policy *policy; /* of the session, which holds it */
 	struct facts facts;
 	int64_t clock; /* this host's, at the step in hand */
@@ -63,27 +64,25 @@ const char *message_identity(const struct message *message);
 /* Begin a message, of which the sender is known and no recipient yet, after the last
  * has ended: keep what is known of the client and the session, read what runs in the
  * background, ask DNS. */
-void message_begin(struct shared *shared, struct message *message, int64_t now);
+void message_begin(struct message *message, int64_t now);
 
 /* Judge one recipient (its index), or with MESSAGE_WHOLE the message.  Waits
  * for the store at most as long as the store's deadline. */
 #define MESSAGE_WHOLE ((size_t)-1)
-struct outcome message_judge(struct shared *shared, struct message *message,
-    size_t recipient, enum stage stage);
+struct outcome
+message_judge(struct message *message, size_t recipient, enum stage stage);
 
 /* Learn what is known of the client, though no rule may have asked: for who rehearses
  * a policy.  Nothing is changed by it. */
-void message_recall(struct shared *shared, struct message *message);
+void message_recall(struct message *message);
 
 /* Remember a deferral: of one recipient at RCPT (its index), or of the whole
  * message, which is over then. */
-void message_deferred(
-    struct shared *shared, struct message *message, size_t recipient);
+void message_deferred(struct message *message, size_t recipient);
 
 /* An accepted message reached its end, so that it has earned what `outcome`
  * says, and keeps the units that it took. */
-void message_completed(struct shared *shared, struct message *message,
-    const struct outcome *outcome);
+void message_completed(struct message *message, const struct outcome *outcome);
 
 /* Count an event towards the client's reputation, and a recipient that the MTA
  * refused for limits. */
@@ -91,10 +90,9 @@ void message_event(struct message *message, enum reputation_event event);
 
 /* The message is over: hand over what the client did meanwhile and, unless it
  * was completed, give back what it held.  Does nothing when none was begun. */
-void message_end(struct shared *shared, struct message *message);
+void message_end(struct message *message);
 
 /* Count a connection that never came to ask the store. */
-void message_count_connection(
-    struct shared *shared, struct message *message, int64_t now);
+void message_count_connection(struct message *message, int64_t now);
 
 #endif

@@ -20,8 +20,7 @@ may_join(const struct message *message)
 
 /* The domain that says that the client is its own. */
 static bool
-find_domain(struct shared *shared, const struct message *message,
-    char domain_r[HOSTNAME_SIZE])
+find_domain(const struct message *message, char domain_r[HOSTNAME_SIZE])
 {
 	const struct facts *facts = &message->facts;
 	const char *text =
@@ -30,11 +29,11 @@ find_domain(struct shared *shared, const struct message *message,
 
 	return evidence_passes_spf(&message->evidence) &&
 	    hostname_clean(text, name, sizeof name) &&
-	    hostname_organisation(name, shared->psl, domain_r);
+	    hostname_organisation(name, message->shared->psl, domain_r);
 }
 
 static void
-find(struct shared *shared, struct message *message)
+find(struct message *message)
 {
 	bool wants = message->policy->wants_organisation;
 	char domain[HOSTNAME_SIZE];
@@ -43,7 +42,7 @@ find(struct shared *shared, struct message *message)
 	if (wants && message->pool[0] != '\0') {
 		name = message->pool;
 	} else if ((wants || may_join(message)) &&
-	    find_domain(shared, message, domain)) {
+	    find_domain(message, domain)) {
 		name = domain;
 		message->joins = may_join(message);
 	}
@@ -54,13 +53,13 @@ find(struct shared *shared, struct message *message)
 }
 
 void
-organisation_find(struct shared *shared, struct message *message)
+organisation_find(struct message *message)
 {
 	struct facts *facts = &message->facts;
 
 	if (message->organisation[0] != '\0')
 		return;
-	find(shared, message);
+	find(message);
 	if (facts->organisation_certainty != FACT_LATER)
 		return;
 	if (message->organisation[0] != '\0')
@@ -70,8 +69,8 @@ organisation_find(struct shared *shared, struct message *message)
 }
 
 void
-organisation_remember(struct shared *shared, const struct message *message,
-    const struct store_effects *effects)
+organisation_remember(
+    const struct message *message, const struct store_effects *effects)
 {
 	struct store_effects stored = {.now = effects->now,
 	    .client = {.network = message->organisation},
@@ -91,7 +90,7 @@ organisation_remember(struct shared *shared, const struct message *message,
 	}
 	if (store_has_marks(&stored) || stored.good > 0 || stored.bad > 0 ||
 	    stored.accepted > 0)
-		(void)store_remember(shared->store, &stored);
+		(void)store_remember(message->shared->store, &stored);
 }
 
 bool
@@ -102,7 +101,7 @@ organisation_may_come(const struct message *message)
 }
 
 void
-organisation_settle(struct shared *shared, struct message *message)
+organisation_settle(struct message *message)
 {
 	struct effects effects;
 	struct store_effects stored = {.now = message->facts.now,
@@ -110,11 +109,11 @@ organisation_settle(struct shared *shared, struct message *message)
 	    .pair_count = message->facts.recipient_count,
 	    .marks = effects.pairs};
 
-	organisation_find(shared, message);
+	organisation_find(message);
 	if (!message->joins_late || !message->joins)
 		return;
 	message->joins_late = false;
 	effects_of_deferral(
 	    message->policy, &message->facts, EFFECTS_ALL, &effects);
-	organisation_remember(shared, message, &stored);
+	organisation_remember(message, &stored);
 }

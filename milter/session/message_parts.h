@@ -39,17 +39,17 @@ size_t limits_of_connection(
     const struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX]);
 
 /* message_organisation.c: see whether it is known by now, before each question. */
-void organisation_find(struct shared *shared, struct message *message);
+void organisation_find(struct message *message);
 
 /* Of what is remembered of the client, what is the organisation's. */
-void organisation_remember(struct shared *shared, const struct message *message,
-    const struct store_effects *effects);
+void organisation_remember(
+    const struct message *message, const struct store_effects *effects);
 
 /* Whether it is not known only because DNS has not told. */
 bool organisation_may_come(const struct message *message);
 
 /* The message is over, and what DNS says of it may be there only now: its pairs
  * have to be known when they come back from elsewhere. */
-void organisation_settle(struct shared *shared, struct message *message);
+void organisation_settle(struct message *message);
 
 #endif

@@ -251,7 +251,7 @@ session_open(struct shared *shared, int64_t now)
 	if (session == NULL)
 		return NULL;
 	memset(session, 0, offsetof(struct session, message.recipients));
-	session->shared = shared;
+	session->message.shared = shared;
 	session->message.policy = shared_policy(shared);
 	session->message.evidence.dns = shared->dns;
 	session->message.evidence.policy = session->message.policy;
@@ -275,7 +275,7 @@ session_open(struct shared *shared, int64_t now)
 static void
 end_message(struct session *session)
 {
-	message_end(session->shared, &session->message);
+	message_end(&session->message);
 	forget_message(session);
 }
 
@@ -289,9 +289,9 @@ session_close(struct session **session, int64_t now)
 	session_debug_step(mine, "close", NULL);
 	end_message(mine);
 	if (mine->message.network[0] != '\0')
-		message_count_connection(mine->shared, &mine->message, now);
+		message_count_connection(&mine->message, now);
 	policy_release(&mine->message.policy);
-	atomic_fetch_sub(&mine->shared->sessions, 1);
+	atomic_fetch_sub(&mine->message.shared->sessions, 1);
 	free(mine);
 	*session = NULL;
 }
@@ -405,7 +405,7 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
     enum stage stage, struct reply *reply_r)
 {
 	session_tell_deferral(session, outcome, recipient, stage, reply_r);
-	message_deferred(session->shared, &session->message, recipient);
+	message_deferred(&session->message, recipient);
 	if (recipient == MESSAGE_WHOLE) {
 		session->standing = STANDS_DEFERRED;
 		session->reply = *reply_r;
@@ -422,13 +422,13 @@ answer(struct session *session, size_t recipient, enum stage stage,
     struct reply *reply_r)
 {
 	struct message *message = &session->message;
-	struct outcome outcome =
-	    message_judge(session->shared, message, recipient, stage);
+	struct outcome outcome = message_judge(message, recipient, stage);
 
 	session_debug_rules(session, recipient, stage, &outcome);
-	if (session->shared->rehearse != NULL)
-		session->shared->rehearse(session->shared->rehearse_arg,
-		    session, recipient, stage, &outcome);
+	if (session->message.shared->rehearse != NULL)
+		session->message.shared->rehearse(
+		    session->message.shared->rehearse_arg, session, recipient,
+		    stage, &outcome);
 	session_tell_observed(session, &outcome, recipient, stage);
 	if (outcome.verdict == VERDICT_DEFER)
 		return defer(session, &outcome, recipient, stage, reply_r);
@@ -478,7 +478,7 @@ session_mail(struct session *session, const struct session_envelope *envelope,
 	set_sender(session, envelope);
 	session_queue_id(session, envelope->queue_id);
 	set_time(session, now);
-	message_begin(session->shared, &session->message, now);
+	message_begin(&session->message, now);
 	if (facts->helo_certainty == FACT_KNOWN && facts->helo_malformed &&
 	    !session->helo_counted) {
 		session->helo_counted = true;
@@ -549,8 +549,8 @@ static void
 observe_accepted(struct session *session)
 {
 	struct outcome *accepted = &session->accepted;
-	struct outcome outcome = message_judge(
-	    session->shared, &session->message, MESSAGE_WHOLE, STAGE_EOM);
+	struct outcome outcome =
+	    message_judge(&session->message, MESSAGE_WHOLE, STAGE_EOM);
 
 	session_tell_observed(session, &outcome, MESSAGE_WHOLE, STAGE_EOM);
 	accepted->observed = outcome.observed;
@@ -578,7 +578,7 @@ session_eom(struct session *session, int64_t now, struct reply *reply_r)
 	if (action == ACTION_CONTINUE && message->begun) {
 		learn_from_message(session);
 		session_tell_pass(session);
-		message_completed(session->shared, message, &session->accepted);
+		message_completed(message, &session->accepted);
 		session->standing = STANDS_NOTHING;
 		end_message(session);
 	}

@@ -74,7 +74,7 @@ static const char *
 find_pool(struct session *session, char organisation[HOSTNAME_SIZE])
 {
 	struct facts *facts = &session->message.facts;
-	struct shared *shared = session->shared;
+	struct shared *shared = session->message.shared;
 	bool found;
 
 	facts->name_class = HOSTNAME_NONE;
@@ -142,8 +142,9 @@ helo_fits(const struct session *session, const char *helo)
 		return false;
 	if (strcmp(name, session->name) == 0)
 		return true;
-	return hostname_organisation(name, session->shared->psl, its) &&
-	    hostname_organisation(session->name, session->shared->psl, ours) &&
+	return hostname_organisation(name, session->message.shared->psl, its) &&
+	    hostname_organisation(
+		session->name, session->message.shared->psl, ours) &&
 	    strcmp(its, ours) == 0;
 }
 

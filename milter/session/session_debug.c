@@ -16,7 +16,7 @@ static unsigned
 watchers_of(const struct session *session)
 {
 	return tracer_watchers(
-	    session->shared->tracer, &session->message.facts.client);
+	    session->message.shared->tracer, &session->message.facts.client);
 }
 
 static bool
@@ -29,7 +29,7 @@ static void
 tell_watchers(const struct session *session, unsigned watchers,
     const char *step, const char *text)
 {
-	const char *host = session->shared->store->host;
+	const char *host = session->message.shared->store->host;
 	char line[TRACER_TEXT];
 
 	(void)snprintf(line, sizeof line,
@@ -38,7 +38,7 @@ tell_watchers(const struct session *session, unsigned watchers,
 	    (clock_steady_us() - session->opened_us) / 1000,
 	    host == NULL ? "" : host, session->id, session->message.address,
 	    step, text);
-	tracer_tell(session->shared->tracer, watchers, line);
+	tracer_tell(session->message.shared->tracer, watchers, line);
 }
 
 static void say(const struct session *session, const char *step,

@@ -27,7 +27,6 @@ enum stands {
 };
 
 struct session {
-	struct shared *shared;
 	char id[TOKEN_SIZE];
 	int64_t opened;
 	int64_t opened_us; /* of the steady clock */

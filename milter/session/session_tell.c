@@ -17,7 +17,7 @@
 static bool
 is_rehearsed(const struct session *session)
 {
-	return session->shared->rehearse != NULL;
+	return session->message.shared->rehearse != NULL;
 }
 
 /* ---- The client */
@@ -175,7 +175,7 @@ static void
 count(const struct session *session, enum count which, const struct rule *rule)
 {
 	if (!is_rehearsed(session))
-		counters_verdict(session->shared->counters, which, rule,
+		counters_verdict(session->message.shared->counters, which, rule,
 		    session->message.clock);
 }
 
@@ -199,8 +199,9 @@ put_entry(const struct session *session, struct journal_note *note,
 	note->at = facts->now;
 	note->reference = session->reference;
 	note->session = session->id;
-	note->host = session->server[0] != '\0' ? session->server
-						: session->shared->store->host;
+	note->host = session->server[0] != '\0'
+	    ? session->server
+	    : session->message.shared->store->host;
 	note->stage = stage;
 	note->client = message->address;
 	note->network = message->network;
@@ -216,7 +217,7 @@ put_entry(const struct session *session, struct journal_note *note,
 	    : facts->known	? JOURNAL_IS_KNOWN
 				: JOURNAL_STRANGER;
 	note->load = facts->load;
-	journal_put(session->shared->journal, note);
+	journal_put(session->message.shared->journal, note);
 }
 
 /* The lines as the client sees them. */
@@ -402,7 +403,7 @@ session_tell_pass(struct session *session)
 	    "delayed %" PRId64 " seconds by milter-defer at %s (reference %s)",
 	    waited, session->server[0] == '\0' ? "localhost" : session->server,
 	    session->reference);
-	counters_passed(
-	    session->shared->counters, rule, waited, session->message.clock);
+	counters_passed(session->message.shared->counters, rule, waited,
+	    session->message.clock);
 	put_entry(session, &note, rule, MESSAGE_WHOLE, STAGE_EOM);
 }
