@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,7 @@ MIXES = {
     "strangers": ["-c", "strangers"],
     "fifty": ["-c", "strangers", "-r", "50"],
     "retries": ["-c", "retries"],
+    "again": ["-c", "again"],
 }
 USUAL = "exempt", "known", "strangers", "fifty"
 KNOWN_NETWORKS = 512  # as in traffic.h
@@ -228,6 +230,38 @@ def measure_peers(options, directory):
         return [empty, all_of_them.measure(options.triplets)]
 
 
+def ask_count(port):
+    """How many questions the name server has had."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.settimeout(10)
+        link.sendto(b"\1\2\1\0\0\1\0\0\0\0\0\0\5count\0\0\1\0\1",
+                    ("127.0.0.1", port))
+        return int.from_bytes(link.recv(512)[-4:], "big")
+
+
+def measure_dns(options, directory):
+    """{mix: ({contender: [round, ...]}, questions)}: without lists, and with; of
+    clients whose answers are there, and of others."""
+    results = {}
+    with contenders.Stage(options.programs, directory) as stage:
+        port = stage.name_server()
+        load = Load(options.programs, stage.redis, options)
+        milters = stage.milter_defer() + stage.milter_defer(
+            "lists", rules=contenders.LISTS.format(port))
+        for milter in milters:
+            load.measure(milter, "again", options.concurrency[-1], 0, options)
+        for mix in "again", "strangers":
+            case = {milter.name: [] for milter in milters}
+            before = ask_count(port)
+            for turn in range(options.rounds):
+                for milter in in_turn(milters, turn):
+                    case[milter.name].append(load.measure(
+                        milter, mix, options.concurrency[-1], turn, options))
+            results[mix] = case, ask_count(port) - before - 1
+            say(options, f"{mix}: done")
+    return results
+
+
 def measure_memory(options, directory):
     with contenders.Stage(options.programs, directory) as stage:
         milter = stage.milter_defer()[-1]
@@ -253,7 +287,7 @@ def parse_arguments():
                         help="about a minute, less exact")
     parser.add_argument("--mixes", type=words, default=USUAL,
                         metavar="MIX,...", help=", ".join(MIXES)
-                        + " (all but retries)")
+                        + f" ({', '.join(USUAL)})")
     parser.add_argument("--concurrency", type=numbers, metavar="N,...",
                         help="sessions at once (1,10,50; quick: 10)")
     parser.add_argument("--rounds", type=int, help="(9; quick: 5)")
@@ -271,6 +305,8 @@ def parse_arguments():
     parser.add_argument("--peers", action="store_true",
                         help="beside milter-greylist, rspamd and postgrey, "
                         "where installed, empty and full")
+    parser.add_argument("--dns", action="store_true",
+                        help="what DNS lists cost")
     parser.add_argument("--triplets", type=int, default=600000, metavar="N",
                         help="of a full peer (600000)")
     parser.add_argument("--through", type=numbers, default=[1, 20],
@@ -288,7 +324,7 @@ def parse_arguments():
     options = parser.parse_args()
     if set(options.mixes) - set(MIXES):
         parser.error(f"--mixes: known are {', '.join(MIXES)}")
-    for name, normal, quick in (("concurrency", [1, 10, 50], [10]),
+    for name, normal, quick in (("concurrency", [10] if options.dns else [1, 10, 50], [10]),
                                 ("rounds", 9, 5), ("seconds", 0.5, 0.3),
                                 ("networks", 1000000, 100000)):
         if getattr(options, name) is None:
@@ -309,6 +345,9 @@ def main():
             netns.set_up()
     with tempfile.TemporaryDirectory(prefix="milter-defer-bench.") as directory:
         os.chmod(directory, 0o755)
+        if options.dns:
+            report.show_dns(measure_dns(options, directory), options)
+            return
         if options.peers:
             found = measure_peers(options, directory)
             report.show_peers(found, options)

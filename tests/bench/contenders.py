@@ -35,6 +35,19 @@ rule "strangers" { verdict = greylist  by = triplet  delay = 3h
 '''
 HEAD = daemon.HEAD + "known_after = 1\n"
 
+# Two lists that have nobody, and rules that ask them before any other at DATA.
+LISTS = '''
+dns {{ servers = "127.0.0.1:{}" }}
+dnsbl "trusted" {{ zones = {{"good.example=127.0.0.[1..9]*-2",
+    "good2.example=127.0.0.2*-1"}} }}
+dnsbl "blocked" {{ zones = {{"bad.example=127.0.0.[2..11]*3",
+    "bad2.example=127.0.0.2"}} }}
+rule "well known" {{ dnsbl_below = "trusted: -1"  at = data  verdict = accept }}
+rule "listed" {{ dnsbl_above = "blocked: 2"  at = data  verdict = greylist
+    delay = 3h  response = "greylisted" }}
+'''
+ZONES = 4
+
 
 class Contender:
     """A milter under test: `socket` as milter_load takes it, the process whose
@@ -90,21 +103,33 @@ class Stage(contextlib.ExitStack):
         os.chmod(path, 0o666)
         return Contender(name, f"unix:{path}", process, asks_redis)
 
-    def milter_defer(self, name="defer", program=None, more=""):
+    def milter_defer(self, name="defer", program=None, more="", rules=""):
         """milter-defer with the embedded store, and with Redis; each name has
-        keys of its own there."""
+        keys of its own there.  `rules` stand before all others."""
         servers = (f'redis {{ servers = {{"unix:{self.redis_path}"}}\n'
                    f'    prefix = "{name}:" }}\n')
-        return [self._milter_defer(name, more, program),
-                self._milter_defer(f"{name} + Redis", servers, program)]
+        return [self._milter_defer(name, more, program, rules),
+                self._milter_defer(f"{name} + Redis", servers, program, rules)]
 
-    def _milter_defer(self, name, store, program):
-        server = daemon.Daemon(store + POLICY, head=HEAD)
+    def name_server(self):
+        """One that lists nobody; its port."""
+        process = subprocess.Popen(
+            [os.path.join(self._programs, "null_dns")], text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.callback(process.wait)
+        self.callback(process.kill)
+        return int(process.stdout.readline())
+
+    def _milter_defer(self, name, store, program, rules=""):
+        server = daemon.Daemon(store + rules + POLICY, head=HEAD)
         if program:
             server.program = program
         self.callback(server.remove)
         self.callback(server.kill)
         server.start()
+        if "dnsbl" in rules:
+            daemon.wait_for(lambda: sum("passes its test" in line for line in
+                                        server.log()) == ZONES, "lists are on")
         os.chmod(server.where.partition(":")[2], 0o666)  # Postfix asks, too
         contender = Contender(
             name, server.where, server.process, "redis" in store)

@@ -20,7 +20,8 @@
 static const char usage[] =
     "usage: milter_load -s SOCKET [options]\n"
     "  -s SOCKET   of the milter: unix:/path or inet:PORT@ADDRESS (IPv4)\n"
-    "  -c CLIENTS  exempt, known, learn, strangers or retries (strangers)\n"
+    "  -c CLIENTS  exempt, known, learn, strangers, retries or again\n"
+    "              (strangers)\n"
     "  -n NUMBER   of sessions at once (10)\n"
     "  -r NUMBER   of recipients in a message (1)\n"
     "  -u STEP     after which the client leaves: mail, rcpt, data, eom (eom)\n"

@@ -82,6 +82,41 @@ def show_ratios(mixes):
         print(f"  {mix:<10}{concurrency:>4} at once   {'   '.join(cells)}")
 
 
+DNS_TITLES = {
+    "again": "answers are there: the same 512 clients again and again",
+    "strangers": "answers are not there: each client is new",
+}
+DNS_LINE = "  {:<16}{:>11}{:>11}{:>8}{:>8}{:>8}{:>8}{:>11}"
+
+
+def show_dns(results, options):
+    """What lists cost, beside the same policy without them."""
+    print(f"Four DNS lists; medians of {options.rounds} rounds of "
+          f"{options.seconds} s; rates as ratios to the same\npolicy without "
+          "lists in the same round; microseconds until the deciding answer,\n"
+          "and of CPU of the milter for a session.")
+    for mix, (case, questions) in results.items():
+        sessions = sum(one["sessions"] for name, rounds in case.items()
+                       for one in rounds if name.startswith("lists"))
+        print(f"\n{DNS_TITLES[mix]}; {questions / (sessions or 1):.2f} questions "
+              "a session")
+        print(DNS_LINE.format("", "sessions/s", "rate", "p50", "p99", "CPU",
+                              "CPU", "deferred"))
+        for name, rounds in case.items():
+            reference = case[name.replace("lists", "defer")]
+            cpu = statistics.median(
+                mine["milter_us"] / other["milter_us"]
+                for mine, other in zip(rounds, reference))
+            print(DNS_LINE.format(
+                name, f"{median(rounds, 'rate'):,.0f}",
+                f"{statistics.median(ratios(rounds, reference)):.3f}",
+                *(f"{median(rounds, key):,.0f}"
+                  for key in ("p50_us", "p99_us", "milter_us")),
+                f"{cpu:.3f}", f"{share(rounds, 'deferred'):.0%}"))
+            for text in trouble(name, rounds):
+                print(text)
+
+
 def show_redis(results, levels):
     print("\nRedis for a session of strangers, at "
           f"{' and '.join(map(str, levels))} at once: CPU us, the same in trips\n"

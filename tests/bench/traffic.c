@@ -12,6 +12,7 @@ static const char *const kind_names[] = {
     [TRAFFIC_LEARN] = "learn",
     [TRAFFIC_STRANGERS] = "strangers",
     [TRAFFIC_RETRIES] = "retries",
+    [TRAFFIC_AGAIN] = "again",
 };
 
 bool
@@ -131,6 +132,11 @@ traffic_next(struct traffic *traffic, struct mail *mail_r)
 		return;
 	case TRAFFIC_LEARN:
 		from_known(mail_r, traffic->next, traffic->next);
+		traffic->next++;
+		return;
+	case TRAFFIC_AGAIN:
+		from_known(mail_r, traffic->next % TRAFFIC_KNOWN_NETWORKS,
+		    traffic->next);
 		traffic->next++;
 		return;
 	case TRAFFIC_RETRIES:

@@ -16,7 +16,8 @@ enum traffic_kind {
 	TRAFFIC_KNOWN,	   /* 90 % known networks, 10 % strangers */
 	TRAFFIC_LEARN,	   /* the known networks in turn, to make them known */
 	TRAFFIC_STRANGERS, /* each message from a network not seen before */
-	TRAFFIC_RETRIES	   /* the same triplets in random order */
+	TRAFFIC_RETRIES,   /* the same triplets in random order */
+	TRAFFIC_AGAIN	   /* an address of each known network, in turn */
 };
 
 struct traffic {
