@@ -214,6 +214,28 @@ class Bounds(unittest.TestCase):
             for one in held:
                 one.close()
 
+    def test_visitors_leave_files_for_mail(self):
+        pages = Pages(greylisting(), "connections = 10000\n"
+                      "connections_per_address = 10000\ntimeout = 1m\n")
+        pages.prefix = ["prlimit", "--nofile=120:120"]
+        pages.expect("web: connections = 10000, but .* 120 files")
+        with pages:
+            held = []
+            for _ in range(200):
+                one = socket.socket()
+                one.setblocking(False)
+                try:
+                    one.connect(("127.0.0.1", pages.port))
+                except BlockingIOError:
+                    pass
+                held.append(one)
+            time.sleep(0.5)
+            for _ in range(3):
+                self.assertEqual(mail(pages), GREYLISTED)
+            self.assertLess(pages.descriptors(), 100)
+            for one in held:
+                one.close()
+
     def test_random_references_lead_nowhere(self):
         """Of many visitors, each within what it may ask."""
         policy = greylisting() + 'journal { entries = 1000 }\n'

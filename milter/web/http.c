@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -568,9 +569,30 @@ http_open(const struct http_terms *terms, char *why_r, size_t size)
 	return http;
 }
 
+/* Mail needs files, too: visitors get half of them at most, those that are being
+ * closed included. */
+static void
+spare_files(struct http *http)
+{
+	struct rlimit limit;
+	rlim_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur / 4 >= http->terms.connections)
+		return;
+	most = limit.rlim_cur / 4;
+	log_warning("web: connections = %zu, but this process may have %llu "
+		    "files open: %llu connections are served at once",
+	    http->terms.connections, (unsigned long long)limit.rlim_cur,
+	    (unsigned long long)most);
+	http->terms.connections = most;
+	http->guest_max = most + (most < SLACK ? most : SLACK);
+}
+
 bool
 http_start(struct http *http, http_handler *handler, void *arg)
 {
+	spare_files(http);
 	http->handler = handler;
 	http->arg = arg;
 	MHD_set_panic_func(on_panic, NULL);
