@@ -383,9 +383,3 @@ journal_thread_places(const struct journal_terms *terms)
 		places *= 2;
 	return places;
 }
-
-char
-journal_clean(char octet)
-{
-	return octet == '\n' || (octet >= ' ' && octet <= '~') ? octet : '?';
-}

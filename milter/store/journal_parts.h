@@ -18,7 +18,11 @@ void journal_encode_before(uint64_t before, char *end);
 uint64_t journal_thread(const struct journal_entry *entry, size_t recipient);
 
 /* What may stand in an entry; all else is '?'. */
-char journal_clean(char octet);
+static inline char
+journal_clean(char octet)
+{
+	return octet == '\n' || (octet >= ' ' && octet <= '~') ? octet : '?';
+}
 
 /* What is hashed (triplet_mark()): the kinds of texts. */
 #define JOURNAL_IDENTITY  'i'
