@@ -45,6 +45,12 @@ REDIS_CPU_AT = (1, 64)  # sessions at once
 REDIS_SESSIONS = 2000  # in which Redis is measured
 
 
+def page_faults(pid):
+    """Of all threads, those that have ended too."""
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[7])
+
+
 class Load:
     """Runs milter_load; no stranger comes twice while one of these lives."""
 
@@ -70,9 +76,12 @@ class Load:
     def measure(self, contender, mix, concurrency, seed, options):
         """One round of one contender."""
         until = ["-u", contender.until] if contender.until else []
+        first, faults = self._next, page_faults(contender.pid)
         result = self._run(contender, *MIXES[mix], *until, "-n", concurrency,
                            "-S", seed, "-f", self._next,
                            "-t", options.seconds, "-w", options.warmup)
+        result["faults"] = ((page_faults(contender.pid) - faults)
+                            / (result["next"] - first))
         self._next = max(self._next, result["next"])
         milter_us, redis_us = result.pop("cpu_us")
         result["milter_us"] = milter_us

@@ -15,8 +15,9 @@ REFERENCES = "null", "quiet"
 ONE_TRIP = "null + Redis"  # asks Redis for one INCR
 
 HEAD = ("", "sessions/s", "to null", "to quiet", "(min-max)", "p50", "p99",
-        "p99.9", "milter", "Redis", "accepted", "deferred")
-LINE = "{:<15}{:>11}{:>9}{:>9}{:>12}{:>8}{:>8}{:>8}{:>8}{:>8}{:>10}{:>10}"
+        "p99.9", "milter", "faults", "Redis", "accepted", "deferred")
+LINE = ("{:<15}{:>11}{:>9}{:>9}{:>12}{:>8}{:>8}{:>8}{:>8}{:>8}{:>8}"
+        "{:>10}{:>10}")
 
 
 def ratios(rounds, reference):
@@ -45,6 +46,7 @@ def line(name, case):
         f"{min(against[-1]):.2f}-{max(against[-1]):.2f}",
         *(f"{median(rounds, key):,.0f}"
           for key in ("p50_us", "p99_us", "p999_us", "milter_us")),
+        f"{median(rounds, 'faults'):.2f}",
         "-" if None in redis else f"{statistics.median(redis):,.1f}",
         f"{share(rounds, 'accepted', 'continued'):.0%}",
         f"{share(rounds, 'deferred'):.0%}")
@@ -147,7 +149,8 @@ def show(results, options, redis_levels):
           f"{options.rounds} rounds of {options.seconds} s; ratios to the null\n"
           "and the quiet milter of the same round (min-max: to the quiet one).\n"
           "p50, p99, p99.9: microseconds until the deciding answer; milter, "
-          "Redis: CPU microseconds\nper session.\n")
+          "Redis: CPU microseconds\nper session; faults: page faults of the "
+          "milter per session.\n")
     show_mixes(results["mixes"])
     if all("quiet" in case for case in results["mixes"].values()):
         show_ratios(results["mixes"])
