@@ -6,9 +6,8 @@ import signal
 import subprocess
 import unittest
 
-from lib import cases, daemon
+from lib import cases, daemon, farm
 from lib.daemon import Daemon
-from lib.farm import redis
 from lib.policies import GREYLISTED, greylisting
 from lib.redis_servers import start_single
 
@@ -114,8 +113,8 @@ def stacks(milter):
 
 
 class Stack(unittest.TestCase):
-    def hold(self, more=""):
-        with Daemon(more + greylisting()) as milter:
+    def hold(self, milter):
+        with milter:
             for number in range(5):
                 with milter.client() as client:
                     client.begin(address=f"198.51.{number}.7").message(
@@ -130,12 +129,12 @@ class Stack(unittest.TestCase):
         """The C library takes back what ended threads used above 16 KB, and every
         third session is by a new thread: page faults for all that is above.  8 KB
         are in use from the start."""
-        self.hold()
+        self.hold(Daemon(greylisting()))
 
     def test_with_redis_it_does_neither(self):
         server = start_single()
         self.addCleanup(server.stop)
-        self.hold(redis(server.where))
+        self.hold(farm.daemon(farm.redis(server.where), greylisting()))
 
 
 if __name__ == "__main__":
