@@ -319,7 +319,9 @@ class Socket(unittest.TestCase):
     def connect(self):
         link = socket.socket(socket.AF_UNIX)
         link.settimeout(daemon.PATIENCE)
-        link.connect(self.where)
+        # It listens a moment after the socket of the filter does.
+        daemon.wait_for(lambda: link.connect_ex(self.where) == 0,
+                        "the control socket listens")
         self.links.append(link)
         return link
 
