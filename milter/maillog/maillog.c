@@ -54,7 +54,6 @@ struct maillog {
 	struct held *ids[ID_BUCKETS];
 	struct process processes[PROCESSES];
 	int64_t now;
-	bool ended;
 	bool has_mail_server; /* some line was one's */
 	bool failed;	      /* out of memory */
 	struct maillog_sums sums;
@@ -562,16 +561,10 @@ maillog_feed(struct maillog *log, const struct maillog_line *line, int64_t at)
 	return !log->failed;
 }
 
-void
-maillog_end(struct maillog *log)
-{
-	log->ended = true;
-}
-
 static bool
-is_due(const struct maillog *log, const struct held *held)
+is_due(const struct maillog *log, const struct held *held, bool is_end)
 {
-	return held->complete || log->ended || log->now - held->at > HOLD_FOR ||
+	return held->complete || is_end || log->now - held->at > HOLD_FOR ||
 	    log->count > HELD_MAX || log->octets > HELD_OCTETS;
 }
 
@@ -627,11 +620,12 @@ describe(const struct held *held, struct maillog_attempt *attempt_r)
 }
 
 bool
-maillog_take(struct maillog *log, struct maillog_attempt *attempt_r)
+maillog_take(
+    struct maillog *log, bool is_end, struct maillog_attempt *attempt_r)
 {
 	free_held(log->given);
 	log->given = NULL;
-	while (log->first != NULL && is_due(log, log->first)) {
+	while (log->first != NULL && is_due(log, log->first, is_end)) {
 		struct held *held = detach_first(log);
 
 		if (is_usable(held)) {

@@ -47,12 +47,11 @@ void maillog_close(struct maillog **log);
 bool
 maillog_feed(struct maillog *log, const struct maillog_line *line, int64_t at);
 
-/* No more lines come. */
-void maillog_end(struct maillog *log);
-
-/* The next attempt that is complete and before which none is under way; good until
- * the next call of any.  False: there is none for now. */
-bool maillog_take(struct maillog *log, struct maillog_attempt *attempt_r);
+/* The next attempt that is complete and before which none is under way, or at the end,
+ * when no more lines come, the next one of all; good until the next call of any.
+ * False: there is none for now. */
+bool maillog_take(
+    struct maillog *log, bool is_end, struct maillog_attempt *attempt_r);
 
 const struct maillog_sums *maillog_sums(const struct maillog *log);
 

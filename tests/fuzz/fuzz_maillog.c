@@ -10,11 +10,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-take_all(struct maillog *log, int64_t *last)
+take_all(struct maillog *log, bool is_end, int64_t *last)
 {
 	struct maillog_attempt attempt;
 
-	while (maillog_take(log, &attempt)) {
+	while (maillog_take(log, is_end, &attempt)) {
 		if (attempt.at < *last || attempt.client == NULL ||
 		    attempt.sender == NULL ||
 		    attempt.recipient_count + attempt.refused == 0)
@@ -50,15 +50,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			now = then > now ? then : now;
 			if (!maillog_feed(log, &line, now))
 				abort();
-			take_all(log, &last);
+			take_all(log, false, &last);
 		}
 		free(copy);
 		length += end != NULL;
 		at += length;
 		size -= length;
 	}
-	maillog_end(log);
-	take_all(log, &last);
+	take_all(log, true, &last);
 	maillog_close(&log);
 	free(text);
 	return 0;

@@ -102,11 +102,11 @@ tell_progress(struct replay_run *run)
 
 /* False: out of memory, or nobody listens. */
 static bool
-take_attempts(struct replay_run *run)
+take_attempts(struct replay_run *run, bool is_end)
 {
 	struct maillog_attempt attempt;
 
-	while (maillog_take(run->log, &attempt))
+	while (maillog_take(run->log, is_end, &attempt))
 		if (!try(run, &attempt))
 			return false;
 	return true;
@@ -120,17 +120,15 @@ play(struct replay_run *run)
 
 	run->told_us = clock_steady_us();
 	for (uint64_t i = 1; maillog_lines_next(run->lines, &line, &at); i++) {
-		if (!maillog_feed(run->log, line, at) || !take_attempts(run))
+		if (!maillog_feed(run->log, line, at) ||
+		    !take_attempts(run, false))
 			return false;
 		if (i % LOOK_EVERY == 0)
 			tell_progress(run);
 		if (run->ctl->is_ended)
 			return false;
 	}
-	maillog_end(run->log);
-	if (!take_attempts(run))
-		return false;
-	return replay_end(run->replay, &run->sum);
+	return take_attempts(run, true) && replay_end(run->replay, &run->sum);
 }
 
 /* ---- What the servers know today, for a replay to begin with */
