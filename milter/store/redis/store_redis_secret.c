@@ -67,7 +67,6 @@ make_text(char text_r[SECRET_TEXT_SIZE])
 struct finding {
 	char text[SECRET_TEXT_SIZE];
 	bool was_known;
-	bool is_ours; /* what was offered */
 	bool was_put; /* there, by this thread */
 };
 
@@ -117,7 +116,7 @@ refuse(struct redis_secret *secret)
 static enum secret_news
 adopt(struct redis_secret *secret, const struct finding *found)
 {
-	enum secret_news news = found->is_ours ? SECRET_MADE : SECRET_FOUND;
+	enum secret_news news = SECRET_FOUND;
 	struct triplet_namer namer = {.hash = secret->hash};
 
 	if (!triplet_key_from(found->text, namer.key))
@@ -131,6 +130,8 @@ adopt(struct redis_secret *secret, const struct finding *found)
 	else if (secret->known)
 		news = found->was_known && found->was_put ? SECRET_RESTORED
 							  : SECRET_SAME;
+	else if (strcmp(found->text, secret->offer) == 0)
+		news = SECRET_MADE;
 	secret->known = true;
 	secret->namer = namer;
 	memcpy(secret->text, found->text, sizeof secret->text);
@@ -173,7 +174,6 @@ find(struct redis_secret *secret, const struct secret_place *place,
 		memcpy(found_r->text, offered, sizeof offered);
 	else
 		answer = fetch(place, offered, found_r);
-	found_r->is_ours = strcmp(found_r->text, offered) == 0;
 	secret_wipe(offered, sizeof offered);
 	return answer;
 }
