@@ -452,6 +452,14 @@ class Users(unittest.TestCase):
                 self.assertEqual(status, 1)
                 self.assertIn(why, said)
 
+    def test_a_secret_that_is_too_short_is_told(self):
+        pages = Pages(greylisting(), 'expect_file = "@DIR@/expect"')
+        self.addCleanup(pages.remove)
+        farm.put(pages, "expect", "0123456789abcde")
+        status, _, said = run("-t", "-c", pages.config)
+        self.assertEqual(status, 1)
+        self.assertIn("at least 16 characters", said)
+
     def test_words_that_will_not_do_are_told(self):
         for name, octets, why, wanted in (
                 ("greylisted.de", b"\xe4", "greylisted.de: it is not in UTF-8",

@@ -17,6 +17,24 @@ ACCEPT = 'rule "all" { verdict = accept }\n'
 # (what is written, what is said of it; no line of that may be missing).
 # "E 2: " is an error on line 2 of the file, "W 2: " a warning.
 BROKEN = [
+    # what can never be known or met
+    ('rule "x" { country = "DE"  verdict = accept }',
+     'W 1: rule "x": country is never known: section geo names no '
+     "country_file"),
+    ('geo { asn_file = "/nowhere.mmdb" }\n'
+     'rule "x" { asn = {"AS1", "as2", "3", "4*", "5x"}  verdict = accept }',
+     'W 2: rule "x": asn "5x" never matches: write it as in AS64500\n'
+     "W asn_file = /nowhere.mmdb: No such file or directory"),
+    ('geo { country_file = "/nowhere.mmdb" }\n'
+     'rule "x" { not_country = {"de", "Germany"}  verdict = accept }',
+     'W 2: rule "x": country "Germany" never matches: a country is two '
+     "letters, as in DE\n"
+     "W country_file = /nowhere.mmdb: No such file or directory"),
+    ('link = "javascript:alert(1)"\n' + ACCEPT.strip(),
+     "W 1: link does not begin with https:// or http://"),
+    ('web { listen = "127.0.0.1:8080" }\njournal { entries = 0 }\n'
+     + ACCEPT.strip(),
+     "W 2: without a journal no page can tell why a message was deferred"),
     # names
     ('rule "x" { verdict = greylist  dealy = 5m }',
      "E 1: there is no dealy in a section rule; did you mean delay?"),

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/ascii.h"
 #include "config/conf.h"
 #include "config/conf_build.h"
 #include "mail/glob.h"
@@ -541,6 +542,87 @@ check_spf(const struct conf_build *build, const struct conf_tree *tree,
 			    "spf is never known: section dns names no servers");
 }
 
+/* ---- Places */
+
+/* Two letters, or AS and a number, which may stand alone; or a pattern. */
+static bool
+may_be_place(const char *text, bool of_country)
+{
+	if (strpbrk(text, "*?") != NULL)
+		return true;
+	if (of_country)
+		return strlen(text) == 2 &&
+		    strspn(text,
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			"abcdefghijklmnopqrstuvwxyz") == 2;
+	if (ascii_has_prefix(text, "AS"))
+		text += 2;
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+static void
+check_place(const struct conf_build *build, const struct rule *rule,
+    const struct condition *condition)
+{
+	bool of_country = strcmp(condition->type->name, "country") == 0;
+	const struct settings *settings = &build->policy->settings;
+	const char *file =
+	    of_country ? settings->geo.country_file : settings->geo.asn_file;
+
+	if (file[0] == '\0')
+		conf_warning(build->report, rule->line,
+		    "rule \"%s\": %s is never known: section geo names no "
+		    "%s_file",
+		    rule->name, condition->type->name, condition->type->name);
+	for (size_t i = 0; i < condition->count; i++)
+		if (!may_be_place(condition->globs[i], of_country))
+			conf_warning(build->report, rule->line,
+			    "rule \"%s\": %s \"%s\" never matches: %s",
+			    rule->name, condition->type->name,
+			    condition->globs[i],
+			    of_country ? "a country is two letters, as in DE"
+				       : "write it as in AS64500");
+}
+
+static void
+check_places(const struct conf_build *build, const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->condition_count; i++) {
+		const char *name = rule->conditions[i].type->name;
+
+		if (strcmp(name, "country") == 0 || strcmp(name, "asn") == 0)
+			check_place(build, rule, &rule->conditions[i]);
+	}
+}
+
+/* ---- Pages */
+
+static int
+line_of(const struct conf_tree *tree, const char *kind, const char *name)
+{
+	for (size_t i = 0; i < tree->count; i++)
+		if (strcmp(tree->sections[i].kind, kind) == 0 &&
+		    conf_find(&tree->sections[i], name) != NULL)
+			return conf_find(&tree->sections[i], name)->line;
+	return 0;
+}
+
+static void
+check_web(const struct conf_build *build, const struct conf_tree *tree)
+{
+	const struct settings *settings = &build->policy->settings;
+	const char *link = settings->link;
+
+	if (link[0] != '\0' && !ascii_has_prefix(link, "http://") &&
+	    !ascii_has_prefix(link, "https://"))
+		conf_warning(build->report, line_of(tree, "", "link"),
+		    "link does not begin with https:// or http://");
+	if (settings->web.listen[0] != '\0' && settings->journal.entries == 0)
+		conf_warning(build->report, line_of(tree, "journal", "entries"),
+		    "without a journal no page can tell why a message was "
+		    "deferred");
+}
+
 /* ---- Limits of recipients */
 
 static void
@@ -593,6 +675,7 @@ check_rules(const struct conf_build *build, const struct conf_tree *tree)
 		check_end(build, rule);
 		check_link(build, rule);
 		check_spf(build, tree, rule);
+		check_places(build, rule);
 		check_shared(build, rule);
 		check_recipients(build, rule);
 		rule++;
@@ -612,6 +695,7 @@ conf_check(struct conf_build *build, const struct conf_tree *tree)
 		conf_warning(build->report, 0,
 		    "there are no rules: all mail is accepted");
 	check_rules(build, tree);
+	check_web(build, tree);
 	for (size_t i = 0; i < build->policy->dnsbl_count; i++)
 		check_dnsbl(build, tree, i);
 	for (size_t i = 0; i < tree->count; i++)

@@ -22,7 +22,6 @@
 #define SLACK	      INT64_C(5) /* seconds by which clocks may differ */
 #define SETTLE_TRIES  10
 #define SETTLE_MS     20
-#define SECRET_MIN    16
 #define EXPECTED_LIST "expected"
 #define EXPECTED_FOR  INT64_C(900) /* seconds */
 #define EXPECT_TRIES  30	   /* of one visitor in a minute */

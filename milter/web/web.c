@@ -294,6 +294,14 @@ web_look(const struct settings *settings, conf_say *say, void *arg)
 	    !secret_read(settings->web.expect_file, secret, why, sizeof why)) {
 		say(arg, true, why);
 		good = false;
+	} else if (settings->web.expect_file[0] != '\0' &&
+	    strlen(secret) < SECRET_MIN) {
+		(void)snprintf(why, sizeof why,
+		    "expect_file: %s: needs at least %d characters in its "
+		    "first line",
+		    settings->web.expect_file, SECRET_MIN);
+		say(arg, true, why);
+		good = false;
 	}
 	secret_wipe(secret, sizeof secret);
 	if (settings->web.texts[0] != '\0')

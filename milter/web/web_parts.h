@@ -38,6 +38,9 @@ enum web_count {
 	WEB_COUNTS
 };
 
+/* Characters of the secret in expect_file. */
+#define SECRET_MIN 16
+
 struct web {
 	struct http *http;
 	struct web_host host;

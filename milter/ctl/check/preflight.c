@@ -236,6 +236,11 @@ preflight(const struct settings *settings, conf_say *say, void *arg)
 	} else {
 		check_state(&flight, settings->store.file);
 	}
+	if (settings->web.users_file[0] != '\0')
+		check_privacy(&flight, "users_file", settings->web.users_file);
+	if (settings->web.expect_file[0] != '\0')
+		check_privacy(
+		    &flight, "expect_file", settings->web.expect_file);
 	check_directory(&flight, "queue_directory",
 	    settings->load.queue_directory, R_OK | X_OK);
 	check_directory(
