@@ -15,7 +15,7 @@ import unittest
 
 from lib import farm, mta, mta_case
 from lib.ctl import Ctl
-from lib.daemon import Daemon, reference, wait_for
+from lib.daemon import PATIENCE, Daemon, reference, wait_for
 from lib.pace import pace
 from lib.policies import GREYLISTED, POOR, response
 from lib.redis_servers import start_single
@@ -413,6 +413,17 @@ class WithRedis(Levers, unittest.TestCase):
                      milter.log)
             self.assertEqual(attempt(milter), AWAY)
             self.assertEqual(attempt(milter, "203.0.113.5"), "")
+
+    def test_forget_waits_for_a_page_that_does_not_come_at_once(self):
+        self.start(POLICY)
+        self.make_known()
+        self.server.ask("ACL", "SETUSER", "default", "-scan")
+        tool = self.ctl.start("--json", "forget", "198.51.0.0/16")
+        wait_for(lambda: self.server.ask("ACL", "LOG"), "it has asked")
+        self.server.ask("ACL", "SETUSER", "default", "+scan")
+        said = tool.communicate(timeout=PATIENCE)[0]
+        self.assertEqual(tool.returncode, 0, said)
+        self.within(attempt, GREYLISTED)
 
     def test_a_user_of_redis_without_the_new_rights(self):
         self.start(SLOW)
