@@ -172,11 +172,12 @@ END_TEST
 
 /* ---- Our own */
 
-static void
+static bool
 note_entry(void *arg, const struct store_entry *entry)
 {
 	snprintf(arg, 128, "%s %lld %s", entry->text,
 	    (long long)(entry->until - RELEASED), entry->note);
+	return true;
 }
 
 START_TEST(lists_are_saved)

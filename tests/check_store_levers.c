@@ -38,16 +38,17 @@ struct shown {
 	char note[STORE_NOTE_SIZE];
 };
 
-static void
+static bool
 note_shown(void *arg, const struct store_entry *entry)
 {
 	struct shown *shown = arg;
 
 	shown->count++;
 	if (strcmp(entry->text, shown->text) != 0)
-		return;
+		return true;
 	shown->until = entry->until;
 	snprintf(shown->note, sizeof shown->note, "%s", entry->note);
+	return true;
 }
 
 static struct shown
@@ -155,8 +156,16 @@ START_TEST(lists_do_not_mix)
 }
 END_TEST
 
+static bool
+want_one_less(void *arg, const struct store_entry *entry)
+{
+	(void)entry;
+	return --*(int *)arg > 0;
+}
+
 START_TEST(a_long_list_is_told_whole)
 {
+	static const int wanted[] = {1, 2, 200, 201, 749, 1000};
 	char text[32];
 
 	open_store();
@@ -169,6 +178,14 @@ START_TEST(a_long_list_is_told_whole)
 	ck_assert_uint_ge(show("198.18.5.219").count, 1500);
 	ck_assert_str_eq(show("198.18.5.219").note, "198.18.5.219");
 	ck_assert_int_eq(show("198.18.5.219").until, now + 1499);
+	for (int i = 0; i < COUNT(wanted); i++) {
+		int left = wanted[i];
+
+		ck_assert_int_eq(
+		    store_list_each(store, "friends", want_one_less, &left),
+		    STORE_OK);
+		ck_assert_int_eq(left, 0); /* and is told no more */
+	}
 	close_store();
 }
 END_TEST

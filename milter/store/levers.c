@@ -96,7 +96,7 @@ begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-static void
+static bool
 read_one(void *arg, const struct store_entry *entry)
 {
 	struct reading *reading = arg;
@@ -104,7 +104,7 @@ read_one(void *arg, const struct store_entry *entry)
 	struct entry_note note;
 
 	if (entry->until <= reading->now)
-		return;
+		return true;
 	entry_note_read(entry->note, &note);
 	if (strcmp(entry->text, LEVERS_OBSERVE) == 0) {
 		levers->observes = true;
@@ -120,6 +120,7 @@ read_one(void *arg, const struct store_entry *entry)
 	} else if (begins(entry->text, LEVERS_LOAD)) {
 		read_load(reading, entry, &note);
 	}
+	return true;
 }
 
 bool

@@ -161,7 +161,8 @@ struct store_entry {
 	const char *note; /* by whom and why: printable, shorter than
 			   * STORE_NOTE_SIZE; "": nothing is known */
 };
-typedef void store_entry_each(void *arg, const struct store_entry *entry);
+/* Whether it is to go on. */
+typedef bool store_entry_each(void *arg, const struct store_entry *entry);
 
 enum store_change {
 	STORE_ADDED,

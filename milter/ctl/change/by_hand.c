@@ -143,7 +143,7 @@ struct showing {
 	size_t count;
 };
 
-static void
+static bool
 show_lever(void *arg, const struct store_entry *kept)
 {
 	struct showing *showing = arg;
@@ -151,10 +151,11 @@ show_lever(void *arg, const struct store_entry *kept)
 
 	if (kept->until <= showing->now ||
 	    strncmp(kept->text, LEVERS_FORGET "@", sizeof LEVERS_FORGET) == 0)
-		return;
+		return true;
 	entry_note_read(kept->note, &entry.note);
 	emit_lever(showing->ctl, &entry, entry.note.text);
 	showing->count++;
+	return true;
 }
 
 enum store_result

@@ -17,11 +17,12 @@ const struct ctl_layout entries_layouts[] = {
 	    {"note", "NOTE", CTL_TEXT}, {NULL}}},
     {NULL}};
 
-static void
+static bool
 see_nothing(void *arg, const struct store_entry *entry)
 {
 	(void)arg;
 	(void)entry;
+	return false;
 }
 
 /* Until it was asked for something, a store may not know the time. */

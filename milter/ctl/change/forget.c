@@ -102,11 +102,12 @@ forget_one(struct forgetting *forgetting, const struct store_forget *what)
 				  : ctl_fail_store(forgetting->ctl, result);
 }
 
-static void
+static bool
 count_forgotten(void *arg, const struct store_entry *entry)
 {
 	*(size_t *)arg +=
 	    strncmp(entry->text, LEVERS_FORGET "@", sizeof LEVERS_FORGET) == 0;
+	return true;
 }
 
 /* What servers keep in their own memory goes as they read this.  They read all of it

@@ -63,18 +63,19 @@ struct showing {
 	void (*show)(struct ctl *ctl, const struct entry *entry);
 };
 
-static void
+static bool
 show_one(void *arg, const struct store_entry *kept)
 {
 	struct showing *showing = arg;
 	struct entry entry = {
 	    .list = showing->list, .text = kept->text, .until = kept->until};
 
-	if (kept->until <= showing->now || showing->ctl->is_ended)
-		return;
+	if (kept->until <= showing->now)
+		return true;
 	entry_note_read(kept->note, &entry.note);
 	showing->count++;
 	showing->show(showing->ctl, &entry);
+	return !showing->ctl->is_ended;
 }
 
 static void

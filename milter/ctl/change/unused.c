@@ -208,7 +208,7 @@ see_line(void *arg, const struct list_file_entry *entry)
 }
 
 /* Other programs may have put in any spelling. */
-static void
+static bool
 see_shared(void *arg, const struct store_entry *entry)
 {
 	struct walk *walk = arg;
@@ -216,11 +216,11 @@ see_shared(void *arg, const struct store_entry *entry)
 	struct list_entry read;
 	char why[NETWORK_WHY_SIZE];
 
-	if (walk->is_cut || !list_entry_read(entry->text, &read, why))
-		return;
+	if (!list_entry_read(entry->text, &read, why))
+		return true;
 	matched_name_entry(&walk->namer, read.text, listed.name);
 	entry_note_read(entry->note, &listed.note);
-	(void)see(walk, &listed);
+	return see(walk, &listed);
 }
 
 /* ---- Lists */

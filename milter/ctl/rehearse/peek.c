@@ -43,12 +43,13 @@ peek_exchange_load(struct store *store, const struct load_report *own,
 	    reports_r, size, now_r, count_r);
 }
 
-static void
+static bool
 add_entry(void *arg, const struct store_entry *entry)
 {
 	const char *why;
 
 	(void)list_add_until(arg, entry->text, entry->until, &why);
+	return true;
 }
 
 /* Whole, whoever has read it before. */

@@ -272,7 +272,7 @@ struct listing {
 	struct netaddr client;
 };
 
-static void
+static bool
 emit_entry(void *arg, const struct store_entry *entry)
 {
 	const struct listing *listing = arg;
@@ -283,7 +283,7 @@ emit_entry(void *arg, const struct store_entry *entry)
 	if (!list_entry_read(entry->text, &read, why) ||
 	    read.kind != LIST_NETWORK ||
 	    !network_contains(&read.network, &listing->client))
-		return;
+		return true;
 	object = json_pack("{s:s, s:s, s:s}", "kind", "listed", "list",
 	    listing->name, "entry", read.text);
 	if (entry->until != LIST_FOR_EVER)
@@ -291,6 +291,7 @@ emit_entry(void *arg, const struct store_entry *entry)
 	listing->show->is_found = true;
 	(void)json_object_set_new(object, "note", json_text(entry->note));
 	(void)ctl_emit(listing->show->ctl, object);
+	return true;
 }
 
 static void

@@ -229,10 +229,11 @@ each_of(const struct memory_lists *lists, const char *name,
 	for (size_t i = 0; named != NULL && i < PLACES; i++)
 		for (const struct entry *entry = lists->places[i];
 		     entry != NULL; entry = entry->next)
-			if (entry->named == named)
-				each(arg,
-				    &(struct store_entry){entry->text,
-					entry->until, entry->note});
+			if (entry->named == named &&
+			    !each(arg,
+				&(struct store_entry){
+				    entry->text, entry->until, entry->note}))
+				return;
 }
 
 void
@@ -336,13 +337,14 @@ find_read(struct memory_lists *lists, const char *name)
 	return listed;
 }
 
-static void
+static bool
 add_to_list(void *arg, const struct store_entry *entry)
 {
 	struct list **list = arg;
 	const char *why;
 
 	(void)list_add_until(*list, entry->text, entry->until, &why);
+	return true;
 }
 
 /* A list that nobody has filled is told as an empty one, once. */
@@ -402,7 +404,7 @@ struct copies {
 	bool failed;
 };
 
-static void
+static bool
 copy(void *arg, const struct store_entry *entry)
 {
 	struct copies *copies = arg;
@@ -415,7 +417,7 @@ copy(void *arg, const struct store_entry *entry)
 	    !array_grow(&copies->array, copies->count, sizeof *copies->array)) {
 		copies->failed = true;
 		free(words);
-		return;
+		return true;
 	}
 	memcpy(words, entry->text, text_size);
 	memcpy(words + text_size, entry->note, note_size);
@@ -423,6 +425,7 @@ copy(void *arg, const struct store_entry *entry)
 	made->text = words;
 	made->until = entry->until;
 	made->note = words + text_size;
+	return true;
 }
 
 static enum store_result
@@ -431,13 +434,15 @@ list_each_entry(
 {
 	struct memory *memory = (struct memory *)store;
 	struct copies copies = {0};
+	bool goes_on;
 
 	pthread_mutex_lock(&memory->mutex);
 	each_of(memory->lists, name, copy, &copies);
 	pthread_mutex_unlock(&memory->mutex);
+	goes_on = !copies.failed;
 	for (size_t i = 0; i < copies.count; i++) {
-		if (!copies.failed)
-			each(arg, &copies.array[i]);
+		if (goes_on)
+			goes_on = each(arg, &copies.array[i]);
 		free((char *)copies.array[i].text);
 	}
 	free(copies.array);

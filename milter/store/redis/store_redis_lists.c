@@ -578,6 +578,7 @@ struct showing {
 	store_entry_each *each;
 	void *arg;
 	size_t shown;
+	bool is_enough;
 	enum store_result result;
 	size_t count; /* of these, whose notes are not asked for yet */
 	char texts[AT_ONCE][LIST_ENTRY_SIZE];
@@ -592,7 +593,7 @@ show_one(struct showing *showing, size_t i, const struct resp_reply *reply)
 
 	if (entry.note == NULL || strlen(entry.note) >= STORE_NOTE_SIZE)
 		entry.note = "";
-	showing->each(showing->arg, &entry);
+	showing->is_enough = !showing->each(showing->arg, &entry);
 }
 
 static void
@@ -600,8 +601,11 @@ show_some(struct showing *showing)
 {
 	struct redis_request request = {.key = showing->notes};
 
-	if (showing->count == 0 || showing->result != STORE_OK)
+	if (showing->count == 0 || showing->result != STORE_OK ||
+	    showing->is_enough) {
+		showing->count = 0;
 		return;
+	}
 	resp_begin(&request.commands, 2 + showing->count);
 	resp_add_string(&request.commands, "HMGET");
 	resp_add_string(&request.commands, showing->notes);
@@ -609,7 +613,8 @@ show_some(struct showing *showing)
 		resp_add_string(&request.commands, showing->texts[i]);
 	showing->result = store_redis_result(
 	    redis_ask(showing->store->redis, &request, 1, 0));
-	for (size_t i = 0; i < showing->count && showing->result == STORE_OK;
+	for (size_t i = 0; i < showing->count && showing->result == STORE_OK &&
+	     !showing->is_enough;
 	     i++)
 		show_one(showing, i, resp_element(request.replies[0], i));
 	showing->shown += showing->count;
@@ -636,7 +641,7 @@ has_shown_all(const void *arg)
 {
 	const struct showing *showing = arg;
 
-	return showing->result != STORE_OK ||
+	return showing->result != STORE_OK || showing->is_enough ||
 	    showing->shown >= 2 * STORE_ENTRIES_MAX;
 }
 
@@ -665,7 +670,7 @@ each_entry(
 		    scan_set(showing->store, &scan) != SCANNED_WHOLE)
 			showing->result = STORE_LATE;
 		show_some(showing);
-		result = showing->result;
+		result = showing->is_enough ? STORE_OK : showing->result;
 	}
 	free(showing);
 	return result;

@@ -63,7 +63,7 @@ make_text(char text_r[SECRET_TEXT_SIZE])
 }
 
 /* What was found by a thread that set out when there was a key already, or none:
- * another one may have adopted it meanwhile, and told so. */
+ * another one may have put or adopted it meanwhile, and told so. */
 struct finding {
 	char text[SECRET_TEXT_SIZE];
 	bool was_known;
@@ -125,6 +125,8 @@ adopt(struct redis_secret *secret, const struct finding *found)
 		return SECRET_DOWN;
 	pthread_mutex_lock(&secret->mutex);
 	secret->unfit = false;
+	if (strcmp(found->text, secret->offer) == 0)
+		news = SECRET_MADE; /* whichever thread put it there */
 	if (secret->known && strcmp(found->text, secret->text) != 0)
 		news = SECRET_CHANGED;
 	else if (secret->known)
