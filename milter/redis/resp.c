@@ -316,7 +316,7 @@ resp_element(const struct resp_reply *reply, size_t index)
 	    ->element[index];
 }
 
-/* Those that are nil are nobody's, see resp_parser.c. */
+/* Those that are nil are nobody's, see make_nil(). */
 static redisReply *
 without_nils(redisReply *reply)
 {
