@@ -443,6 +443,18 @@ class Counters(unittest.TestCase):
                 verdicts[verdict, rule] += 1
         return verdicts
 
+    def test_rules_that_have_no_room_are_told(self):
+        def policy(round_):
+            return "".join(f'rule "r{round_}-{i}" {{ client = "203.0.113.{i}"  '
+                           "verdict = accept }\n" for i in range(100))
+
+        with Daemon(policy(0)) as milter:
+            milter.expect("rules have had more than 320 names")
+            for round_ in range(1, 4):
+                line = milter.reload(policy(round_), "reloaded")
+            self.assertTrue(line)
+            milter.wait_log("not counted by name until a restart")
+
     def summary(self, milter):
         """The sum of all lines since it began."""
         sums = collections.Counter()

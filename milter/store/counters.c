@@ -85,7 +85,8 @@ find_rule(struct counters *counters, const struct rule *rule)
 	return index == 0 ? NULL : &counters->rules[index - 1];
 }
 
-static void
+/* False: there is no room for it. */
+static bool
 use_name(struct counters *counters, const char *text)
 {
 	char name[COUNTERS_NAME];
@@ -93,22 +94,32 @@ use_name(struct counters *counters, const char *text)
 
 	cut_name(text, name);
 	place = place_of(counters, name);
-	if (atomic_load(place) != 0 || counters->rule_count == COUNTERS_RULES)
-		return;
+	if (atomic_load(place) != 0)
+		return true;
+	if (counters->rule_count == COUNTERS_RULES)
+		return false;
 	memcpy(counters->rules[counters->rule_count].name, name, sizeof name);
 	counters->rule_count++;
 	atomic_store_explicit(
 	    place, (unsigned)counters->rule_count, memory_order_release);
+	return true;
 }
 
 void
 counters_use(struct counters *counters, const struct policy *policy)
 {
+	size_t left_out = 0;
+
 	pthread_mutex_lock(&counters->mutex);
-	use_name(counters, "");
+	(void)use_name(counters, "");
 	for (size_t i = 0; i < policy->rule_count; i++)
-		use_name(counters, policy->rules[i].name);
+		left_out += !use_name(counters, policy->rules[i].name);
 	pthread_mutex_unlock(&counters->mutex);
+	if (left_out > 0)
+		log_warning("rules have had more than %d names since the "
+			    "start: %zu are not counted by name until a "
+			    "restart",
+		    COUNTERS_RULES, left_out);
 }
 
 /* ---- Life */
