@@ -80,11 +80,9 @@ void session_tell_acceptance(
     struct session *session, const struct outcome *outcome, enum stage stage);
 void session_tell_pass(struct session *session);
 
-/* session_debug.c: each step, and how each rule answered, if that is wanted. */
+/* Each step, and how each rule answered, for who watches. */
 void session_debug_step(
     const struct session *session, const char *step, const char *text);
-void
-session_debug_reply(const struct session *session, const struct reply *reply);
 void session_debug_rules(const struct session *session, size_t recipient,
     enum stage stage, const struct outcome *outcome);
 
