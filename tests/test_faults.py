@@ -128,13 +128,13 @@ class FaultTest(unittest.TestCase):
              and d["rule"] != "friends"], [])
         self.assertLessEqual(
             crowd.worst_ms(),
-            DEADLINE_MS * pace() + SLACK_MS + 3000 * crowd.late)
+            (DEADLINE_MS + SLACK_MS) * pace() + 3000 * crowd.late)
         # Where a thread that only sleeps wakes up late by a good part of the
         # deadline, so does a server, and more may follow.
         if 1000 * crowd.late < DEADLINE_MS * pace() / 10 and pace() < 2:
             self.assertEqual(len(log), 2, log)
-        self.assertRegex(log[1], f"{FAULT} is well again")
-        self.assertRegex(log[0], f"{FAULT}: .*(?:{words})")
+            self.assertRegex(log[1], f"{FAULT} is well again")
+        self.assertRegex("\n".join(log), f"{FAULT}: .*(?:{words})")
 
 
 class Real(FaultTest):
