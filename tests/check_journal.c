@@ -822,7 +822,7 @@ journal_suite(void)
 	Suite *suite = suite_create("journal");
 	TCase *cases = tcase_create("journal");
 
-	tcase_set_timeout(cases, 60);
+	tcase_set_timeout(cases, 240);
 	tcase_add_loop_test(cases, references, 0, COUNT(reference_rows));
 	tcase_add_test(cases, references_are_drawn_from_60_bits);
 	tcase_add_test(cases, hashes_are_those_of_the_book);

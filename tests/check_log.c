@@ -196,7 +196,7 @@ START_TEST(a_reader_that_stalls_costs_lines_and_no_time)
 	began = steady_ms();
 	for (int i = 0; i < SAID; i++)
 		log_info("line %d %s", i, padding);
-	ck_assert_int_lt(steady_ms() - began, 2000);
+	ck_assert_int_lt(steady_ms() - began, 10000);
 	ck_assert(!log_flush(50));
 
 	file = fdopen(ends[0], "r");

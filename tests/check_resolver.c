@@ -309,7 +309,7 @@ END_TEST
 
 CHECK_MAIN("resolver", tcase)
 {
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, many_threads_ask_and_each_name_is_asked_once);
 	tcase_add_test(tcase, what_was_not_asked_is_not_pending);
 	tcase_add_test(tcase, nothing_waits_for_the_silent);

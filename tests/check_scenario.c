@@ -555,7 +555,7 @@ main(int argc, char **argv)
 	(void)setenv("TZ", "UTC", 1);
 	tzset();
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 240);
 	tcase_add_loop_test(tcase, scenario, 0, (int)book.count);
 	status = check_run(suite);
 	if (book.count == 0)

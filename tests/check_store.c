@@ -624,7 +624,7 @@ store_suite(void)
 	Suite *suite = suite_create("store");
 	TCase *records = tcase_create("records");
 
-	tcase_set_timeout(records, 60);
+	tcase_set_timeout(records, 240);
 	tcase_add_loop_test(records, clocks, 0, COUNT(clock_rows));
 	tcase_add_test(records, rules_on_trial_have_clocks_of_their_own);
 	tcase_add_test(records, only_the_clocks_that_are_asked_for_are_told);

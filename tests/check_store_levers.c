@@ -511,7 +511,7 @@ levers_suite(void)
 	tcase_add_test(forgetting, a_pair_is_forgotten_and_nothing_else);
 	tcase_add_test(forgetting, what_was_counted_is_forgotten);
 	suite_add_tcase(suite, forgetting);
-	tcase_set_timeout(matching, 60);
+	tcase_set_timeout(matching, 240);
 	tcase_add_test(matching, the_last_day_of_a_match_is_known);
 	tcase_add_test(matching, since_when_it_is_counted_is_known);
 	tcase_add_test(matching, what_matched_long_ago_is_forgotten);

@@ -742,7 +742,7 @@ store_limits_suite(void)
 	Suite *suite = suite_create("store_limits");
 	TCase *limits = tcase_create("limits");
 
-	tcase_set_timeout(limits, 60);
+	tcase_set_timeout(limits, 240);
 	tcase_add_loop_test(limits, takes, 0, COUNT(take_rows));
 	tcase_add_test(limits, holders_of_all_kinds_are_counted_in_one_look_up);
 	tcase_add_test(limits, units_come_back);

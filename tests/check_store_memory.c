@@ -608,7 +608,7 @@ store_memory_suite(void)
 	TCase *bounds = tcase_create("bounds");
 	TCase *saved = tcase_create("file");
 
-	tcase_set_timeout(bounds, 60);
+	tcase_set_timeout(bounds, 240);
 	tcase_add_loop_test(bounds, lives, 0, COUNT(life_rows));
 	tcase_add_test(bounds, a_new_attempt_prolongs_a_strangers_life);
 	tcase_add_loop_test(bounds, worth, 0, COUNT(worth_rows));

@@ -502,7 +502,7 @@ END_TEST
 
 CHECK_MAIN("trust costs", tcase)
 {
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 240);
 	tcase_add_test(tcase, known_is_earned_by_messages_that_were_delivered);
 	tcase_add_test(tcase, known_is_not_to_be_had_by_hanging_up);
 	tcase_add_test(tcase, known_is_not_to_be_had_by_a_flood);
