@@ -174,17 +174,17 @@ END_TEST
 
 static const struct {
 	const char *when;
-	enum load_mode mode;
+	enum farm_load mode;
 	double own, mean, max, load;
 } combine_rows[] = {
-    {"the farm's mean, if it is larger", LOAD_MEAN, 0.2, 0.5, 0.9, 0.5},
-    {"our own load, if it is larger", LOAD_MEAN, 0.8, 0.5, 0.9, 0.8},
-    {"the busiest host, if asked for", LOAD_MOST, 0.2, 0.5, 0.9, 0.9},
-    {"our own, if it is the busiest", LOAD_MOST, 1.5, 0.5, 0.9, 1.5},
-    {"our own alone, if asked for", LOAD_OWN, 0.2, 0.5, 0.9, 0.2},
-    {"our own nonsense counts as idle", LOAD_OWN, NAN, 0.5, 0.9, 0},
-    {"and leaves the farm", LOAD_MEAN, INFINITY, 0.5, 0.9, 0.5},
-    {"with the store away the own load works", LOAD_MEAN, 0.8, 0, 0, 0.8},
+    {"the farm's mean, if it is larger", FARM_MEAN, 0.2, 0.5, 0.9, 0.5},
+    {"our own load, if it is larger", FARM_MEAN, 0.8, 0.5, 0.9, 0.8},
+    {"the busiest host, if asked for", FARM_MAX, 0.2, 0.5, 0.9, 0.9},
+    {"our own, if it is the busiest", FARM_MAX, 1.5, 0.5, 0.9, 1.5},
+    {"our own alone, if asked for", FARM_OWN, 0.2, 0.5, 0.9, 0.2},
+    {"our own nonsense counts as idle", FARM_OWN, NAN, 0.5, 0.9, 0},
+    {"and leaves the farm", FARM_MEAN, INFINITY, 0.5, 0.9, 0.5},
+    {"with the store away the own load works", FARM_MEAN, 0.8, 0, 0, 0.8},
 };
 
 START_TEST(combining)

@@ -35,16 +35,16 @@ load_view_of(const struct load_report *reports, size_t count, int64_t now,
 }
 
 double
-load_combine(enum load_mode mode, double own, const struct load_view *farm)
+load_combine(enum farm_load farm, double own, const struct load_view *others)
 {
 	if (!load_is_sane(own))
 		own = 0;
-	switch (mode) {
-	case LOAD_MEAN:
-		return fmax(own, farm->mean);
-	case LOAD_MOST:
-		return fmax(own, farm->max);
-	case LOAD_OWN:
+	switch (farm) {
+	case FARM_MEAN:
+		return fmax(own, others->mean);
+	case FARM_MAX:
+		return fmax(own, others->max);
+	case FARM_OWN:
 		break;
 	}
 	return own;

@@ -7,6 +7,7 @@
 #ifndef LOAD_H
 #define LOAD_H
 
+#include "policy/settings.h"
 #include "store/load_report.h"
 
 #define LOAD_MAX_AGE INT64_C(10)
@@ -23,15 +24,10 @@ struct load_view {
 struct load_view load_view_of(const struct load_report *reports, size_t count,
     int64_t now, int64_t max_age);
 
-enum load_mode {
-	LOAD_MEAN, /* the larger of our own load and the mean of the farm */
-	LOAD_MOST, /* the larger of our own load and the farm's busiest host */
-	LOAD_OWN   /* our own alone */
-};
-
-/* The figure that `load_above` compares.  Nonsense as own load counts as 0. */
+/* The figure that `load_above` compares: the larger of our own load and the mean of
+ * the farm, or its busiest host, or our own alone.  Nonsense as own load counts as 0. */
 double
-load_combine(enum load_mode mode, double own, const struct load_view *farm);
+load_combine(enum farm_load farm, double own, const struct load_view *others);
 
 /* A threshold that does not flap. */
 struct load_latch_terms {

@@ -40,28 +40,28 @@ struct load_watch {
 struct load_watch *
 load_watch_open(void)
 {
-	struct load_watch *busy = calloc(1, sizeof *busy);
+	struct load_watch *watch = calloc(1, sizeof *watch);
 
-	if (busy != NULL)
-		busy->source = load_source_name(LOAD_SOURCE_NONE);
-	if (busy != NULL && pthread_mutex_init(&busy->mutex, NULL) != 0) {
-		free(busy);
+	if (watch != NULL)
+		watch->source = load_source_name(LOAD_SOURCE_NONE);
+	if (watch != NULL && pthread_mutex_init(&watch->mutex, NULL) != 0) {
+		free(watch);
 		return NULL;
 	}
-	if (busy != NULL)
-		busy->forced = (double)NAN;
-	return busy;
+	if (watch != NULL)
+		watch->forced = (double)NAN;
+	return watch;
 }
 
 void
-load_watch_close(struct load_watch **busy)
+load_watch_close(struct load_watch **watch)
 {
-	if (*busy == NULL)
+	if (*watch == NULL)
 		return;
-	pthread_mutex_destroy(&(*busy)->mutex);
-	load_sample_clear(&(*busy)->sample);
-	free(*busy);
-	*busy = NULL;
+	pthread_mutex_destroy(&(*watch)->mutex);
+	load_sample_clear(&(*watch)->sample);
+	free(*watch);
+	*watch = NULL;
 }
 
 static const char *
@@ -124,45 +124,42 @@ report_faults(const struct load_sample *sample)
 }
 
 static void
-report_nonsense(struct load_watch *busy, size_t nonsense)
+report_nonsense(struct load_watch *watch, size_t nonsense)
 {
-	if (nonsense > 0 && busy->nonsense == 0)
+	if (nonsense > 0 && watch->nonsense == 0)
 		log_warning("load: %zu host(s) publish a load that is not a "
 			    "number from 0 to 100; they do not count",
 		    nonsense);
-	else if (nonsense == 0 && busy->nonsense > 0)
+	else if (nonsense == 0 && watch->nonsense > 0)
 		log_info("load: all hosts publish numbers again");
-	busy->nonsense = nonsense;
+	watch->nonsense = nonsense;
 }
 
 /* What the farm says, after telling it our own figure. */
 static double
-combine(struct load_watch *busy, const struct policy *policy,
+combine(struct load_watch *watch, const struct policy *policy,
     struct store *store, int64_t now)
 {
-	static const enum load_mode modes[] = {[FARM_MEAN] = LOAD_MEAN,
-	    [FARM_MAX] = LOAD_MOST,
-	    [FARM_OWN] = LOAD_OWN};
-	struct load_report own = {now, busy->sample.load};
+	struct load_report own = {now, watch->sample.load};
 	struct load_view view;
 	size_t count = 0;
 
-	if (store_exchange_load(store, &own, busy->reports, HOSTS_MAX, &now,
+	if (store_exchange_load(store, &own, watch->reports, HOSTS_MAX, &now,
 		&count) != STORE_OK)
 		count = 0;
 	view = load_view_of(
-	    busy->reports, count, now, policy->settings.load.silent_after);
-	report_nonsense(busy, view.nonsense);
-	return load_combine(
-	    modes[policy->settings.load.farm], busy->sample.load, &view);
+	    watch->reports, count, now, policy->settings.load.silent_after);
+	report_nonsense(watch, view.nonsense);
+	return load_combine((enum farm_load)policy->settings.load.farm,
+	    watch->sample.load, &view);
 }
 
 static struct load_latch *
-latch_of(struct load_watch *busy, double threshold)
+latch_of(struct load_watch *watch, double threshold)
 {
-	for (size_t i = 0; i < busy->latch_count; i++)
-		if (busy->latches[i].threshold == threshold)
-			return &busy->latches[i].latch;
+	for (size_t i = 0; i < watch->latch_count; i++)
+		if (watch->latches[i].threshold == threshold)
+			return &watch->latches[i].latch;
 	return NULL;
 }
 
@@ -176,37 +173,37 @@ is_used(const struct policy *policy, double threshold)
 }
 
 static void
-drop_unused(struct load_watch *busy, const struct policy *policy)
+drop_unused(struct load_watch *watch, const struct policy *policy)
 {
 	size_t kept = 0;
 
-	if (busy->latch_count + policy->threshold_count <= LATCHES_MAX)
+	if (watch->latch_count + policy->threshold_count <= LATCHES_MAX)
 		return;
-	for (size_t i = 0; i < busy->latch_count; i++)
-		if (is_used(policy, busy->latches[i].threshold))
-			busy->latches[kept++] = busy->latches[i];
-	busy->latch_count = kept;
+	for (size_t i = 0; i < watch->latch_count; i++)
+		if (is_used(policy, watch->latches[i].threshold))
+			watch->latches[kept++] = watch->latches[i];
+	watch->latch_count = kept;
 }
 
 static void
-add_missing(struct load_watch *busy, const struct policy *policy)
+add_missing(struct load_watch *watch, const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->threshold_count; i++)
-		if (latch_of(busy, policy->thresholds[i]) == NULL) {
+		if (latch_of(watch, policy->thresholds[i]) == NULL) {
 			struct named_latch fresh = {
 			    .threshold = policy->thresholds[i]};
 
-			busy->latches[busy->latch_count++] = fresh;
+			watch->latches[watch->latch_count++] = fresh;
 		}
 }
 
 void
-load_watch_force(struct load_watch *busy, double load)
+load_watch_force(struct load_watch *watch, double load)
 {
-	bool was = isfinite(busy->forced), is = isfinite(load);
+	bool was = isfinite(watch->forced), is = isfinite(load);
 
-	busy->is_changed |= was != is || (is && load != busy->forced);
-	busy->forced = load;
+	watch->is_changed |= was != is || (is && load != watch->forced);
+	watch->forced = load;
 }
 
 static void
@@ -228,62 +225,62 @@ step_latch(struct load_latch_terms *terms, const struct policy *policy,
 }
 
 void
-load_watch_step(struct load_watch *busy, const struct policy *policy,
+load_watch_step(struct load_watch *watch, const struct policy *policy,
     struct store *store, int64_t sessions, int64_t now)
 {
 	struct load_latch_terms terms = {0};
 	struct load_sources sources;
 	double load;
 
-	if (!busy->is_changed) {
+	if (!watch->is_changed) {
 		terms.hysteresis = policy->settings.load.hysteresis;
 		terms.dwell = policy->settings.load.dwell;
 	}
 	fill_sources(&policy->settings, &sources);
-	load_sample_take(&sources, sessions, now, &busy->sample);
-	report_faults(&busy->sample);
-	load = combine(busy, policy, store, now);
-	if (isfinite(busy->forced))
-		load = busy->forced;
+	load_sample_take(&sources, sessions, now, &watch->sample);
+	report_faults(&watch->sample);
+	load = combine(watch, policy, store, now);
+	if (isfinite(watch->forced))
+		load = watch->forced;
 
-	pthread_mutex_lock(&busy->mutex);
-	busy->load = load;
-	busy->source = load > busy->sample.load
+	pthread_mutex_lock(&watch->mutex);
+	watch->load = load;
+	watch->source = load > watch->sample.load
 	    ? "farm"
-	    : load_source_name(busy->sample.source);
-	drop_unused(busy, policy);
-	add_missing(busy, policy);
-	for (size_t i = 0; i < busy->latch_count; i++)
-		step_latch(&terms, policy, &busy->latches[i], load, now);
-	busy->is_changed = false;
-	pthread_mutex_unlock(&busy->mutex);
+	    : load_source_name(watch->sample.source);
+	drop_unused(watch, policy);
+	add_missing(watch, policy);
+	for (size_t i = 0; i < watch->latch_count; i++)
+		step_latch(&terms, policy, &watch->latches[i], load, now);
+	watch->is_changed = false;
+	pthread_mutex_unlock(&watch->mutex);
 }
 
 void
-load_watch_suppose(struct load_watch *busy, double load)
+load_watch_suppose(struct load_watch *watch, double load)
 {
-	pthread_mutex_lock(&busy->mutex);
-	busy->latch_count = 0;
-	busy->load = load;
-	pthread_mutex_unlock(&busy->mutex);
+	pthread_mutex_lock(&watch->mutex);
+	watch->latch_count = 0;
+	watch->load = load;
+	pthread_mutex_unlock(&watch->mutex);
 }
 
 void
-load_watch_read(struct load_watch *busy, const struct policy *policy,
+load_watch_read(struct load_watch *watch, const struct policy *policy,
     bool *crossed_r, double *load_r, const char **source_r)
 {
-	pthread_mutex_lock(&busy->mutex);
+	pthread_mutex_lock(&watch->mutex);
 	for (size_t i = 0; i < policy->threshold_count; i++) {
 		const struct load_latch *latch =
-		    latch_of(busy, policy->thresholds[i]);
+		    latch_of(watch, policy->thresholds[i]);
 
 		/* not stepped yet, since a reload of this second */
 		crossed_r[i] = latch != NULL
 		    ? latch->crossed
-		    : busy->load >= policy->thresholds[i];
+		    : watch->load >= policy->thresholds[i];
 	}
-	*load_r = busy->load;
+	*load_r = watch->load;
 	if (source_r != NULL)
-		*source_r = busy->source;
-	pthread_mutex_unlock(&busy->mutex);
+		*source_r = watch->source;
+	pthread_mutex_unlock(&watch->mutex);
 }

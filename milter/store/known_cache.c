@@ -31,13 +31,13 @@ mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Never 0.  Two networks with one key would share their standing, at odds of
+/* Never 0.  Two networks with one key would share their cache, at odds of
  * one in 2^64 for a pair. */
 static uint64_t
-key_of(const struct known_cache *standing, const char *network)
+key_of(const struct known_cache *cache, const char *network)
 {
 	size_t len = strlen(network);
-	uint64_t hash = mix(standing->seed + len);
+	uint64_t hash = mix(cache->seed + len);
 
 	while (len > 0) {
 		uint64_t chunk = 0;
@@ -52,15 +52,15 @@ key_of(const struct known_cache *standing, const char *network)
 }
 
 static struct slot *
-set_of(struct known_cache *standing, uint64_t key)
+set_of(struct known_cache *cache, uint64_t key)
 {
-	return &standing->slots[(key & (standing->sets - 1)) * WAYS];
+	return &cache->slots[(key & (cache->sets - 1)) * WAYS];
 }
 
 static struct slot *
-find(struct known_cache *standing, uint64_t key)
+find(struct known_cache *cache, uint64_t key)
 {
-	struct slot *set = set_of(standing, key);
+	struct slot *set = set_of(cache, key);
 
 	for (size_t i = 0; i < WAYS; i++)
 		if (set[i].key == key)
@@ -71,9 +71,9 @@ find(struct known_cache *standing, uint64_t key)
 /* A free slot, or else the one noted furthest from `now`: that is the oldest,
  * unless a clock went back, and then what is from the future has to go. */
 static struct slot *
-find_victim(struct known_cache *standing, uint64_t key, int64_t now)
+find_victim(struct known_cache *cache, uint64_t key, int64_t now)
 {
-	struct slot *set = set_of(standing, key), *victim = NULL;
+	struct slot *set = set_of(cache, key), *victim = NULL;
 	int64_t distance, furthest = -1;
 
 	for (size_t i = 0; i < WAYS; i++) {
@@ -91,85 +91,85 @@ find_victim(struct known_cache *standing, uint64_t key, int64_t now)
 struct known_cache *
 known_cache_create(size_t slots, uint64_t seed)
 {
-	struct known_cache *standing;
+	struct known_cache *cache;
 	size_t size = WAYS;
 
 	while (size < slots && size < SLOTS_MAX)
 		size *= 2;
-	standing = calloc(1, sizeof *standing + size * sizeof(struct slot));
-	if (standing == NULL)
+	cache = calloc(1, sizeof *cache + size * sizeof(struct slot));
+	if (cache == NULL)
 		return NULL;
-	if (pthread_mutex_init(&standing->lock, NULL) != 0) {
-		free(standing);
+	if (pthread_mutex_init(&cache->lock, NULL) != 0) {
+		free(cache);
 		return NULL;
 	}
-	standing->seed = seed;
-	standing->sets = size / WAYS;
-	return standing;
+	cache->seed = seed;
+	cache->sets = size / WAYS;
+	return cache;
 }
 
 void
-known_cache_free(struct known_cache **standing)
+known_cache_free(struct known_cache **cache)
 {
-	if (*standing == NULL)
+	if (*cache == NULL)
 		return;
-	pthread_mutex_destroy(&(*standing)->lock);
-	free(*standing);
-	*standing = NULL;
+	pthread_mutex_destroy(&(*cache)->lock);
+	free(*cache);
+	*cache = NULL;
 }
 
 void
-known_cache_note(struct known_cache *standing, const char *network,
+known_cache_note(struct known_cache *cache, const char *network,
     const struct known_cache_entry *entry)
 {
-	uint64_t key = key_of(standing, network);
+	uint64_t key = key_of(cache, network);
 	struct slot *slot;
 
-	pthread_mutex_lock(&standing->lock);
-	slot = find(standing, key);
+	pthread_mutex_lock(&cache->lock);
+	slot = find(cache, key);
 	if (slot == NULL)
-		slot = find_victim(standing, key, entry->seen);
+		slot = find_victim(cache, key, entry->seen);
 	slot->key = key;
 	slot->entry = *entry;
-	pthread_mutex_unlock(&standing->lock);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 void
-known_cache_forget(struct known_cache *standing, const char *network)
+known_cache_forget(struct known_cache *cache, const char *network)
 {
-	uint64_t key = key_of(standing, network);
+	uint64_t key = key_of(cache, network);
 	struct slot *slot;
 
-	pthread_mutex_lock(&standing->lock);
-	slot = find(standing, key);
+	pthread_mutex_lock(&cache->lock);
+	slot = find(cache, key);
 	if (slot != NULL)
 		slot->key = 0;
-	pthread_mutex_unlock(&standing->lock);
+	pthread_mutex_unlock(&cache->lock);
 }
 
 void
-known_cache_clear(struct known_cache *standing)
+known_cache_clear(struct known_cache *cache)
 {
-	pthread_mutex_lock(&standing->lock);
-	for (size_t i = 0; i < standing->sets * WAYS; i++)
-		standing->slots[i].key = 0;
-	pthread_mutex_unlock(&standing->lock);
+	pthread_mutex_lock(&cache->lock);
+	for (size_t i = 0; i < cache->sets * WAYS; i++)
+		cache->slots[i].key = 0;
+	pthread_mutex_unlock(&cache->lock);
 }
 
 bool
-known_cache_recall(struct known_cache *standing, const char *network,
-    int64_t now, int64_t max_age, struct known_cache_entry *entry_r)
+known_cache_recall(struct known_cache *cache, const char *network, int64_t now,
+    int64_t max_age, struct known_cache_entry *entry_r)
 {
-	uint64_t key = key_of(standing, network);
+	uint64_t key = key_of(cache, network);
 	struct slot *slot;
 	bool found;
 
-	pthread_mutex_lock(&standing->lock);
-	slot = find(standing, key);
+	pthread_mutex_lock(&cache->lock);
+	slot = find(cache, key);
 	found = slot != NULL && seconds_apart(now, slot->entry.seen) <= max_age;
 	if (found)
 		*entry_r = slot->entry;
-	pthread_mutex_unlock(&standing->lock);
+	pthread_mutex_unlock(&cache->lock);
 	return found;
 }
 
@@ -182,30 +182,28 @@ name_client(const struct store_client *client, const char *names_r[2])
 }
 
 void
-known_cache_learn(struct known_cache *standing,
-    const struct store_client *client, const struct known_cache_entry *entry)
+known_cache_learn(struct known_cache *cache, const struct store_client *client,
+    const struct known_cache_entry *entry)
 {
 	const char *names[2];
 
 	name_client(client, names);
 	for (int i = 0; i < 2 && names[i] != NULL; i++)
 		if (entry->known)
-			known_cache_note(standing, names[i], entry);
+			known_cache_note(cache, names[i], entry);
 		else
-			known_cache_forget(standing, names[i]);
+			known_cache_forget(cache, names[i]);
 }
 
 bool
-known_cache_find(struct known_cache *standing,
-    const struct store_client *client, int64_t now, int64_t max_age,
-    struct known_cache_entry *entry_r)
+known_cache_find(struct known_cache *cache, const struct store_client *client,
+    int64_t now, int64_t max_age, struct known_cache_entry *entry_r)
 {
 	const char *names[2];
 
 	name_client(client, names);
 	for (int i = 0; i < 2 && names[i] != NULL; i++)
-		if (known_cache_recall(
-			standing, names[i], now, max_age, entry_r))
+		if (known_cache_recall(cache, names[i], now, max_age, entry_r))
 			return true;
 	return false;
 }

@@ -1,4 +1,4 @@
-/* known_cache -- which clients were lately in good standing, for when the store is
+/* known_cache -- which clients were lately in good cache, for when the store is
  * away?
  *
  * A memory of fixed size: a client network has a place in one small set of
@@ -30,33 +30,33 @@ struct known_cache;
  * that share one.  NULL if memory is short. */
 struct known_cache *known_cache_create(size_t slots, uint64_t seed);
 
-/* Frees *standing and sets it to NULL; NULL is no error. */
-void known_cache_free(struct known_cache **standing);
+/* Frees *cache and sets it to NULL; NULL is no error. */
+void known_cache_free(struct known_cache **cache);
 
 /* Remember a network, given as its text, as seen at entry->seen; what was noted
  * of it before is replaced. */
-void known_cache_note(struct known_cache *standing, const char *network,
+void known_cache_note(struct known_cache *cache, const char *network,
     const struct known_cache_entry *entry);
 
 /* Forget a network that is no longer in good standing. */
-void known_cache_forget(struct known_cache *standing, const char *network);
+void known_cache_forget(struct known_cache *cache, const char *network);
 
 /* Forget all of them. */
-void known_cache_clear(struct known_cache *standing);
+void known_cache_clear(struct known_cache *cache);
 
 /* True and *entry_r if this network was noted at most `max_age` seconds away
  * from `now`, on either side: a clock may have gone back.  Else false, and
  * *entry_r unchanged.  Times are of any one clock. */
-bool known_cache_recall(struct known_cache *standing, const char *network,
+bool known_cache_recall(struct known_cache *cache, const char *network,
     int64_t now, int64_t max_age, struct known_cache_entry *entry_r);
 
 /* The same of a client of the store, under its address or network and under its
  * pool, so that it is known when the DNS fails; an entry that is not `known` is
  * forgotten. */
-void known_cache_learn(struct known_cache *standing,
+void known_cache_learn(struct known_cache *cache,
     const struct store_client *client, const struct known_cache_entry *entry);
-bool known_cache_find(struct known_cache *standing,
-    const struct store_client *client, int64_t now, int64_t max_age,
-    struct known_cache_entry *entry_r);
+bool
+known_cache_find(struct known_cache *cache, const struct store_client *client,
+    int64_t now, int64_t max_age, struct known_cache_entry *entry_r);
 
 #endif
