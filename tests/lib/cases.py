@@ -36,6 +36,9 @@ AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
 LONGEST = 300  # seconds of a test until it is taken for hung, and says where it is
 LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
 TRIES = 4
+# Seconds after which an end is noticed, and a free slot: by one of all programs,
+# of which each that looks too often costs the others time.
+LOOK, TRY = 0.03, 0.15
 
 
 def main():
@@ -144,13 +147,19 @@ class Program:
 
     def run(self):
         """Whether all is well."""
+        next_try = 0.0
         try:
             while self.waiting or self.running:
-                slots = self.take_slots() if self.waiting else []
+                slots = []
+                if self.waiting and time.monotonic() >= next_try:
+                    slots = self.take_slots()
+                    next_try = time.monotonic() + TRY
+                if slots or self.reap():
+                    next_try = 0.0
+                else:
+                    time.sleep(LOOK)
                 if slots:
                     self.start(self.waiting.pop(0), slots)
-                elif not self.reap():
-                    time.sleep(0.02)
         finally:
             for pid in self.running:
                 end_group(pid)

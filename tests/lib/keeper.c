@@ -12,7 +12,7 @@
 #include "store/redis/store_redis.h"
 
 #define NOON	 INT64_C(1780000000)
-#define PATIENCE 200 /* tries of 50 ms */
+#define PATIENCE 1200 /* tries of 50 ms */
 #define NETWORKS 16  /* so many that some lie on each master of a cluster */
 
 static struct {
@@ -131,7 +131,7 @@ open_redis(const struct store_terms *terms, const char *own_prefix,
 	settings.redis.tls_ca_file = settings.redis.tls_cert_file =
 	    settings.redis.tls_key_file = settings.redis.tls_name = nothing;
 	settings.redis.prefix = copy;
-	settings.redis.deadline_ms = 1000;
+	settings.redis.deadline_ms = 10000;
 	settings.redis.connect_ms = 1000;
 	return store_redis_open(&config, error_r, error_size);
 }
@@ -251,7 +251,7 @@ keeper_redis(void)
 	struct redis_config config = {.mode = keeper_mode(),
 	    .servers = (const char *const *)selected.servers,
 	    .master_name = selected.master_name,
-	    .call_ms = 1000};
+	    .call_ms = 10000};
 	char error[256];
 	struct redis *redis;
 
