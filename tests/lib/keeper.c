@@ -12,7 +12,7 @@
 #include "store/redis/store_redis.h"
 
 #define NOON	 INT64_C(1780000000)
-#define PATIENCE 1200 /* tries of 50 ms */
+#define PATIENCE 12000 /* tries of 5 ms */
 #define NETWORKS 16  /* so many that some lie on each master of a cluster */
 
 static struct {
@@ -106,7 +106,7 @@ keeper_prefix(void)
 static void
 pause_briefly(void)
 {
-	const struct timespec pause = {0, 50000000};
+	const struct timespec pause = {0, 5000000};
 
 	nanosleep(&pause, NULL);
 }
