@@ -51,10 +51,11 @@ struct outcome decide(const struct policy *policy, const struct facts *facts,
     const struct recipient *recipient, enum stage stage, struct trace *trace_r);
 
 /* Judge the whole message at DATA or at its end: it passes if any recipient may
- * pass, else it waits or asks if any recipient does, else the deferral with
- * the shortest wait speaks.  Where recipients are not to be carried, or some were
- * not looked at, it passes if all may, and the longest wait speaks.  Recipients that a rule accepts for who they are
- * do not carry the others; they pass by themselves if there are no others.  Without recipients it is judged as at MAIL. */
+ * pass, else it waits or asks if any recipient does, else the deferral with the
+ * shortest wait speaks.  Where recipients are not to be carried, or some were not
+ * looked at, it passes if all may, and the longest wait speaks.  Recipients that a
+ * rule accepts for who they are do not carry the others; they pass by themselves if
+ * there are no others.  Without recipients it is judged as at MAIL. */
 struct outcome decide_message(
     const struct policy *policy, const struct facts *facts, enum stage stage);
 

@@ -13,7 +13,7 @@ struct greylist_terms {
 	int64_t keep;	/* seconds after which a pass is forgotten */
 };
 
-/* Shipped defaults: 5 minutes, 25 hours, 36 days. */
+/* Shipped defaults: 3 minutes, 25 hours, 36 days. */
 #define GREYLIST_DELAY	INT64_C(180)
 #define GREYLIST_WINDOW (INT64_C(25) * 3600)
 #define GREYLIST_KEEP	(INT64_C(36) * 86400)
