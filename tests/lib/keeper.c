@@ -13,7 +13,7 @@
 
 #define NOON	 INT64_C(1780000000)
 #define PATIENCE 12000 /* tries of 5 ms */
-#define NETWORKS 16  /* so many that some lie on each master of a cluster */
+#define NETWORKS 16    /* so many that some lie on each master of a cluster */
 
 static struct {
 	bool redis;
