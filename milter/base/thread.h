@@ -19,7 +19,9 @@ bool thread_start(
 /* From now on all threads of the process get a stack of this size, also those that a
  * library starts.  What the C library keeps for the next threads is bounded by
  * octets: of stacks of the usual 8 MB it keeps five, and a pool of more threads maps
- * and unmaps one for each. */
+ * and unmaps one for each.  Of one that is kept it takes back what was used above
+ * 16 KB, which stops all processors for a moment and costs the next thread a page
+ * fault for each page: nothing in a decision should need more. */
 #define THREAD_STACK ((size_t)(512 << 10))
 void thread_limit_stacks(void);
 
