@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from lib import cases
+from lib import cases, farm
 from lib.ctl import Ctl
 from lib.daemon import Daemon, PATIENCE, wait_for
 from lib.redis_servers import start_cluster, start_sentinel_set, start_single
@@ -399,6 +399,28 @@ class Care(unittest.TestCase):
 
 def postgrey_is_there():
     return shutil.which("postgrey") is not None
+
+
+class Lives(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("redis-server"), "no redis-server here")
+    def test_what_comes_in_pieces_lives_no_longer(self):
+        """All of one network, which Redis is told in many pieces."""
+        redis = start_single()
+        self.addCleanup(redis.stop)
+        lines = ['{"kind":"milter-defer clients","version":1}']
+        lines += [json.dumps({"kind": "client", "known": True,
+                              "client": f"198.51.100.{number % 256}",
+                              "used": int(time.time())})
+                  for number in range(3000)]
+        lines.append('{"kind":"total"}')
+        with farm.daemon(farm.redis(redis.where)) as milter:
+            wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"), "it is up")
+            for _ in range(3):
+                status, _, _ = take(milter, "\n".join(lines) + "\n")
+                self.assertEqual(status, 0)
+        for key in redis.ask("KEYS", "*198.51.100*"):
+            self.assertLess(int(redis.ask("TTL", key)), 36 * 86400 * 1.11)
+            self.assertGreater(int(redis.ask("TTL", key)), 30 * 86400)
 
 
 class Postgrey:

@@ -385,6 +385,11 @@ record_encode(const struct store_redis_keys *keys,
 		encode_clock(&encoding,
 		    i < before->clock_count ? &before->clocks[i] : NULL,
 		    &after->clocks[i]);
-	if (after->expires > now)
+	/* Each such life is a little longer than it is said, so one that was read is
+	 * not given again: it would grow with each. */
+	if (after->expires > now && after->expires > before->expires)
 		trip_add_life(commands, encoding.key, after->expires - now);
+	else if (after->expires > now)
+		trip_add_first_life(
+		    commands, encoding.key, after->expires - now);
 }
