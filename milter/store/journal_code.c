@@ -242,7 +242,7 @@ size_t
 journal_encode(const struct journal_entry *entry, char text_r[JOURNAL_ITEM_MAX])
 {
 	char *end = text_r;
-	char digits[DECIMAL_SIZE];
+	char digits[DECIMAL_SIZE] = "";
 	int64_t values[NUMBERS];
 
 	*end++ = VERSION[0];
@@ -272,7 +272,7 @@ journal_encode(const struct journal_entry *entry, char text_r[JOURNAL_ITEM_MAX])
 void
 journal_encode_before(uint64_t before, char *end)
 {
-	char digits[DECIMAL_SIZE];
+	char digits[DECIMAL_SIZE] = "";
 
 	_Static_assert(
 	    DECIMAL_SIZE + 4 <= JOURNAL_BEFORE_MAX, "it has no room");
