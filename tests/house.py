@@ -21,7 +21,9 @@ import statistics
 import sys
 
 HEART = "policy", "session"  # what one must read to change a verdict
-MOST_LINES = 5500  # of both
+# Of both; raising it is a decision: what is added here is read by whoever changes a
+# verdict, and wants a place of its own if it can have one.
+MOST_LINES = 6100
 MOST_FILES = 30  # of a folder
 
 HEAD = re.compile(r"^(\w+)\(")
