@@ -342,7 +342,7 @@ class Farm(Case):
                  "it is told", here.log)
         self.quiet()
         self.assertEqual(self.dns.count(name), 1)
-        time.sleep(3 * number * pace())
+        time.sleep(3 * number)
         send(there, address)
         return self.dns.count(name) == 1 and \
             there.decisions()[-1]["dnsbl"] == "trusted:0,blocked:4"

@@ -310,7 +310,7 @@ class Rotation(unittest.TestCase):
             milter = milter_for(server.where, "wrong")
             with milter:
                 milter.wait_log(FAULT + ": WRONGPASS ")
-                sleep(4)
+                time.sleep(4)
                 farm.put(milter, "password", "right")
                 began = time.monotonic()
                 milter.wait_log(FAULT + " is well again")

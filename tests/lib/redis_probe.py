@@ -82,7 +82,8 @@ class Probe:
         return self.wait(is_calm, what)
 
     def run(self, seconds):
-        sleep(seconds)
+        """So long at least."""
+        time.sleep(seconds)
         return self
 
     def finish(self):
