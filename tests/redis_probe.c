@@ -30,7 +30,8 @@ enum {
 	REPORTS = 256,
 	PARTS = 2,
 	SLICE_US = 200000,
-	FIRST_MS = 100
+	FIRST_MS = 100,
+	SLEEPER_MS = 10
 };
 
 struct report {
@@ -245,14 +246,11 @@ ask(struct worker *worker, int64_t turn)
 	return answer == REDIS_ANSWERED;
 }
 
-/* How late a thread wakes up is the measure for how late an answer may be.  Before
- * the first answer no pause is long: not all links may be up. */
+/* How late a thread wakes up is the measure for how late an answer may be. */
 static void
-pause_briefly(struct probe *probe, bool is_up)
+pause_for(struct probe *probe, int64_t pause_ms)
 {
-	int64_t due_us = now_us() +
-	    (is_up || probe->pause_ms < FIRST_MS ? probe->pause_ms : FIRST_MS) *
-		1000;
+	int64_t due_us = now_us() + pause_ms * 1000;
 	int64_t left_us;
 
 	while ((left_us = due_us - now_us()) > 0) {
@@ -270,6 +268,17 @@ pause_briefly(struct probe *probe, bool is_up)
 	(void)pthread_mutex_unlock(&probe->mutex);
 }
 
+/* While all the others may be waiting for answers. */
+static void *
+only_sleep(void *arg)
+{
+	struct probe *probe = arg;
+
+	while (!atomic_load(&probe->is_over))
+		pause_for(probe, SLEEPER_MS);
+	return NULL;
+}
+
 static void *
 work(void *arg)
 {
@@ -278,7 +287,12 @@ work(void *arg)
 
 	for (int64_t turn = 0; !atomic_load(&worker->probe->is_over); turn++) {
 		is_up |= ask(worker, turn);
-		pause_briefly(worker->probe, is_up);
+		/* Before the first answer no pause is long: not all links may
+		 * be up. */
+		pause_for(worker->probe,
+		    is_up || worker->probe->pause_ms < FIRST_MS
+			? worker->probe->pause_ms
+			: FIRST_MS);
 	}
 	return NULL;
 }
@@ -425,8 +439,10 @@ static void
 run(struct probe *probe)
 {
 	static struct worker workers[THREADS];
+	pthread_t sleeper;
 	int octet;
 
+	(void)pthread_create(&sleeper, NULL, only_sleep, probe);
 	for (long i = 0; i < probe->threads; i++) {
 		workers[i].probe = probe;
 		workers[i].number = i;
@@ -439,6 +455,7 @@ run(struct probe *probe)
 	atomic_store(&probe->is_over, true);
 	for (long i = 0; i < probe->threads; i++)
 		(void)pthread_join(workers[i].thread, NULL);
+	(void)pthread_join(sleeper, NULL);
 }
 
 int
