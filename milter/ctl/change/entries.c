@@ -250,7 +250,7 @@ worse(enum ctl_status one, enum ctl_status other)
 static enum ctl_status
 add_word(struct ctl *ctl, const struct entry *entry)
 {
-	enum store_change change;
+	enum store_change change = STORE_FULL;
 	enum ctl_status status = entries_put(ctl, entry, &change);
 
 	if (status == CTL_DONE)

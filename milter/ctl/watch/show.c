@@ -229,6 +229,7 @@ emit_client(struct show *show)
 {
 	struct store_take takes[STORE_TAKES_MAX];
 	const struct limit *limits[STORE_TAKES_MAX];
+	size_t limit_count = choose_limits(show, takes, limits);
 	struct store_query query = {.now = show->now,
 	    .client = {.network = show->network,
 		.host = show->host,
@@ -237,13 +238,13 @@ emit_client(struct show *show)
 		    ? NULL
 		    : show->address},
 	    .takes = takes,
+	    .take_count = limit_count,
 	    .peeks = true};
 	struct store_answer answer;
 	struct standing standing;
 	enum store_result result;
 	json_t *object;
 
-	query.take_count = choose_limits(show, takes, limits);
 	result = store_look_up(show->ctl->store, &query, &answer);
 	if (result != STORE_OK)
 		return result;
@@ -260,7 +261,7 @@ emit_client(struct show *show)
 	add_time(object, "last_used", answer.last_used);
 	add_time(object, "crowded_since", answer.crowded_since);
 	(void)ctl_emit(show->ctl, object);
-	emit_limits(show, limits, query.take_count, &answer, standing.score);
+	emit_limits(show, limits, limit_count, &answer, standing.score);
 	return STORE_OK;
 }
 
