@@ -320,9 +320,9 @@ class Cost(FarmTest):
             return int(re.search(r"total_reads_processed:(\d+)",
                                  self.redis.ask("INFO", "stats"))[1])
         (milter, _) = self.farm(self.STRANGERS)
-        # What is told goes by itself after 20 ms: where a session takes about as
-        # long, nothing can ride, and where one does not, the best of some rounds
-        # counts.
+        # What is told goes by itself after 20 ms, or before, where the thread that
+        # sends is late and still awake.  So where sessions take about as long,
+        # or most rounds do, nothing need ride; else the best round counts.
         rounds = []
         for number in range(16):
             before, began = reads(), time.monotonic()
@@ -332,7 +332,7 @@ class Cost(FarmTest):
                 rounds.append(reads() - before)
             if rounds and rounds[-1] <= 66:  # the background has some, too
                 return
-        if not rounds:
+        if len(rounds) < 8:
             self.skipTest("sessions take too long here")
         self.fail(f"reads for 40 questions and what they told: {rounds}")
 
