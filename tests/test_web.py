@@ -151,17 +151,6 @@ class Requests(unittest.TestCase):
 class Bounds(unittest.TestCase):
     """Whoever comes often, is slow or silent, keeps nobody else out for long."""
 
-    def rest(self, connection):
-        """Read to the end; how long that took."""
-        began = time.monotonic()
-        connection.settimeout(120)
-        try:
-            while connection.recv(4096):
-                pass
-        except OSError:
-            pass
-        return time.monotonic() - began
-
     @staticmethod
     def is_closed(connection):
         connection.setblocking(False)
