@@ -120,7 +120,9 @@ class Requests(unittest.TestCase):
                 (b"GET /healthz HTTP/1.1\r\n\r\n", b"421"),
                 (b"GET /metrics HTTP/1.0\r\n\r\n", b"421"),
                 (b"GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n",
-                 b"421")):
+                 b"421"),
+                (b"POST /healthz HTTP/1.0\r\nOrigin: http://localhost\r\n"
+                 b"\r\n", b"403")):
             with self.subTest(request), self.pages.connect() as connection:
                 connection.sendall(request)
                 self.assertEqual(connection.recv(12)[9:], status)

@@ -189,7 +189,7 @@ is_from_us(const struct visit *visit)
 	const char *name = origin == NULL ? NULL : strstr(origin, "://");
 
 	return origin == NULL ||
-	    (name != NULL && strcasecmp(name + 3, host) == 0);
+	    (name != NULL && host != NULL && strcasecmp(name + 3, host) == 0);
 }
 
 /* Whoever has not logged in learns nothing of pages that want it. */
