@@ -297,6 +297,20 @@ START_TEST(a_referral_is_no_answer)
 }
 END_TEST
 
+/* Servers name themselves beside an answer, also where nobody can use that one. */
+START_TEST(a_name_of_no_use_is_no_referral)
+{
+	begin(0, 1, 1);
+	put_head(NULL, DNS_MX, TTL, 6);
+	put("\0\12\1\xe4\xc0\x0c", 6);
+	put_head("example", 2, TTL, 12);
+	put_name("ns.example");
+	read_as(DNS_MX);
+	ck_assert_int_eq(answer.status, DNS_NOTHING);
+	ck_assert_uint_eq(answer.ttl, TTL);
+}
+END_TEST
+
 START_TEST(a_mail_exchanger_has_name_and_preference)
 {
 	struct dns_record record;
@@ -338,6 +352,7 @@ CHECK_MAIN("dns_answer", tcase)
 	tcase_add_test(tcase, what_contradicts_itself_tells_nothing);
 	tcase_add_test(tcase, what_is_cut_off_tells_nothing);
 	tcase_add_test(tcase, a_referral_is_no_answer);
+	tcase_add_test(tcase, a_name_of_no_use_is_no_referral);
 	tcase_add_test(tcase, a_mail_exchanger_has_name_and_preference);
 	tcase_add_test(tcase, more_than_there_is_room_for_is_no_answer);
 }

@@ -254,7 +254,8 @@ put_resource(const struct reading *whole, const struct resource *resource,
 	case DNS_TXT:
 		return put_text(writing, data, length);
 	default:
-		(void)put_name(whole, resource, writing);
+		if (!put_name(whole, resource, writing))
+			writing->left_out = true;
 		return true;
 	}
 }
