@@ -551,10 +551,8 @@ may_be_place(const char *text, bool of_country)
 	if (strpbrk(text, "*?") != NULL)
 		return true;
 	if (of_country)
-		return strlen(text) == 2 &&
-		    strspn(text,
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			"abcdefghijklmnopqrstuvwxyz") == 2;
+		return strlen(text) == 2 && ascii_is_letter(text[0]) &&
+		    ascii_is_letter(text[1]);
 	if (ascii_has_prefix(text, "AS"))
 		text += 2;
 	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
@@ -564,7 +562,7 @@ static void
 check_place(const struct conf_build *build, const struct rule *rule,
     const struct condition *condition)
 {
-	bool of_country = strcmp(condition->type->name, "country") == 0;
+	bool of_country = is_called(condition, "country");
 	const struct settings *settings = &build->policy->settings;
 	const char *file =
 	    of_country ? settings->geo.country_file : settings->geo.asn_file;
@@ -588,10 +586,11 @@ static void
 check_places(const struct conf_build *build, const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->condition_count; i++) {
-		const char *name = rule->conditions[i].type->name;
+		const struct condition *condition = &rule->conditions[i];
 
-		if (strcmp(name, "country") == 0 || strcmp(name, "asn") == 0)
-			check_place(build, rule, &rule->conditions[i]);
+		if (is_called(condition, "country") ||
+		    is_called(condition, "asn"))
+			check_place(build, rule, condition);
 	}
 }
 
