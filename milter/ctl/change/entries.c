@@ -200,6 +200,20 @@ warn_of_use(struct ctl *ctl, const char *list, const struct list_entry *entry)
 /* ---- Changes */
 
 void
+entries_describe(json_t *object, int64_t until, const struct entry_note *note)
+{
+	if (until != LIST_FOR_EVER)
+		(void)json_object_set_new(object, "until", json_integer(until));
+	if (note->user[0] != '\0')
+		(void)json_object_set_new(object, "by", json_text(note->user));
+	if (note->at > 0)
+		(void)json_object_set_new(object, "at", json_integer(note->at));
+	if (note->text[0] != '\0')
+		(void)json_object_set_new(
+		    object, "note", json_text(note->text));
+}
+
+void
 entries_emit(struct ctl *ctl, const struct entry *entry, const char *change)
 {
 	json_t *object = json_pack("{s:s, s:o, s:s}", "kind", "entry", "entry",
@@ -208,18 +222,7 @@ entries_emit(struct ctl *ctl, const struct entry *entry, const char *change)
 	if (change != NULL)
 		(void)json_object_set_new(
 		    object, "change", json_string(change));
-	if (entry->until != LIST_FOR_EVER)
-		(void)json_object_set_new(
-		    object, "until", json_integer(entry->until));
-	if (entry->note.user[0] != '\0')
-		(void)json_object_set_new(
-		    object, "by", json_text(entry->note.user));
-	if (entry->note.at > 0)
-		(void)json_object_set_new(
-		    object, "at", json_integer(entry->note.at));
-	if (entry->note.text[0] != '\0')
-		(void)json_object_set_new(
-		    object, "note", json_text(entry->note.text));
+	entries_describe(object, entry->until, &entry->note);
 	(void)ctl_emit(ctl, object);
 }
 

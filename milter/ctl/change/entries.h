@@ -51,6 +51,10 @@ enum ctl_status entries_put(
 		"note", "TEXT", "why, for whoever looks later", false          \
 	}
 
+/* Add to an object until when an entry holds, and its note, as far as it has them. */
+void
+entries_describe(json_t *object, int64_t until, const struct entry_note *note);
+
 /* Emit an object of kind "entry"; `change` NULL: it is only shown. */
 void
 entries_emit(struct ctl *ctl, const struct entry *entry, const char *change);

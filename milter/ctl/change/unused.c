@@ -140,18 +140,7 @@ emit_unused(const struct walk *walk, const struct listed *listed, int64_t day)
 	if (day != 0)
 		(void)json_object_set_new(
 		    object, "matched", json_integer(day * DAY));
-	if (listed->until != LIST_FOR_EVER)
-		(void)json_object_set_new(
-		    object, "until", json_integer(listed->until));
-	if (listed->note.user[0] != '\0')
-		(void)json_object_set_new(
-		    object, "by", json_text(listed->note.user));
-	if (listed->note.at > 0)
-		(void)json_object_set_new(
-		    object, "at", json_integer(listed->note.at));
-	if (listed->note.text[0] != '\0')
-		(void)json_object_set_new(
-		    object, "note", json_text(listed->note.text));
+	entries_describe(object, listed->until, &listed->note);
 	(void)ctl_emit(walk->ctl, object);
 }
 
