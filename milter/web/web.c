@@ -222,6 +222,7 @@ find_key(struct visit *visit)
 		memcpy(web->key, token, sizeof web->key);
 	memcpy(visit->key, web->key, sizeof visit->key);
 	pthread_mutex_unlock(&web->mutex);
+	secret_wipe(token, sizeof token);
 }
 
 static void

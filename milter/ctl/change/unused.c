@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "config/conf.h"
 #include "ctl/change/entries.h"
 #include "mail/list_file.h"
@@ -49,6 +50,7 @@ struct listed {
 
 /* ---- What matched */
 
+/* Without all of them nothing can be told. */
 static void
 add_match(void *arg, const struct store_match *match)
 {
@@ -57,6 +59,8 @@ add_match(void *arg, const struct store_match *match)
 	if (array_grow(
 		&walk->matches, walk->match_count, sizeof *walk->matches))
 		walk->matches[walk->match_count++] = *match;
+	else
+		walk->is_cut = true;
 }
 
 /* Of one that came twice the later day first. */
@@ -348,5 +352,6 @@ unused_emit(struct ctl *ctl, const struct unused_terms *terms,
 	for (size_t i = 0; i < policy->rule_count && result == STORE_OK; i++)
 		result = walk_rule(&walk, &policy->rules[i], found_r);
 	free(walk.matches);
+	secret_wipe(&walk.namer, sizeof walk.namer);
 	return result;
 }
