@@ -1,7 +1,6 @@
 #include "maillog/maillog_clock.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define HOUR  INT64_C(3600)

@@ -2,14 +2,12 @@
  * the message: in the order in which he wants to know it. */
 #include "web/web_parts.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/seconds.h"
 #include "store/journal.h"
 #include "web/form.h"
 

@@ -6,8 +6,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "base/secret.h"
 #include "config/conf.h"
 #include "store/record.h"

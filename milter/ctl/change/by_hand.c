@@ -1,8 +1,6 @@
 /* observe, load set, levers -- what is set by hand for all mail servers. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "config/conf_value.h"
 #include "ctl/change/entries.h"

@@ -3,10 +3,8 @@
  * A session of its own is led through the whole dialogue, with a store that only
  * looks: so facts and verdicts come about as for real mail. */
 #define _XOPEN_SOURCE 700 /* strptime() */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>

@@ -3,13 +3,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "config/conf_value.h"
 #include "ctl/commands.h"
 #include "ctl/rehearse/replay_results.h"
 #include "store/record.h"

@@ -1,7 +1,6 @@
 /* trace -- the steps of a client's sessions, as they come, on any host. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
