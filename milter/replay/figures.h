@@ -79,8 +79,8 @@ bool figures_count_pairs(struct figures *figures,
     const struct maillog_attempt *attempt, const struct rehearsed *played,
     int64_t now);
 
-/* The log ends at `now`: count what still waits.  `sum_r` is all rules together; its `delays`
- * are the caller's to free(). */
+/* The log ends at `now`: count what still waits.  `sum_r` is all rules together; its
+ * `delays` are the caller's to free(). */
 bool
 figures_end(struct figures *figures, int64_t now, struct figures_rule *sum_r);
 

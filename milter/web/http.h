@@ -37,7 +37,7 @@ struct http_request {
 	struct netaddr visitor;
 	bool is_forwarded; /* there is a proxy that we do not know */
 	const char *body;  /* of a POST, "" if there is none */
-	void *connection;  /* for the functions below */
+	void *connection;  /* for http_value() */
 };
 
 /* A field of the head, one of the query, decoded, or a cookie; NULL: there is none. */

@@ -31,9 +31,9 @@ struct reason {
 	struct cause_text text;
 	bool hides_wait; /* from whom is known to be bad */
 	bool is_open;	 /* it was let in just now */
-	char token
-	    [TOKEN_SIZE]; /* with which whoever sent it lets it in; or "" */
-	int64_t since;	  /* what was before is another story */
+	/* With which whoever sent it lets it in; or "". */
+	char token[TOKEN_SIZE];
+	int64_t since; /* what was before is another story */
 	struct attempt attempts[ATTEMPTS_MAX]; /* newest first */
 	size_t attempt_count;
 };

@@ -5,19 +5,17 @@
 
 #include "ctl/ctl.h"
 
-#define UNUSED_AFTER                                                           \
-	(INT64_C(7) * 86400) /* seconds, unless somebody says otherwise */
+/* Seconds, unless somebody says otherwise. */
+#define UNUSED_AFTER (INT64_C(7) * 86400)
 
 struct unused_terms {
 	int64_t idle; /* seconds without a match */
-	const char
-	    *list; /* only this one, or those of the rule of this name; NULL:
-			   * all */
-	bool
-	    shows_each; /* emit each such entry, as an object of kind "unused" */
-	int64_t
-	    due_us; /* of the steady clock: what comes later is not counted; 0:
-			   * all is */
+	/* Only this one, or those of the rule of this name; NULL: all. */
+	const char *list;
+	/* Emit each such entry, as an object of kind "unused". */
+	bool shows_each;
+	/* Of the steady clock: what comes later is not counted; 0: all is. */
+	int64_t due_us;
 };
 
 struct unused_found {
