@@ -289,6 +289,8 @@ SEEDS = [
     b"\r\n",
     b"GET /metrics HTTP/1.1\r\nHost: [::1]:80\r\n\r\nHEAD /healthz HTTP/1.1"
     b"\r\nHost: localhost\r\n\r\n",
+    b"POST /healthz HTTP/1.0\r\nHost: localhost\r\nOrigin: http://localhost"
+    b"\r\nAccept-Language: de;q=0.8\r\nContent-Length: 3\r\n\r\na=b",
 ]
 PIECES = [b"%", b"%00", b"\r\n", b"\0", b"..", b"/", b"&", b"=", b":", b"]",
           b"A" * 300, b"9" * 30, b"\xff\xfe", b"<", b'"', b";q=", b",", b"@"]
