@@ -76,12 +76,12 @@ class Load:
     def measure(self, contender, mix, concurrency, seed, options):
         """One round of one contender."""
         until = ["-u", contender.until] if contender.until else []
-        first, faults = self._next, page_faults(contender.pid)
+        faults = page_faults(contender.pid)
         result = self._run(contender, *MIXES[mix], *until, "-n", concurrency,
                            "-S", seed, "-f", self._next,
                            "-t", options.seconds, "-w", options.warmup)
         result["faults"] = ((page_faults(contender.pid) - faults)
-                            / (result["next"] - first))
+                            / result["started"])
         self._next = max(self._next, result["next"])
         milter_us, redis_us = result.pop("cpu_us")
         result["milter_us"] = milter_us
@@ -298,7 +298,7 @@ def parse_arguments():
                         metavar="MIX,...", help=", ".join(MIXES)
                         + f" ({', '.join(USUAL)})")
     parser.add_argument("--concurrency", type=numbers, metavar="N,...",
-                        help="sessions at once (1,10,50; quick: 10)")
+                        help="sessions at once (1,10,50; quick, dns: 10)")
     parser.add_argument("--rounds", type=int, help="(9; quick: 5)")
     parser.add_argument("--seconds", type=float,
                         help="of each round (0.5; quick: 0.3)")
@@ -333,7 +333,8 @@ def parse_arguments():
     options = parser.parse_args()
     if set(options.mixes) - set(MIXES):
         parser.error(f"--mixes: known are {', '.join(MIXES)}")
-    for name, normal, quick in (("concurrency", [10] if options.dns else [1, 10, 50], [10]),
+    usual = [10] if options.dns else [1, 10, 50]
+    for name, normal, quick in (("concurrency", usual, [10]),
                                 ("rounds", 9, 5), ("seconds", 0.5, 0.3),
                                 ("networks", 1000000, 100000)):
         if getattr(options, name) is None:
@@ -341,6 +342,12 @@ def parse_arguments():
     if options.peers:
         options.mixes = ["strangers"]
     return options
+
+
+def save(options, found):
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=1)
 
 
 def main():
@@ -355,25 +362,22 @@ def main():
     with tempfile.TemporaryDirectory(prefix="milter-defer-bench.") as directory:
         os.chmod(directory, 0o755)
         if options.dns:
-            report.show_dns(measure_dns(options, directory), options)
+            found = measure_dns(options, directory)
+            report.show_dns(found, options)
+            save(options, found)
             return
         if options.peers:
             found = measure_peers(options, directory)
             report.show_peers(found, options)
-            if options.json:
-                with open(options.json, "w", encoding="utf-8") as file:
-                    json.dump([{**one, "mixes": {
-                        at: case for (_, at), case in one["mixes"].items()}}
-                        for one in found], file, indent=1)
+            save(options, [{**one, "mixes": {
+                at: case for (_, at), case in one["mixes"].items()}}
+                for one in found])
             return
         results = measure(options, directory)
     report.show(results, options, REDIS_CPU_AT)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            mixes = results.pop("mixes")
-            json.dump({**results, "mixes": [
-                {"mix": mix, "concurrency": at, "rounds": case}
-                for (mix, at), case in mixes.items()]}, file, indent=1)
+    save(options, {**results, "mixes": [
+        {"mix": mix, "concurrency": at, "rounds": case}
+        for (mix, at), case in results["mixes"].items()]})
 
 
 if __name__ == "__main__":

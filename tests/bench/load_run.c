@@ -203,6 +203,7 @@ load_run(const struct load_terms *terms, struct load_result *result_r)
 	loop(&run);
 	close_all(&run);
 	samples_sort(&result_r->decisions);
+	result_r->started = run.started;
 	result_r->next = run.traffic.next;
 	return true;
 }

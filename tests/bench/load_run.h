@@ -34,6 +34,7 @@ struct load_result {
 	struct samples decisions; /* of messages that were decided */
 	double cpu_us[PIDS_MAX];  /* of each process, its threads included */
 	double own_cpu_us;
+	uint64_t started;  /* sessions, those of the warm-up included */
 	uint64_t next;	   /* message number to go on with */
 	uint32_t protocol; /* SMFIP_ flags that the milter chose last */
 };

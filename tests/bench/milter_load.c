@@ -189,8 +189,9 @@ report(const struct load_terms *terms, const struct load_result *result)
 	    ", \"own_cpu_us\": %.2f, \"cpu_us\": [", result->own_cpu_us / each);
 	for (i = 0; i < terms->pid_count; i++)
 		printf("%s%.2f", i > 0 ? ", " : "", result->cpu_us[i] / each);
-	printf("], \"protocol\": \"0x%" PRIx32 "\", \"next\": %" PRIu64 "}\n",
-	    result->protocol, result->next);
+	printf("], \"protocol\": \"0x%" PRIx32 "\", \"started\": %" PRIu64
+	       ", \"next\": %" PRIu64 "}\n",
+	    result->protocol, result->started, result->next);
 }
 
 int

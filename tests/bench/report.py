@@ -98,9 +98,9 @@ def show_dns(results, options):
           "lists in the same round; microseconds until the deciding answer,\n"
           "and of CPU of the milter for a session.")
     for mix, (case, questions) in results.items():
-        sessions = sum(one["sessions"] for name, rounds in case.items()
+        sessions = sum(one["started"] for name, rounds in case.items()
                        for one in rounds if name.startswith("lists"))
-        print(f"\n{DNS_TITLES[mix]}; {questions / (sessions or 1):.2f} questions "
+        print(f"\n{DNS_TITLES[mix]}; {questions / sessions:.2f} questions "
               "a session")
         print(DNS_LINE.format("", "sessions/s", "rate", "p50", "p99", "CPU",
                               "CPU", "deferred"))

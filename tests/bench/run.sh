@@ -25,7 +25,7 @@
 #   --peers     instead of all that: milter-defer beside milter-greylist, rspamd and
 #               postgrey, where they are installed, empty and with 600,000 triplets;
 #               as root also through a real Postfix.  Some ten minutes
-#   --dns       instead of all that: what two DNS lists cost a decision whose answers
+#   --dns       instead of all that: what four DNS lists cost a decision whose answers
 #               are there, and one whose answers are not, by a name server here.
 #               About a minute
 #   --quick     about a minute instead of ten, less exact
