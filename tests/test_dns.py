@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import tempfile
-import threading
 import time
 import unittest
 
@@ -533,12 +532,11 @@ class Waiting(Case):
         milter.stop()
 
     def test_patience_waits_for_the_answer_and_no_longer(self):
-        milter = self.milter(RULES, settings="timeout = 30s  patience = " + milliseconds(1500),
+        milter = self.milter(RULES, settings="timeout = 30s  patience = "
+                             + milliseconds(1500),
                              lists="redis { deadline = 10s }\n" + LISTS)
         self.all_on(milter)
-        self.dns.hold()
-        answers = threading.Thread(target=self.answer_when_asked)
-        answers.start()
+        answers = self.dns.hold_until_asked(len(ZONES))
         self.assertEqual(send(milter, TRUSTED), "")
         answers.join()
         self.dns.hold()
@@ -546,11 +544,6 @@ class Waiting(Case):
         self.assertTrue(self.dns.held)
         self.dns.release()
         milter.stop()
-
-    def answer_when_asked(self):
-        """All questions about one client: they come together."""
-        wait_for(lambda: len(self.dns.held) >= len(ZONES), "it was asked")
-        self.dns.release()
 
     def test_the_stop_waits_for_no_answer(self):
         milter = self.milter(settings="timeout = 30s")

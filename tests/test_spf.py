@@ -5,14 +5,13 @@ answers as they come from the network."""
 import ipaddress
 import os
 import re
-import threading
 import time
 import unittest
 
 from lib import cases
 from lib.daemon import Daemon, wait_for
 from lib.dns import A, AAAA, MX, PTR, TXT, Dns, wire_name, wire_text
-from lib.pace import milliseconds, pace
+from lib.pace import milliseconds
 from lib.policies import GREYLISTED, response
 from lib.ports import free_port
 
@@ -210,9 +209,7 @@ class Waiting(Case):
 
     def test_patience_waits_for_all_answers_and_no_longer(self):
         milter = self.milter(settings=f"timeout = 30s  patience = {milliseconds(1500)}")
-        self.dns.hold()
-        answers = threading.Thread(target=self.answer_when_asked)
-        answers.start()
+        answers = self.dns.hold_until_asked()
         self.assertEqual(self.send(milter), ("", "pass"))
         answers.join()
         self.dns.hold()
@@ -220,11 +217,6 @@ class Waiting(Case):
                          (GREYLISTED, "unknown"))
         self.dns.release()
         milter.stop()
-
-    def answer_when_asked(self):
-        """And what the answer makes one ask for."""
-        wait_for(lambda: self.dns.held, "it was asked")
-        self.dns.release()
 
     def test_the_stop_waits_for_no_answer(self):
         milter = self.milter(settings="timeout = 30s")

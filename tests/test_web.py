@@ -200,17 +200,9 @@ class Bounds(unittest.TestCase):
     def test_2000_that_stall_cost_mail_nothing(self):
         with Pages(greylisting(), "connections_per_address = 16\n"
                    "timeout = 5s") as pages:
-            held = []
-            for number in range(2000):
-                address = f"127.0.{number // 250 + 1}.{number % 250 + 1}"
-                one = socket.socket()
-                one.setblocking(False)
-                one.bind((address, 0))
-                try:
-                    one.connect(("127.0.0.1", pages.port))
-                except BlockingIOError:
-                    pass
-                held.append(one)
+            held = [pages.knock(
+                f"127.0.{number // 250 + 1}.{number % 250 + 1}")
+                for number in range(2000)]
             for _ in range(20):
                 self.assertEqual(mail(pages), GREYLISTED)
             self.assertLess(pages.descriptors(), 450)
@@ -224,15 +216,7 @@ class Bounds(unittest.TestCase):
         pages.prefix = ["prlimit", "--nofile=120:120"]
         pages.expect("web: connections = 10000, but .* 120 files")
         with pages:
-            held = []
-            for _ in range(200):
-                one = socket.socket()
-                one.setblocking(False)
-                try:
-                    one.connect(("127.0.0.1", pages.port))
-                except BlockingIOError:
-                    pass
-                held.append(one)
+            held = [pages.knock() for _ in range(200)]
             time.sleep(0.5)
             for _ in range(3):
                 self.assertEqual(mail(pages), GREYLISTED)

@@ -16,6 +16,7 @@ import tempfile
 import time
 
 from lib import milterclient
+from lib.pace import PATIENCE
 
 HEAD = '''\
 socket = "@SOCKET@"
@@ -29,8 +30,6 @@ BAD_NEWS = re.compile(r"warn|error|panic|fatal|critical|alert|sanitizer|leak",
                       re.IGNORECASE)
 # Who is started in another way keeps nothing, and not in the place of a real one.
 os.environ["STATE_DIRECTORY"] = "/nonexistent"
-
-PATIENCE = 120  # seconds until a wait is given up; only a broken test waits so long
 
 
 class Daemon:

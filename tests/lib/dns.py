@@ -11,6 +11,8 @@ import socket
 import struct
 import threading
 
+from lib.daemon import wait_for
+
 A, PTR, MX, TXT, AAAA = 1, 12, 15, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 AUTHORITATIVE_ANSWER = 0x8580
@@ -102,6 +104,18 @@ class Dns:
             held, self.held = self.held, []
         for answer in held:
             answer()
+
+    def hold_until_asked(self, count=1):
+        """Answer nothing until there are so many questions: a thread that waits for
+        them."""
+        self.hold()
+        thread = threading.Thread(target=self._release_when_asked, args=(count,))
+        thread.start()
+        return thread
+
+    def _release_when_asked(self, count):
+        wait_for(lambda: len(self.held) >= count, "it was asked")
+        self.release()
 
     def mode(self, zone, name, *arguments):
         """What is asked below this zone is answered wrongly: silent, servfail,

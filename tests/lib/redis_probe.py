@@ -13,7 +13,7 @@ import subprocess
 import time
 import unittest
 
-from lib.pace import pace, sleep
+from lib.pace import PATIENCE, pace, sleep
 from lib.redis_servers import wait_until
 
 CALL_MS = 200
@@ -21,7 +21,6 @@ UNHURRIED_MS = 20000  # the deadline where all is well: any machine keeps it
 SLACK_MS = 50
 HEALS = 5.0  # seconds
 QUIET = 0.9  # seconds after which a server that lets us in is told to be well
-PATIENCE = 120  # seconds until a wait is given up; only a broken test waits so long
 TIMES = "first_ok_ms", "last_ok_ms", "last_failed_ms", "gap_ms"
 
 
@@ -123,16 +122,16 @@ def during(begin, end, *arguments, fault=0.0, noticed=has_failed, is_well=True,
     lasted so many seconds; until all is well again.  It is well at first, too,
     unless that is said."""
     probe = Probe(*arguments, **settings)
+    if is_well:
+        probe.calm("all is well at first")
+    began = time.monotonic()
     try:
-        if is_well:
-            probe.calm("all is well at first")
-        began = time.monotonic()
         begin()
         sleep(fault)
         probe.wait(noticed, "the fault is noticed")
     finally:
         end()
-        lasted = time.monotonic() - began
+    lasted = time.monotonic() - began
     probe.wait(is_well_told, "the end of the fault is told")
     healed = probe.calm("all is well again")
     saw = probe.finish()

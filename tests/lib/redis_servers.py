@@ -17,10 +17,9 @@ import subprocess
 import tempfile
 import time
 
-from lib.pace import pace
+from lib.pace import PATIENCE, pace
 from lib.ports import free_port
 
-PATIENCE = 120  # seconds until a wait is given up; only a broken test waits so long
 AGAIN = 6  # seconds after which a node has given up what it was asked for
 REDIS_SERVER = shutil.which("redis-server") or "/usr/bin/redis-server"
 

@@ -51,6 +51,17 @@ class Pages(Daemon):
         return socket.create_connection(
             ("127.0.0.1", self.port), PATIENCE, (source, 0))
 
+    def knock(self, source="127.0.0.1"):
+        """Begin a connection, and wait for nothing."""
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.bind((source, 0))
+        try:
+            connection.connect(("127.0.0.1", self.port))
+        except BlockingIOError:
+            pass
+        return connection
+
     def ask(self, method, path, form=None, source="127.0.0.1", **headers):
         """One request; names of headers have _ for -."""
         connection = http.client.HTTPConnection(
