@@ -11,7 +11,7 @@ import threading
 import unittest
 
 from lib import mta
-from lib.mta_case import ALICE, BOB, CAROL, MtaTest, main, on_both
+from lib.mta_case import ALICE, BOB, CAROL, main, on_both
 from lib.policies import greylisting
 
 SPAM = "550 5.7.1 This is spam"

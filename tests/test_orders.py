@@ -19,7 +19,7 @@ import threading
 import unittest
 
 from lib import mta
-from lib.mta_case import ALICE, MtaTest, main, on_both
+from lib.mta_case import ALICE, main, on_both
 from lib.policies import defer_all
 
 ORDERS = int(os.environ.get("ORDERS", "24"))

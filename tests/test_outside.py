@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from lib import cases, crowd, daemon, farm
+from lib import cases, crowd, farm
 from lib.crowd import BOB, nameless
 from lib.daemon import wait_for
 from lib.farm import redis, stranger
@@ -405,7 +405,6 @@ class Late(Case):
             # Four trips would take 2.4.
             self.assertLess(slowest, 1.8 * pace() + 3 * busy)
             milter.stop()
-
 
     def seconds(self, milter, number):
         """That a decision takes."""

@@ -1,7 +1,5 @@
 """A Redis Cluster: slots are found, and followed when they move."""
 
-import unittest
-
 from lib import cases
 from lib.lying_redis import LyingRedis, address, slots
 from lib.pace import pace

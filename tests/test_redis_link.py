@@ -6,7 +6,6 @@ import shutil
 import tempfile
 import threading
 import time
-import unittest
 
 from lib import cases
 from lib import lying_redis as lies
@@ -338,7 +337,7 @@ class Access(LinkTest):
     def test_unix_socket(self):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "redis.sock")
-            with start_single(unixsocket=path) as server:
+            with start_single(unixsocket=path):
                 self.check(path)
                 self.check("unix:" + path)
 

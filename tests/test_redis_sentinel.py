@@ -1,7 +1,5 @@
 """A Sentinel set: the master is found, and followed when it changes."""
 
-import unittest
-
 from lib import cases
 from lib.pace import sleep
 from lib.redis_probe import UNHURRIED_MS, LinkTest, Probe

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import unittest
 
 from lib import cases
 from lib.redis_probe import LinkTest, Probe, during

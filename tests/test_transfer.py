@@ -6,7 +6,6 @@ PGCLIENTS=10000 makes the real postgrey remember as many clients.
 import contextlib
 import json
 import os
-import resource
 import shutil
 import socket
 import sqlite3
@@ -19,7 +18,7 @@ from lib import cases, farm
 from lib.ctl import Ctl
 from lib.daemon import Daemon, PATIENCE, wait_for
 from lib.redis_servers import start_cluster, start_sentinel_set, start_single
-from test_trust import become_known, send, strangers
+from test_trust import send, strangers
 
 CLIENT = "198.51.100.7"
 SECRET = "the same on all of the servers that are here"

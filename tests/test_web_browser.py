@@ -6,7 +6,6 @@ the pages are left in that directory.
 
 import os
 import re
-import unittest
 
 from lib import browser, farm, mta_case
 from lib.browser import DESKTOP, PHONE, Browser

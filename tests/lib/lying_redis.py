@@ -7,7 +7,6 @@ command with the honest reply, and sends what it likes.
 
 import socket
 import threading
-import time
 
 from lib import pace
 

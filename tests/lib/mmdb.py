@@ -1,7 +1,6 @@
 """Databases in the format of MaxMind, version 2.0: what libmaxminddb reads."""
 
 import ipaddress
-import struct
 
 
 def _value(value):
