@@ -360,6 +360,31 @@ START_TEST(entries_are_found_by_what_is_known_of_them)
 }
 END_TEST
 
+/* Three of each, and a page ends between two of them. */
+START_TEST(entries_that_share_a_place_are_all_seen)
+{
+	char reference[JOURNAL_REFERENCE_SIZE], digits[13];
+
+	open_journal();
+	for (int i = 0; i < 600; i++) {
+		struct journal_note note;
+
+		journal_reference_new(0, now, reference);
+		(void)snprintf(
+		    digits, sizeof digits, "%04d%08d", i / 3 % 1000, i % 1000);
+		memcpy(reference, digits, 12);
+		note = note_of(JOURNAL_DEFER, now, reference);
+		journal_put(journal, &note);
+	}
+	for (int i = 0; i < 4; i++)
+		flush();
+	ck_assert_int_eq(journal_dropped(journal), 0);
+	ck_assert_int_ne(JOURNAL_PAGE % 3, 0);
+	ck_assert_int_eq(count((struct journal_query){0}), 600);
+	close_journal();
+}
+END_TEST
+
 /* ---- What became of it */
 
 static const struct {
@@ -502,9 +527,7 @@ START_TEST(a_full_queue_drops_and_counts)
 	ck_assert_int_lt(journal_dropped(journal), 9000);
 	flush();
 	flush();
-	/* of two that share a place one is not seen where a page ends between */
-	ck_assert_int_le(count((struct journal_query){0}), 1000);
-	ck_assert_int_ge(count((struct journal_query){0}), 999);
+	ck_assert_int_eq(count((struct journal_query){0}), 1000);
 	close_journal();
 }
 END_TEST
@@ -837,6 +860,7 @@ journal_suite(void)
 	tcase_add_test(cases, a_message_to_many_is_asked_for_by_each);
 	tcase_add_test(cases, hostile_texts_stay_texts);
 	tcase_add_test(cases, what_is_no_entry_is_refused);
+	tcase_add_test(cases, entries_that_share_a_place_are_all_seen);
 	tcase_add_test(cases, a_full_queue_drops_and_counts);
 	tcase_add_test(cases, without_a_journal_nothing_is_kept);
 	tcase_add_test(cases, what_was_counted_is_published);

@@ -120,9 +120,9 @@ struct journal_query {
 	uint64_t before;
 };
 
-/* Read one page: up to JOURNAL_PAGE entries are looked at, newest first, and
- * those that suit given to `each`, which may end it by false.  `*more_r`: there
- * may be older ones. */
+/* Read one page: up to JOURNAL_PAGE entries are looked at, newest first, with all
+ * that have the place of the last one, and those that suit given to `each`, which may
+ * end it by false.  `*more_r`: there may be older ones. */
 #define JOURNAL_PAGE 500
 enum store_result journal_read(struct store *store, struct journal_query *query,
     bool (*each)(void *arg, const struct journal_entry *entry), void *arg,

@@ -11,6 +11,8 @@
 #define SLACK	  INT64_C(60) /* seconds that clocks may be apart */
 #define TIME_SPAN (INT64_C(1) << 20)
 #define STORY_MAX 64 /* entries */
+/* A second has a million places, so two entries of one are rare, and more hardly are. */
+#define OF_ONE_PLACE 16
 
 static enum store_result
 hash(struct store *store, char kind, const struct mailaddr *address,
@@ -95,7 +97,7 @@ static enum store_result
 read_place(struct store *store, uint64_t place, struct wanted *wanted)
 {
 	const struct journal_range range = {
-	    .from = place, .to = place, .most = 16};
+	    .from = place, .to = place, .most = OF_ONE_PLACE};
 
 	return store->ops->journal->read(store, &range, take_wanted, wanted);
 }
@@ -147,6 +149,8 @@ suits(const struct journal_query *query, const struct journal_entry *entry)
 		    network_contains(query->client, &client)));
 }
 
+/* The next page begins below the place where this one ends, so all of that place
+ * belong to this one. */
 static bool
 take_entry(void *arg, const char *text, size_t length)
 {
@@ -155,6 +159,9 @@ take_entry(void *arg, const char *text, size_t length)
 	page->seen++;
 	if (!journal_decode(text, length, &page->entry))
 		return true;
+	if (page->seen > JOURNAL_PAGE &&
+	    page->entry.place != page->query->before)
+		return false;
 	page->query->before = page->entry.place;
 	if (page->entry.at < page->query->since)
 		page->ended = true;
@@ -169,14 +176,15 @@ journal_read(struct store *store, struct journal_query *query,
     bool *more_r)
 {
 	struct page page = {.query = query, .each = each, .arg = arg};
+	uint64_t before = query->before;
 	const struct journal_range range = {
-	    .to = query->before == 0 ? JOURNAL_PLACE_MAX : query->before - 1,
-	    .most = JOURNAL_PAGE};
+	    .to = before == 0 ? JOURNAL_PLACE_MAX : before - 1,
+	    .most = JOURNAL_PAGE + OF_ONE_PLACE};
 	enum store_result result =
 	    store->ops->journal->read(store, &range, take_entry, &page);
 
-	*more_r = result == STORE_OK && page.seen == JOURNAL_PAGE &&
-	    !page.ended && query->before != 0;
+	*more_r = result == STORE_OK && page.seen >= JOURNAL_PAGE &&
+	    !page.ended && query->before != before;
 	return result;
 }
 
