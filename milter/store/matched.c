@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "mail/sightings.h"
 #include "store/record.h"
 
@@ -325,14 +326,15 @@ matched_tick(struct matched *matched, struct policy *policy,
 	struct telling *telling = calloc(1, sizeof *telling);
 
 	use(matched, policy);
-	if (telling == NULL || !store_is_up(store) ||
-	    store_namer(store, &telling->namer) != STORE_OK) {
-		free(telling);
+	if (telling == NULL)
 		return;
+	if (store_is_up(store) &&
+	    store_namer(store, &telling->namer) == STORE_OK) {
+		telling->store = store;
+		telling->now = store_now(store, now);
+		telling->puts_left = PUTS;
+		tell_all(matched, telling, lists);
 	}
-	telling->store = store;
-	telling->now = store_now(store, now);
-	telling->puts_left = PUTS;
-	tell_all(matched, telling, lists);
+	secret_wipe(&telling->namer, sizeof telling->namer);
 	free(telling);
 }
