@@ -226,11 +226,10 @@ take_reports(struct store *store, int64_t now,
 
 /* ---- What hosts let each other know, in a stream */
 
-#define SHARE_LIFE    "3600"
-#define SHARE_MOST    "4096" /* entries, about */
-#define AT_ONCE	      "32"
-#define SHARE_WAIT_MS 500
-#define FIRST_MS      60000 /* so old may be what a start reads */
+#define SHARE_LIFE "3600"
+#define SHARE_MOST "4096" /* entries, about */
+#define AT_ONCE	   "32"
+#define FIRST_MS   60000 /* so old may be what a start reads */
 
 static void
 add_own(struct resp_commands *commands, const struct redis_store *store,
@@ -279,8 +278,8 @@ share(struct store *store, const struct store_shared *own,
 	struct redis_store *self = (struct redis_store *)store;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
-	enum store_result result = STORE_OK;
 	const struct resp_reply *entries;
+	enum store_result result;
 
 	if (!redis_clock_is_known(&self->clock))
 		return STORE_DOWN;
@@ -293,15 +292,7 @@ share(struct store *store, const struct store_shared *own,
 		add_own(&request.commands, self, key, own);
 	resp_add(&request.commands, "XREAD", "COUNT", AT_ONCE, "STREAMS", key,
 	    self->shared_up_to);
-	if (redis_ask(self->redis, &request, 1,
-		redis_due(self->redis, SHARE_WAIT_MS)) != REDIS_ANSWERED)
-		result = STORE_LATE;
-	for (size_t i = 0; result == STORE_OK && i < request.commands.count;
-	     i++)
-		if (redis_reply_error(request.replies[i]) != NULL) {
-			store_redis_heal(self, &request);
-			result = STORE_UNREADABLE;
-		}
+	result = store_redis_ask(self, &request, 1);
 	if (result == STORE_OK) {
 		/* one stream: its name, and its entries */
 		entries = resp_element(
