@@ -125,15 +125,13 @@ adopt(struct redis_secret *secret, const struct finding *found)
 		return SECRET_DOWN;
 	pthread_mutex_lock(&secret->mutex);
 	secret->unfit = false;
-	if (strcmp(found->text, secret->offer) == 0)
-		news = SECRET_MADE; /* whichever thread put it there */
 	if (secret->known && strcmp(found->text, secret->text) != 0)
 		news = SECRET_CHANGED;
 	else if (secret->known)
 		news = found->was_known && found->was_put ? SECRET_RESTORED
 							  : SECRET_SAME;
 	else if (strcmp(found->text, secret->offer) == 0)
-		news = SECRET_MADE;
+		news = SECRET_MADE; /* whichever thread put it there */
 	secret->known = true;
 	secret->namer = namer;
 	memcpy(secret->text, found->text, sizeof secret->text);
