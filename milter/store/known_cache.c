@@ -31,7 +31,7 @@ mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Never 0.  Two networks with one key would share their cache, at odds of
+/* Never 0.  Two networks with one key would share their standing, at odds of
  * one in 2^64 for a pair. */
 static uint64_t
 key_of(const struct known_cache *cache, const char *network)

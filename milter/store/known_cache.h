@@ -1,4 +1,4 @@
-/* known_cache -- which clients were lately in good cache, for when the store is
+/* known_cache -- which clients were lately in good standing, for when the store is
  * away?
  *
  * A memory of fixed size: a client network has a place in one small set of
