@@ -417,7 +417,7 @@ copy(void *arg, const struct store_entry *entry)
 	    !array_grow(&copies->array, copies->count, sizeof *copies->array)) {
 		copies->failed = true;
 		free(words);
-		return true;
+		return false;
 	}
 	memcpy(words, entry->text, text_size);
 	memcpy(words + text_size, entry->note, note_size);
