@@ -10,7 +10,6 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "store/redis/store_redis_keys.h"
 #include "store/store.h"
@@ -40,10 +39,10 @@ struct sweep_queue {
 	size_t next; /* to look at */
 };
 
+/* All zero so far. */
 static inline void
 sweep_init(struct sweep_queue *queue)
 {
-	memset(queue, 0, sizeof *queue);
 	pthread_mutex_init(&queue->mutex, NULL);
 }
 
