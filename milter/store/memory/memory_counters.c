@@ -362,6 +362,12 @@ memory_counters_return(struct memory_counters *counters,
 
 /* ---- Sets */
 
+static bool
+counts(const struct set *set, const struct seen *seen, int64_t now)
+{
+	return seconds_between(now, seen->at) < set->kept.key.period;
+}
+
 /* Drop what lies further back than the period.  What lies ahead, since the clock
  * went back, counts as seen now. */
 static void
@@ -374,7 +380,7 @@ prune(struct memory_counters *counters, struct set *set, int64_t now)
 
 		if (seen->at > now)
 			seen->at = now;
-		if (seconds_between(now, seen->at) < set->kept.key.period)
+		if (counts(set, seen, now))
 			set->seen[kept++] = *seen;
 	}
 	counters->members -= set->count - kept;
@@ -439,12 +445,6 @@ memory_counters_add(struct memory_counters *counters,
 			return false;
 	*number_r = (int64_t)set->count;
 	return true;
-}
-
-static bool
-counts(const struct set *set, const struct seen *seen, int64_t now)
-{
-	return seconds_between(now, seen->at) < set->kept.key.period;
 }
 
 int64_t
