@@ -2,9 +2,9 @@
  *
  * Whoever says a line never waits for who takes it: while lines are not taken
  * they go through a bounded queue to a thread of their own, in their order.  When
- * that is full they are lost, and how many is told when the log takes lines again.  Before log_open()
- * they are written to standard error at once.  Control characters become blanks:
- * nobody's text can make two lines of one.
+ * that is full they are lost, and how many is told when the log takes lines again.
+ * Before log_open() they are written to standard error at once.  Control characters
+ * become blanks: nobody's text can make two lines of one.
  *
  * What libraries say by syslog(3) comes here too.  The only module with mutable
  * state besides main.  Safe from any thread. */

@@ -107,10 +107,11 @@ struct store_walk {
 	bool is_done;
 };
 
-/* The next records, a page of them, in no order, each lent for its call; a record may come twice, and one
- * that is made or removed meanwhile may be left out.  `now` is this host's clock.
- * After another answer than STORE_OK the same page may be asked for again.  May
- * wait; asks no more of the store at once than a few messages do. */
+/* The next records, a page of them, in no order, each lent for its call; a record
+ * may come twice, and one that is made or removed meanwhile may be left out.  `now`
+ * is this host's clock.  After another answer than STORE_OK the same page may be
+ * asked for again.  May wait; asks no more of the store at once than a few messages
+ * do. */
 static inline enum store_result
 store_walk(struct store *store, struct store_walk *walk, int64_t now,
     store_record_each *each, void *arg)
@@ -131,8 +132,8 @@ store_read_record(struct store *store, const char *name, int64_t now,
 }
 
 /* Take records over, each tidied, as record_merge() says; at most
- * STORE_RESTORE_MOST.  On
- * another answer than STORE_OK some may have been, and all may be given again. */
+ * STORE_RESTORE_MOST.  On another answer than STORE_OK some may have been, and all
+ * may be given again. */
 #define STORE_RESTORE_MOST 16
 static inline enum store_result
 store_restore(struct store *store, struct store_record *records, size_t count,

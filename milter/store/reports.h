@@ -1,8 +1,8 @@
 /* reports -- what other programs say of a client, taken in by this host.
  *
- * A report is one line of text: an IP address or a domain after an '@', an event of the settings
- * (spam, ham, trap ...) or a number of points (bad ones with a minus), and
- * optionally how many times:
+ * A report is one line of text: an IP address or a domain after an '@', an event of
+ * the settings (spam, ham, trap ...) or a number of points (bad ones with a minus),
+ * and optionally how many times:
  *
  *     192.0.2.7 report_spam
  *     2001:db8::25 -12.5

@@ -371,9 +371,9 @@ store_remember(struct store *store, const struct store_effects *effects)
 }
 
 /* Publish this host's load and read all hosts' (own included, at most `size`).
- * `own` NULL: only read.  `own->at` is this host's clock; the reports, and `*now_r`, are of the store's.
- * A value that is no report comes as one with NaN, so that it can be counted.
- * Background only: may wait. */
+ * `own` NULL: only read.  `own->at` is this host's clock; the reports, and `*now_r`,
+ * are of the store's.  A value that is no report comes as one with NaN, so that it
+ * can be counted.  Background only: may wait. */
 static inline enum store_result
 store_exchange_load(struct store *store, const struct load_report *own,
     struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)

@@ -43,8 +43,8 @@ const struct memory_record *memory_book_peek(
 struct memory_record *
 memory_book_find_number(struct memory_book *book, uint64_t number, int64_t now);
 
-/* The same as memory_book_find(), made if there is none.  NULL: out of memory.  Follow each change of
- * a record by memory_book_renew(). */
+/* The same as memory_book_find(), made if there is none.  NULL: out of memory.
+ * Follow each change of a record by memory_book_renew(). */
 struct memory_record *memory_book_make(
     struct memory_book *book, const struct memory_name *name, int64_t now);
 
