@@ -163,7 +163,9 @@ class Unused:
 
     def told(self, expected, what):
         wait_for(lambda: self.unused() == expected, what,
-                 lambda: [str(self.unused()), str(expected)])
+                 lambda: [str(expected), *(
+                     str(one) for kind in ("usage", "unused")
+                     for one in self.ask(kind, "list", "show", "--unused"))])
 
     # ---- the tests
 
