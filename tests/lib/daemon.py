@@ -77,7 +77,8 @@ class Daemon:
             file.write(text.replace("@DIR@", self.directory))
 
     def start(self):
-        """Start, and wait until the milter socket accepts connections."""
+        """Start, and wait until the milter socket accepts connections, and the
+        control socket of HEAD is there, which comes a moment later."""
         with open(self.log_file, "a") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, self.program, *self.options, "-c",
@@ -101,7 +102,8 @@ class Daemon:
             milterclient.connect(self.where).close()
         except OSError:
             return False
-        return True
+        return self.head != HEAD or os.path.exists(
+            os.path.join(self.directory, "control.sock"))
 
     def client(self, **options):
         """A milter connection to it."""
