@@ -81,7 +81,7 @@ only hiredis/ resp
 only confuse.h conf_file
 only libpsl.h forget hostname preflight shared show
 only ares.h resolver
-only openssl/ tls triplet secret token
+only openssl/ stream tls triplet secret token
 only microhttpd.h http
 only crypt.h login
 only zlib.h maillog_lines

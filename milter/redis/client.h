@@ -15,7 +15,7 @@ struct redis_login {
 	char *sentinel_user;
 	char *sentinel_password;
 	char *tls_name;
-	struct redis_tls *tls;
+	struct ssl_ctx_st *tls; /* of redis_tls_open() */
 };
 
 /* Whether servers do what they are told; the thread's. */

@@ -1,6 +1,7 @@
 #include "base/secret.h"
 #include "base/thread.h"
 #include "redis/client.h"
+#include "redis/tls.h"
 
 #include <fcntl.h>
 #include <stdio.h>

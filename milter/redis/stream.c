@@ -2,14 +2,14 @@
 #define _DEFAULT_SOURCE
 
 #include "redis/stream.h"
-#include "base/ascii.h"
-#include "base/thread.h"
-#include "redis/call.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/ascii.h"
+#include "base/thread.h"
+#include "redis/call.h"
+#include "redis/tls.h"
 
 /* ---- The addresses of a host, without waiting for the DNS */
 
@@ -130,7 +135,11 @@ take_resolved(struct redis_resolving **resolving, struct addrinfo **found_r)
 static void
 hang_up(struct redis_stream *stream)
 {
-	redis_tls_end(&stream->tls);
+	if (stream->ssl != NULL) {
+		SSL_free(stream->ssl);
+		ERR_clear_error();
+	}
+	stream->ssl = NULL;
 	if (stream->fd >= 0)
 		(void)close(stream->fd);
 	stream->fd = -1;
@@ -169,35 +178,103 @@ fail_by_errno(struct redis_stream *stream, int error)
 	redis_stream_close(stream);
 }
 
+/* ---- Encrypted */
+
+/* An IP address stands in a certificate in another place than a name, and is
+ * never sent as the server's name (RFC 6066, section 3). */
+static bool
+expect_name(SSL *ssl, const char *name)
+{
+	X509_VERIFY_PARAM *wanted = SSL_get0_param(ssl);
+
+	if (X509_VERIFY_PARAM_set1_ip_asc(wanted, name) == 1)
+		return true;
+	X509_VERIFY_PARAM_set_hostflags(
+	    wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(wanted, name, 0) == 1 &&
+	    SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+static bool
+begin_tls(struct redis_stream *stream)
+{
+	stream->ssl = SSL_new(stream->terms->tls);
+	if (stream->ssl == NULL || SSL_set_fd(stream->ssl, stream->fd) != 1 ||
+	    !expect_name(stream->ssl, stream->name))
+		return false;
+	SSL_set_connect_state(stream->ssl);
+	return true;
+}
+
+/* Old errors of this thread may not be taken for new ones. */
+static void
+forget_errors(void)
+{
+	ERR_clear_error();
+	errno = 0;
+}
+
+static void
+explain_tls(struct redis_stream *stream, int error, int system_error)
+{
+	long verified = SSL_get_verify_result(stream->ssl);
+	char words[REDIS_WORDS_SIZE];
+	const char *text = words;
+
+	if (verified != X509_V_OK)
+		text = X509_verify_cert_error_string(verified);
+	else if (ERR_peek_last_error() != 0)
+		redis_tls_reason(words, sizeof words);
+	else if (error == SSL_ERROR_ZERO_RETURN || system_error == 0 ||
+	    strerror_r(system_error, words, sizeof words) != 0)
+		text = "closed by the server";
+	ascii_clean(text, stream->why, sizeof stream->why);
+}
+
+/* What a call of OpenSSL that moved nothing means: 0, to be called again when what
+ * it wants has come, or -1. */
+static int
+settle(struct redis_stream *stream, int result)
+{
+	int system_error = errno;
+	int error = SSL_get_error(stream->ssl, result);
+
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+		stream->tls_wants =
+		    error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
+		return 0;
+	}
+	explain_tls(stream, error, system_error);
+	return -1;
+}
+
 /* ---- Opening */
 
 static void
 shake_hands(struct redis_stream *stream)
 {
-	int done = redis_tls_handshake(stream->tls);
+	int result;
 
-	if (done > 0)
+	forget_errors();
+	result = SSL_do_handshake(stream->ssl);
+	if (result == 1)
 		stream->state = REDIS_STREAM_OPEN;
-	else if (done < 0)
-		fail(stream, redis_tls_why(stream->tls));
-	else
-		stream->tls_wants = redis_tls_wants(stream->tls);
+	else if (settle(stream, result) < 0)
+		redis_stream_close(stream);
 }
 
 static void
 connected(struct redis_stream *stream)
 {
-	if (stream->terms.tls == NULL) {
+	if (stream->terms->tls == NULL || stream->is_local) {
 		stream->state = REDIS_STREAM_OPEN;
 		return;
 	}
-	stream->tls =
-	    redis_tls_begin(stream->terms.tls, stream->fd, stream->name);
 	stream->state = REDIS_STREAM_SHAKING_HANDS;
-	if (stream->tls == NULL)
-		fail(stream, "TLS session could not be made");
-	else
+	if (begin_tls(stream))
 		shake_hands(stream);
+	else
+		fail(stream, "TLS session could not be made");
 }
 
 /* An idle connection through a firewall must be found dead at some time; the
@@ -276,7 +353,6 @@ connect_unix(struct redis_stream *stream, const char *path)
 		error = connect_to(
 		    stream, (const struct sockaddr *)&address, sizeof address);
 	}
-	stream->terms.tls = NULL;
 	if (error == 0)
 		connected(stream);
 	else
@@ -329,11 +405,12 @@ redis_stream_open(struct redis_stream *stream,
     const struct redis_address *address, const struct redis_stream_terms *terms,
     int64_t due_ms)
 {
-	stream->terms = *terms;
+	stream->terms = terms;
+	stream->is_local = redis_address_is_unix(address);
 	stream->due_ms = due_ms;
 	(void)snprintf(stream->name, sizeof stream->name, "%s",
 	    terms->tls_name != NULL ? terms->tls_name : address->host);
-	if (redis_address_is_unix(address)) {
+	if (stream->is_local) {
 		connect_unix(stream, address->host);
 		return;
 	}
@@ -375,14 +452,14 @@ redis_stream_read(struct redis_stream *stream, char *bytes_r, size_t size)
 {
 	ssize_t got;
 
-	if (stream->tls != NULL) {
-		got = redis_tls_read(stream->tls, bytes_r, size);
-		if (got == 0)
-			stream->tls_wants = redis_tls_wants(stream->tls);
-		if (got < 0)
-			ascii_clean(redis_tls_why(stream->tls), stream->why,
-			    sizeof stream->why);
-		return got;
+	if (stream->ssl != NULL) {
+		size_t decrypted;
+		int result;
+
+		forget_errors();
+		result = SSL_read_ex(stream->ssl, bytes_r, size, &decrypted);
+		return result == 1 ? (ssize_t)decrypted
+				   : settle(stream, result);
 	}
 	got = recv(stream->fd, bytes_r, size, 0);
 	if (got > 0)
@@ -402,14 +479,14 @@ ssize_t
 redis_stream_write(
     struct redis_stream *stream, const char *bytes, size_t length)
 {
-	ssize_t sent;
+	size_t sent;
+	int result;
 
-	if (stream->tls == NULL)
+	if (stream->ssl == NULL)
 		return send(stream->fd, bytes, length, MSG_NOSIGNAL);
-	sent = redis_tls_write(stream->tls, bytes, length);
-	if (sent == 0)
-		stream->tls_wants = redis_tls_wants(stream->tls);
-	return sent;
+	forget_errors();
+	result = SSL_write_ex(stream->ssl, bytes, length, &sent);
+	return result == 1 ? (ssize_t)sent : settle(stream, result);
 }
 
 void
@@ -423,7 +500,7 @@ redis_stream_prepare(const struct redis_stream *stream, bool wants_to_write,
 	else if (stream->state == REDIS_STREAM_SHAKING_HANDS)
 		wait_r->events = stream->tls_wants;
 	else if (wants_to_write)
-		wait_r->events = stream->tls != NULL
+		wait_r->events = stream->ssl != NULL
 		    ? (short)(POLLIN | stream->tls_wants)
 		    : POLLIN | POLLOUT;
 }
@@ -438,5 +515,5 @@ redis_stream_next(const struct redis_stream *stream)
 bool
 redis_stream_holds_bytes(const struct redis_stream *stream)
 {
-	return stream->tls != NULL && redis_tls_holds_bytes(stream->tls);
+	return stream->ssl != NULL && SSL_pending(stream->ssl) > 0;
 }

@@ -1,23 +1,26 @@
 /* stream -- bytes to and from an address: the host looked up, each of its
  * addresses tried, encrypted where that is wanted.
  *
- * Nothing here waits.  Words in `why` are the system's or OpenSSL's. */
+ * Nothing here waits.  Words in `why` are the system's or OpenSSL's.  OpenSSL
+ * writes to closed connections too, so the process must ignore SIGPIPE. */
 #ifndef REDIS_STREAM_H
 #define REDIS_STREAM_H
 
 #include "redis/address.h"
 #include "redis/error.h"
-#include "redis/tls.h"
 
 #include <netdb.h>
 #include <poll.h>
 
 struct redis_resolving;
+struct ssl_ctx_st; /* of redis_tls_open() */
+struct ssl_st;
 
+/* They may be changed between calls, for connections that are still to be made. */
 struct redis_stream_terms {
-	const struct redis_tls *tls; /* NULL: plain; unix sockets always are */
-	const char *tls_name;	     /* NULL: that of the address */
-	int wake_fd;		     /* when a host is looked up */
+	struct ssl_ctx_st *tls; /* NULL: plain; unix sockets always are */
+	const char *tls_name;	/* NULL: that of the address */
+	int wake_fd;		/* when a host is looked up */
 };
 
 enum redis_stream_state {
@@ -33,7 +36,8 @@ struct redis_stream {
 	enum redis_stream_state state;
 	char why[REDIS_WORDS_SIZE];
 
-	struct redis_stream_terms terms;
+	const struct redis_stream_terms *terms;
+	bool is_local;		    /* a unix socket */
 	char name[REDIS_HOST_SIZE]; /* in the certificate */
 	int64_t due_ms;
 	int64_t share_due_ms; /* of the address that is being tried */
@@ -41,9 +45,9 @@ struct redis_stream {
 	struct addrinfo *found; /* all addresses of the host */
 	struct addrinfo *untried;
 
-	int fd;			       /* while it is not closed; or -1 */
-	struct redis_tls_session *tls; /* NULL: plain */
-	short tls_wants;	       /* besides POLLIN */
+	int fd;		    /* while it is not closed; or -1 */
+	struct ssl_st *ssl; /* NULL: plain */
+	short tls_wants;    /* POLLIN or POLLOUT, to go on */
 };
 
 /* Make it a closed one. */

@@ -94,7 +94,7 @@ check_tls(struct flight *flight)
 {
 	const struct settings *settings = flight->settings;
 	const char *key = settings->redis.tls_key_file;
-	struct redis_tls *tls;
+	struct ssl_ctx_st *tls;
 	char why[TEXT_SIZE];
 
 	if (!settings->redis.tls)
