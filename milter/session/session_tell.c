@@ -374,7 +374,8 @@ put_entry(const struct session *session, struct journal_note *note,
 	    : facts->known	? JOURNAL_IS_KNOWN
 				: JOURNAL_STRANGER;
 	note->load = facts->load;
-	journal_put(session->message.shared->journal, note);
+	if (!journal_put(message->shared->journal, note))
+		counters_count(message->shared->counters, COUNT_DROPPED);
 }
 
 /* The lines as the client sees them. */

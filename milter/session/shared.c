@@ -218,8 +218,7 @@ shared_tick_journal(struct shared *shared, int64_t now)
 	tracer_tick(shared->tracer, shared->store, now);
 	matched_tick(
 	    shared->matched, policy, shared->lists, shared->store, now);
-	if (counters_tick(shared->counters, shared->store,
-		journal_dropped(shared->journal), now))
-		counters_summary(shared->counters, settings->log_summary, now);
+	counters_tick(
+	    shared->counters, shared->store, settings->log_summary, now);
 	policy_release(&policy);
 }

@@ -232,14 +232,13 @@ take_rules(struct counters *counters, struct counters_view *view)
 }
 
 static void
-take_picture(struct counters *counters, int64_t dropped, int64_t now)
+take_picture(struct counters *counters, int64_t now)
 {
 	struct counters_view *view = &counters->view;
 
 	counters_move_on(view, now);
 	for (int i = 0; i < COUNTS; i++) {
-		int64_t count =
-		    i == COUNT_DROPPED ? dropped : read(&counters->counts[i]);
+		int64_t count = read(&counters->counts[i]);
 		int64_t more = count - view->counts[i];
 
 		view->counts[i] = count;
@@ -309,29 +308,6 @@ recall(struct counters *counters, struct store *store, int64_t now)
 	    store_read_hosts(store, now, take_recalled, &recall);
 
 	return result == STORE_OK || result == STORE_UNREADABLE;
-}
-
-bool
-counters_tick(struct counters *counters, struct store *store, int64_t dropped,
-    int64_t now)
-{
-	char *text;
-	size_t length = 0;
-
-	if (now == counters->view.at)
-		return false;
-	if (!counters->has_recalled)
-		counters->has_recalled = recall(counters, store, now);
-	text = malloc(COUNTERS_TEXT_MAX);
-	pthread_mutex_lock(&counters->mutex);
-	take_picture(counters, dropped, now);
-	if (text != NULL)
-		length = counters_encode(&counters->view, text);
-	pthread_mutex_unlock(&counters->mutex);
-	if (text != NULL && counters->has_recalled)
-		(void)store_put_host(store, text, length, now);
-	free(text);
-	return true;
 }
 
 void
@@ -420,8 +396,8 @@ write_line(struct counters_view *view, int64_t span)
 	    rules);
 }
 
-void
-counters_summary(struct counters *counters, int64_t every, int64_t now)
+static void
+sum_up(struct counters *counters, int64_t every, int64_t now)
 {
 	struct counters_view *since = &counters->since;
 
@@ -434,4 +410,29 @@ counters_summary(struct counters *counters, int64_t every, int64_t now)
 	write_line(since, now - counters->summed_up);
 	counters_look(counters, &counters->before);
 	counters->summed_up = now;
+}
+
+/* ---- Each second */
+
+void
+counters_tick(struct counters *counters, struct store *store,
+    int64_t summary_every, int64_t now)
+{
+	char *text;
+	size_t length = 0;
+
+	if (now == counters->view.at)
+		return;
+	if (!counters->has_recalled)
+		counters->has_recalled = recall(counters, store, now);
+	text = malloc(COUNTERS_TEXT_MAX);
+	pthread_mutex_lock(&counters->mutex);
+	take_picture(counters, now);
+	if (text != NULL)
+		length = counters_encode(&counters->view, text);
+	pthread_mutex_unlock(&counters->mutex);
+	if (text != NULL && counters->has_recalled)
+		(void)store_put_host(store, text, length, now);
+	free(text);
+	sum_up(counters, summary_every, now);
 }

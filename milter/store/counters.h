@@ -114,14 +114,11 @@ void counters_wait(struct counters *counters, int64_t us);
 void counters_passed(struct counters *counters, const struct rule *rule,
     int64_t waited, int64_t now);
 
-/* Take a picture and publish it, once a second however often it is called.  One
- * background thread.  False: not now. */
-bool counters_tick(struct counters *counters, struct store *store,
-    int64_t dropped, int64_t now);
-
-/* When `every` seconds are over since the last, a line in the log of what was
- * decided since then; 0: never.  The same thread. */
-void counters_summary(struct counters *counters, int64_t every, int64_t now);
+/* Take a picture and publish it, once a second however often it is called; and
+ * when so many seconds are over since the last, say in the log what was decided
+ * since then (0: never).  One background thread. */
+void counters_tick(struct counters *counters, struct store *store,
+    int64_t summary_every, int64_t now);
 
 /* The last picture that was taken of this host. */
 void counters_look(struct counters *counters, struct counters_view *view_r);

@@ -2,7 +2,6 @@
 #include "store/journal_parts.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +44,7 @@ struct batch {
 };
 
 struct journal {
-	struct batch batch; /* only for who flushes */
-	atomic_llong dropped;
+	struct batch batch;		  /* only for who flushes */
 	pthread_mutex_t mutex;		  /* guards the rest */
 	struct pending *queue[QUEUE_MAX]; /* a ring */
 	size_t first, count, bytes;
@@ -76,13 +74,6 @@ journal_close(struct journal **journal)
 	pthread_mutex_destroy(&mine->mutex);
 	free(mine);
 	*journal = NULL;
-}
-
-int64_t
-journal_dropped(const struct journal *journal)
-{
-	return (int64_t)atomic_load_explicit(
-	    &journal->dropped, memory_order_relaxed);
 }
 
 /* ---- What a session tells */
@@ -194,7 +185,7 @@ enqueue(struct journal *journal, struct pending *pending)
 	return has_room;
 }
 
-void
+bool
 journal_put(struct journal *journal, const struct journal_note *note)
 {
 	size_t size = sizeof(struct pending) + octets_of(note);
@@ -207,10 +198,10 @@ journal_put(struct journal *journal, const struct journal_note *note)
 		pending->size = size;
 		copy_texts(note, pending->texts);
 		if (enqueue(journal, pending))
-			return;
+			return true;
 	}
 	free(pending);
-	atomic_fetch_add_explicit(&journal->dropped, 1, memory_order_relaxed);
+	return false;
 }
 
 /* ---- To the store */

@@ -183,9 +183,8 @@ struct journal_note {
 	double load;
 };
 
-/* Waits for nothing: if the queue is full it is dropped, and counted. */
-void journal_put(struct journal *journal, const struct journal_note *note);
-int64_t journal_dropped(const struct journal *journal);
+/* Waits for nothing.  False: the queue is full, and it is dropped. */
+bool journal_put(struct journal *journal, const struct journal_note *note);
 
 /* Hand what waits to the store.  One background thread; may wait for the store.
  * While that is away they stay in the queue. */
