@@ -360,7 +360,7 @@ read_tree(struct conf_build *build, const struct conf_tree *tree, bool observes)
 		conf_error(build->report, 0, "out of memory");
 	if (build->report->errors > 0)
 		return;
-	policy_plan(build->policy);
+	conf_plan(build->policy);
 	build->policy->met = sightings_new(build->policy->value_count);
 	if (build->policy->met == NULL)
 		conf_error(build->report, 0, "out of memory");

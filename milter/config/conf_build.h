@@ -52,6 +52,11 @@ bool conf_read_condition(struct conf_build *build, const struct conf_item *item,
 bool conf_add_header(
     struct conf_build *build, int line, const char *name, size_t length);
 
+/* conf_plan.c: work out what follows from the rules and settings once all are in
+ * place: own_stage and stage_mask of every rule, and of the policy stage_mask, wants_*,
+ * observes_eom, the clocks, and value_count.  Pure. */
+void conf_plan(struct policy *policy);
+
 /* conf_check.c: warn of what is allowed and yet hardly meant. */
 void conf_check(struct conf_build *build, const struct conf_tree *tree);
 

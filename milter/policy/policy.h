@@ -137,11 +137,6 @@ struct policy {
 struct policy *policy_hold(struct policy *policy);
 void policy_release(struct policy **policy);
 
-/* Work out what follows from the rules and settings: own_stage and stage_mask
- * of every rule, and of the policy stage_mask, wants_*, observes_eom, the
- * clocks, and value_count.  Called once by conf.c when all rules are in place. */
-void policy_plan(struct policy *policy);
-
 /* Whether the delay cap may let this rule's mail go. */
 bool policy_caps(const struct policy *policy, const struct rule *rule);
 
