@@ -104,20 +104,18 @@ judge_greylist(struct question *question, const struct rule *rule)
 	return ANSWER_NO;
 }
 
-/* Since when this pair has been put off without a pass in between; 0: never,
- * or so long ago that it counts as forgotten. */
-static int64_t
-deferred_since(const struct question *question)
+int64_t
+put_off_since(
+    const struct policy *policy, const struct recipient *recipient, int64_t now)
 {
-	const struct greylist_clock *clocks = question->recipient->clock;
+	const struct greylist_clock *clocks = recipient->clock;
 	int64_t since = clocks[CLOCK_REAL].last_passed != 0
 	    ? clocks[CLOCK_DEFERRED].first_seen
 	    : clocks[CLOCK_REAL].first_seen;
 
-	if (question->facts->now - since >
-	    question->policy->settings.retry_window)
-		return 0;
-	return since;
+	return seconds_between(now, since) > policy->settings.retry_window
+	    ? 0
+	    : since;
 }
 
 /* NO: this pair has been deferred for as long as the postmaster allows.  A wait that
@@ -126,12 +124,10 @@ deferred_since(const struct question *question)
 static enum answer
 judge_cap(struct question *question, const struct rule *rule)
 {
-	int64_t cap = question->policy->settings.delay_cap;
-	int64_t since;
+	int64_t now = question->facts->now, since;
 	enum answer answer;
 
-	if (cap == 0 || rule->uncapped || rule->observe ||
-	    question->recipient == NULL)
+	if (!policy_caps(question->policy, rule) || question->recipient == NULL)
 		return ANSWER_YES;
 	answer = answer_while(question->recipient->clock_certainty);
 	if (answer == ANSWER_UNKNOWN)
@@ -141,8 +137,9 @@ judge_cap(struct question *question, const struct rule *rule)
 	if (question->recipient->is_supposed &&
 	    (rule->verdict != RULE_GREYLIST || rule->by != BY_TRIPLET))
 		return ANSWER_YES;
-	since = deferred_since(question);
-	if (since == 0 || question->facts->now - since < cap)
+	since = put_off_since(question->policy, question->recipient, now);
+	if (since == 0 ||
+	    seconds_between(now, since) < question->policy->settings.delay_cap)
 		return ANSWER_YES;
 	question->outcome->capped = true;
 	return ANSWER_NO;

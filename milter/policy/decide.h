@@ -59,4 +59,9 @@ struct outcome decide(const struct policy *policy, const struct facts *facts,
 struct outcome decide_message(
     const struct policy *policy, const struct facts *facts, enum stage stage);
 
+/* Since when this pair, of which the clocks are known, has been put off without a
+ * pass in between; 0: never, or so long ago that it counts as forgotten. */
+int64_t put_off_since(const struct policy *policy,
+    const struct recipient *recipient, int64_t now);
+
 #endif

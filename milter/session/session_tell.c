@@ -482,19 +482,6 @@ session_tell_observed(struct session *session, const struct outcome *outcome,
 	put_entry(session, &note, rule, recipient, stage);
 }
 
-/* Since when this pair has been put off; 0: it has not, or nobody has seen it. */
-static int64_t
-put_off_since(const struct recipient *recipient)
-{
-	const struct greylist_clock *clocks = recipient->clock;
-
-	if (recipient->clock_certainty != FACT_KNOWN || recipient->is_supposed)
-		return 0;
-	return clocks[CLOCK_REAL].last_passed == 0
-	    ? clocks[CLOCK_REAL].first_seen
-	    : clocks[CLOCK_DEFERRED].first_seen;
-}
-
 /* Since when the message that is let through has been put off: how many seconds,
  * and by `*rule_r` (NULL: by one that would not do so any more).  -1: it was
  * not. */
@@ -509,11 +496,16 @@ time_waited(const struct session *session, const struct outcome *outcome,
 	if (outcome->passed != NULL)
 		return outcome->waited;
 	for (size_t i = 0; i < facts->recipient_count; i++) {
-		int64_t since = put_off_since(&facts->recipients[i]);
-		int64_t waited = seconds_between(facts->now, since);
+		const struct recipient *recipient = &facts->recipients[i];
+		int64_t since, waited;
 
-		if (since != 0 && waited > longest &&
-		    waited <= session->message.policy->settings.retry_window)
+		if (recipient->clock_certainty != FACT_KNOWN ||
+		    recipient->is_supposed)
+			continue;
+		since = put_off_since(
+		    session->message.policy, recipient, facts->now);
+		waited = seconds_between(facts->now, since);
+		if (since != 0 && waited > longest)
 			longest = waited;
 	}
 	return longest;
