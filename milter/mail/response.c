@@ -604,6 +604,19 @@ response_say_wait(long long seconds, char *out_r, size_t size)
 	    count == 1 ? "" : "s");
 }
 
+void
+reply_say(const struct reply *reply, char *text_r, size_t size)
+{
+	size_t length = 0;
+
+	text_r[0] = '\0';
+	for (size_t i = 0; i < reply->line_count && length < size; i++)
+		length += (size_t)snprintf(text_r + length, size - length,
+		    "%s%s%c%s%s%s", i > 0 ? "\n" : "", reply->code,
+		    i + 1 < reply->line_count ? '-' : ' ', reply->xcode,
+		    reply->xcode[0] != '\0' ? " " : "", reply->lines[i]);
+}
+
 /* ---- For libmilter */
 
 static void

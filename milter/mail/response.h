@@ -100,6 +100,10 @@ void response_fill_text(const char *text, const struct response_values *values,
  * "2 hours"; rounded up, so that whoever waits that long passes. */
 void response_say_wait(long long seconds, char *out_r, size_t size);
 
+/* Write a filled reply as the client sees it, codes and all, its lines parted by
+ * '\n', cut to `size` - 1 octets. */
+void reply_say(const struct reply *reply, char *text_r, size_t size);
+
 /* A filled reply becomes what libmilter can send unharmed.
  *
  * Two traps lie between a text and the client.  libmilter's reply is a format

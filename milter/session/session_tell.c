@@ -378,25 +378,6 @@ put_entry(const struct session *session, struct journal_note *note,
 		counters_count(message->shared->counters, COUNT_DROPPED);
 }
 
-/* The lines as the client sees them. */
-static void
-say_reply(const struct reply *reply, char text_r[JOURNAL_TEXT_SIZE])
-{
-	size_t length = 0;
-
-	text_r[0] = '\0';
-	for (size_t i = 0; i < reply->line_count; i++) {
-		int size = snprintf(text_r + length, JOURNAL_TEXT_SIZE - length,
-		    "%s%s%c%s%s%s", i > 0 ? "\n" : "", reply->code,
-		    i + 1 < reply->line_count ? '-' : ' ', reply->xcode,
-		    reply->xcode[0] != '\0' ? " " : "", reply->lines[i]);
-
-		if (size < 0 || (size_t)size >= JOURNAL_TEXT_SIZE - length)
-			return;
-		length += (size_t)size;
-	}
-}
-
 static void
 record_deferral(const struct session *session, const struct outcome *outcome,
     size_t recipient, enum stage stage, const struct reply *reply)
@@ -406,7 +387,7 @@ record_deferral(const struct session *session, const struct outcome *outcome,
 	    .kind = JOURNAL_DEFER, .text = text, .wait = outcome->wait};
 
 	count(session, COUNT_DEFERRED, outcome->rule);
-	say_reply(reply, text);
+	reply_say(reply, text, sizeof text);
 	put_entry(session, &note, outcome->rule, recipient, stage);
 }
 

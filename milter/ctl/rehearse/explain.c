@@ -139,16 +139,9 @@ see_judgement(void *arg, const struct session *session, size_t recipient,
 static void
 add_reply(json_t *object, const struct reply *reply)
 {
-	char text[REPLY_LINES_MAX * (REPLY_TEXT_MAX + 24)] = "";
+	char text[REPLY_LINES_MAX * (REPLY_TEXT_MAX + 24)];
 
-	for (size_t i = 0; i < reply->line_count; i++) {
-		size_t at = strlen(text);
-
-		(void)snprintf(text + at, sizeof text - at, "%s%s%s%s%s%s",
-		    at == 0 ? "" : "\n", reply->code,
-		    i + 1 < reply->line_count ? "-" : " ", reply->xcode,
-		    reply->xcode[0] == '\0' ? "" : " ", reply->lines[i]);
-	}
+	reply_say(reply, text, sizeof text);
 	add_text(object, "reply", text);
 }
 
