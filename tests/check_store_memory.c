@@ -284,12 +284,12 @@ START_TEST(counters_are_bounded)
 {
 	struct memory_counters *counters = memory_counters_open(1);
 	struct memory_counter_key key = {.period = HOUR};
+	const struct memory_counting one = {.now = NOON, .units = 1};
 	struct window_counts counts;
 
 	for (uint32_t i = 0; i < 10000; i++) {
 		key.id = i;
-		ck_assert(
-		    memory_counters_take(counters, &key, NOON, 1, &counts));
+		ck_assert(memory_counters_take(counters, &key, &one, &counts));
 		ck_assert_int_eq(counts.slots[WINDOW_SLOT_NOW], 1);
 	}
 	ck_assert_int_eq((int)memory_counters_count(counters), 256);
@@ -391,6 +391,26 @@ START_TEST(records_survive_a_restart)
 	ck_assert_str_eq(said + strlen(said) - strlen(file), file);
 	ck_assert_ptr_nonnull(strstr(said, "good: read 3 records from "));
 	check_filled();
+	store_close(&store);
+	remove_directory();
+}
+END_TEST
+
+/* Who made an attempt is known by names of the file's own key, too. */
+START_TEST(what_is_abandoned_costs_after_a_restart)
+{
+	const struct store_memory_config config = config_of(key_rows[_i].key);
+
+	make_directory();
+	open_memory(&config, NOON);
+	mark_pair(&stranger, &pair, CLOCK_REAL, MARK_FIRST, NOON);
+	mark_pair(&stranger, &other_pair, CLOCK_REAL, MARK_FIRST,
+	    NOON + KEEPER_ABANDONED_AFTER - 60);
+	store_close(&store);
+	open_memory(&config, NOON + KEEPER_ABANDONED_AFTER - 30);
+	now = NOON + KEEPER_ABANDONED_AFTER + 30;
+	ck_assert_msg(look_up_pair(&stranger, &other_pair)->network.bad > 0,
+	    "%s", key_rows[_i].when);
 	store_close(&store);
 	remove_directory();
 }
@@ -623,6 +643,8 @@ store_memory_suite(void)
 
 	tcase_add_loop_test(
 	    saved, records_survive_a_restart, 0, COUNT(key_rows));
+	tcase_add_loop_test(
+	    saved, what_is_abandoned_costs_after_a_restart, 0, COUNT(key_rows));
 	tcase_add_loop_test(
 	    saved, a_file_of_version_1_is_read, 0, COUNT(old_rows));
 	tcase_add_test(saved, what_expired_meanwhile_is_not_read);

@@ -30,8 +30,8 @@ struct rows {
 };
 
 struct memory_book {
-	struct store_terms terms;
-	struct triplet_namer namer;
+	const struct store_terms *terms;
+	const struct triplet_namer *namer;
 	struct rows all;
 	struct rows families[FAMILIES];
 	size_t count;
@@ -54,8 +54,8 @@ memory_book_open(
 
 	if (book == NULL)
 		return NULL;
-	book->terms = *terms;
-	book->namer = *namer;
+	book->terms = terms;
+	book->namer = namer;
 	book->place_count = count;
 	book->table_octets = table;
 	book->bytes_max = octets;
@@ -85,7 +85,7 @@ number_of(const struct memory_book *book, const char *text, uint64_t *number_r)
 {
 	char name[TRIPLET_SIZE];
 
-	if (!triplet_holder(&book->namer, text, name))
+	if (!triplet_holder(book->namer, text, name))
 		return false;
 	memcpy(number_r, name, sizeof *number_r);
 	return true;
@@ -267,7 +267,7 @@ memory_book_make(
 	record = memory_record_new(name->text);
 	if (record == NULL)
 		return NULL;
-	record->expires = now + book->terms.pending_life;
+	record->expires = now + book->terms->pending_life;
 	insert(book, record, name);
 	return record;
 }
@@ -322,7 +322,7 @@ memory_book_renew(struct memory_book *book, struct memory_record *record,
     bool worthy, int64_t now)
 {
 	int64_t life =
-	    worthy ? book->terms.worthy_life : book->terms.pending_life;
+	    worthy ? book->terms->worthy_life : book->terms->pending_life;
 
 	if (record->worthy && !worthy) {
 		recount(book, record);
@@ -372,8 +372,8 @@ static void
 turn_back(
     const struct memory_book *book, struct memory_record *record, int64_t now)
 {
-	int64_t life =
-	    record->worthy ? book->terms.worthy_life : book->terms.pending_life;
+	int64_t life = record->worthy ? book->terms->worthy_life
+				      : book->terms->pending_life;
 
 	if (record->expires > now + life)
 		record->expires = now + life;
@@ -405,21 +405,4 @@ memory_book_adopt(
 	insert(book, record, &name);
 	make_room_for_kin(book, record);
 	make_room(book, now);
-}
-
-void
-memory_book_replace(
-    struct memory_book *book, struct memory_record *record, int64_t now)
-{
-	struct memory_record *found;
-	struct memory_name name;
-
-	if (!memory_book_name(book, record->name, &name)) {
-		memory_record_free(&record);
-		return;
-	}
-	found = memory_book_find(book, &name, now);
-	if (found != NULL)
-		memory_book_remove(book, found);
-	memory_book_adopt(book, record, now);
 }

@@ -14,7 +14,7 @@
 struct memory_book;
 
 /* The key spreads the records over the table, so that nobody can choose names
- * that fall into one place.  Namer and terms are copied.  NULL: no memory. */
+ * that fall into one place.  Namer and terms are borrowed.  NULL: no memory. */
 struct memory_book *memory_book_open(
     const struct store_terms *terms, const struct triplet_namer *namer);
 void memory_book_close(struct memory_book **book);
@@ -71,15 +71,11 @@ memory_book_at(const struct memory_book *book, size_t place);
  * lies ahead of `now` any more. */
 void memory_book_turn_back(struct memory_book *book, size_t place, int64_t now);
 
-/* Take over a record that was made elsewhere, with its expiry; give them in the
- * order of their expiry.  Frees it if there is no room or no use for it. */
+/* Take over a record that was made elsewhere, with its expiry, if there is none of
+ * its name; frees it if there is no room or no use for it.  Give them in the order
+ * of their expiry: until the one expires that was renewed before it, one may outlive
+ * its own end, of no use. */
 void memory_book_adopt(
-    struct memory_book *book, struct memory_record *record, int64_t now);
-
-/* The same in the place of the record of that name, if there is one, and at any
- * time: until the one expires that was renewed before it, it may outlive its own
- * end, of no use. */
-void memory_book_replace(
     struct memory_book *book, struct memory_record *record, int64_t now);
 
 #endif

@@ -305,16 +305,15 @@ make_counter(struct memory_counters *counters,
 	return counter;
 }
 
-bool
-memory_counters_take(struct memory_counters *counters,
+static bool
+take_units(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units,
-    struct window_counts *counts_r)
+    struct window_counts *counts)
 {
 	int64_t slot = window_slot(now, key->period);
 	struct counter *counter = find(&counters->units, key);
 	int32_t *taken;
 
-	*counts_r = (struct window_counts){.units = units};
 	if (counter == NULL && units == 0)
 		return true;
 	if (counter == NULL)
@@ -326,29 +325,28 @@ memory_counters_take(struct memory_counters *counters,
 	taken = units_of(counter, slot);
 	*taken += (int32_t)(units < WINDOW_MAX - *taken ? units
 							: WINDOW_MAX - *taken);
-	read_units(counter, slot, key->period, counts_r);
+	read_units(counter, slot, key->period, counts);
 	return true;
 }
 
-void
-memory_counters_peek(struct memory_counters *counters,
+static void
+peek_units(const struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now,
-    struct window_counts *counts_r)
+    struct window_counts *counts)
 {
 	int64_t slot = window_slot(now, key->period);
 	const struct counter *counter = find(&counters->units, key);
 	struct counter copy;
 
-	*counts_r = (struct window_counts){.units = 0};
 	if (counter == NULL)
 		return;
 	copy = *counter;
 	advance(&copy, slot);
-	read_units(&copy, slot, key->period, counts_r);
+	read_units(&copy, slot, key->period, counts);
 }
 
-void
-memory_counters_return(struct memory_counters *counters,
+static void
+give_back(struct memory_counters *counters,
     const struct memory_counter_key *key, int64_t now, int64_t units)
 {
 	struct counter *counter = find(&counters->units, key);
@@ -424,46 +422,72 @@ add(struct memory_counters *counters, struct set *set, uint64_t who,
 	return true;
 }
 
-bool
-memory_counters_add(struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now,
-    const struct memory_members *members, int64_t *number_r)
+static bool
+take_distinct(struct memory_counters *counters,
+    const struct memory_counter_key *key,
+    const struct memory_counting *counting, int64_t *number_r)
 {
 	struct set *set = find(&counters->sets, key);
 
-	*number_r = 0;
-	if (set == NULL && members->count == 0)
+	if (set == NULL && counting->count == 0)
 		return true;
 	if (set == NULL)
 		set = make(&counters->sets, key, sizeof *set);
 	if (set == NULL)
 		return false;
 	use(&counters->sets, &set->kept);
-	prune(counters, set, now);
-	for (size_t i = 0; i < members->count; i++)
-		if (!add(counters, set, members->who[i], now, members->most))
+	prune(counters, set, counting->now);
+	for (size_t i = 0; i < counting->count; i++)
+		if (!add(counters, set, counting->who[i], counting->now,
+			counting->most))
 			return false;
 	*number_r = (int64_t)set->count;
 	return true;
 }
 
-int64_t
-memory_counters_peek_set(const struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now,
-    const struct memory_members *members)
+static int64_t
+peek_distinct(const struct memory_counters *counters,
+    const struct memory_counter_key *key,
+    const struct memory_counting *counting)
 {
 	const struct set *set = find(&counters->sets, key);
-	int64_t number = (int64_t)members->count;
+	int64_t number = (int64_t)counting->count;
 
 	for (size_t i = 0; set != NULL && i < set->count; i++) {
 		bool again = false;
 
-		for (size_t j = 0; j < members->count; j++)
-			again = again || members->who[j] == set->seen[i].who;
-		if (!again && counts(set, &set->seen[i], now))
+		for (size_t j = 0; j < counting->count; j++)
+			again = again || counting->who[j] == set->seen[i].who;
+		if (!again && counts(set, &set->seen[i], counting->now))
 			number++;
 	}
 	return number;
+}
+
+/* ---- Either */
+
+bool
+memory_counters_take(struct memory_counters *counters,
+    const struct memory_counter_key *key,
+    const struct memory_counting *counting, struct window_counts *counts_r)
+{
+	int64_t *number = &counts_r->slots[WINDOW_SLOT_NOW];
+
+	*counts_r = (struct window_counts){
+	    .units =
+		counting->peeks || counting->is_distinct ? 0 : counting->units};
+	if (counting->is_distinct && !counting->peeks)
+		return take_distinct(counters, key, counting, number);
+	if (counting->is_distinct)
+		*number = peek_distinct(counters, key, counting);
+	else if (counting->peeks)
+		peek_units(counters, key, counting->now, counts_r);
+	else if (counting->units < 0)
+		give_back(counters, key, counting->now, -counting->units);
+	else
+		return take_units(
+		    counters, key, counting->now, counting->units, counts_r);
+	return true;
 }
 
 /* ---- Expiry */

@@ -27,36 +27,24 @@ struct memory_counter_key {
 	uint32_t host; /* 1 + its bucket; 0: the holder as a whole */
 };
 
-/* Add units (0: none) and read.  False: out of memory. */
-bool memory_counters_take(struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now, int64_t units,
-    struct window_counts *counts_r);
-
-/* Read what would be read then, and change nothing. */
-void memory_counters_peek(struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now,
-    struct window_counts *counts_r);
-
-/* Give units back that were taken at `now`. */
-void memory_counters_return(struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now, int64_t units);
-
-/* Some of them, and how many a set keeps at most. */
-struct memory_members {
-	const uint64_t *who; /* borrowed, each once */
+/* What is counted, and when. */
+struct memory_counting {
+	int64_t now;
+	bool peeks;    /* read what would be read then, and change nothing */
+	int64_t units; /* 0: none; negative: given back that were taken `now` */
+	/* Different things instead, of which a set keeps `most` at most; borrowed,
+	 * each once. */
+	bool is_distinct;
+	const uint64_t *who;
 	size_t count;
 	size_t most;
 };
 
-/* Add these to a set, and tell how many there are.  False: out of memory. */
-bool memory_counters_add(struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now,
-    const struct memory_members *members, int64_t *number_r);
-
-/* How many there would be with these, and nothing is changed. */
-int64_t memory_counters_peek_set(const struct memory_counters *counters,
-    const struct memory_counter_key *key, int64_t now,
-    const struct memory_members *members);
+/* Count and read; nothing is read where units are given back.  Of different things
+ * the number comes as units of this moment.  False: out of memory. */
+bool memory_counters_take(struct memory_counters *counters,
+    const struct memory_counter_key *key,
+    const struct memory_counting *counting, struct window_counts *counts_r);
 
 /* Remove all counters and sets of a holder; how many there were is returned. */
 size_t memory_counters_forget(

@@ -424,8 +424,8 @@ write_records(struct memory *memory, struct writer *writer)
 	memory_matches_write(memory->matches, &writer->out);
 }
 
-void
-memory_save(struct memory *memory)
+static void
+save(struct memory *memory)
 {
 	char error[REPORT_SIZE], text[REPORT_SIZE + 64];
 	struct writer *writer =
@@ -443,6 +443,24 @@ memory_save(struct memory *memory)
 	if (saved && memory->save_failed)
 		memory_say(memory, false, "records are saved again");
 	memory->save_failed = !saved;
+}
+
+bool
+memory_save(struct store *store, int64_t clock, bool last)
+{
+	struct memory *memory = (struct memory *)store;
+
+	if (memory->saved_at < 0)
+		memory->saved_at = clock;
+	if (memory->file == NULL || memory->ended ||
+	    (!last &&
+		(memory->save_every <= 0 ||
+		    clock - memory->saved_at < memory->save_every)))
+		return true;
+	memory->saved_at = clock;
+	memory->ended = last;
+	save(memory);
+	return !memory->save_failed;
 }
 
 /* Out of the way, so that the next save does not destroy what may be of use to

@@ -80,24 +80,6 @@ tidy(struct store *store, int64_t now)
 	pthread_mutex_unlock(&memory->mutex);
 }
 
-static bool
-save_if_due(struct store *store, int64_t clock, bool last)
-{
-	struct memory *memory = (struct memory *)store;
-
-	if (memory->saved_at < 0)
-		memory->saved_at = clock;
-	if (memory->file == NULL || memory->ended ||
-	    (!last &&
-		(memory->save_every <= 0 ||
-		    clock - memory->saved_at < memory->save_every)))
-		return true;
-	memory->saved_at = clock;
-	memory->ended = last;
-	memory_save(memory);
-	return !memory->save_failed;
-}
-
 /* Nothing takes long here. */
 static void
 stop(struct store *store)
@@ -128,7 +110,7 @@ close_memory(struct store *store)
 {
 	struct memory *memory = (struct memory *)store;
 
-	(void)save_if_due(store, 0, true);
+	(void)memory_save(store, 0, true);
 	free_memory(memory);
 }
 
@@ -160,7 +142,7 @@ static const struct store_ops operations = {
     .records = &memory_record_ops,
     .is_up = is_up,
     .tidy = tidy,
-    .save = save_if_due,
+    .save = memory_save,
     .stop = stop,
     .close = close_memory,
 };

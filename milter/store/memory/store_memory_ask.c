@@ -318,45 +318,24 @@ find_records(struct memory *memory, const struct store_query *query,
 	    : NULL;
 }
 
-/* Its members were named by name_members(). */
-static bool
-take_distinct(struct memory *memory, const struct store_query *query,
-    const struct memory_counter_key *key, const struct memory_members *members,
-    struct window_counts *counts_r)
-{
-	int64_t *number = &counts_r->slots[WINDOW_SLOT_NOW];
-
-	if (!query->peeks)
-		return memory_counters_add(
-		    memory->counters, key, query->now, members, number);
-	*number = memory_counters_peek_set(
-	    memory->counters, key, query->now, members);
-	return true;
-}
-
+/* Members were named by name_members(). */
 static bool
 take_units(struct memory *memory, const struct store_query *query,
     const struct names *names, struct store_answer *answer)
 {
 	for (size_t i = 0; i < names->take_count; i++) {
 		const struct store_take *take = &query->takes[i];
-		const struct memory_counter_key *key = &names->takes[i];
-		struct window_counts *counts = &answer->counts[i];
-		const struct memory_members members = {
-		    names->members[take->distinct], take->pair_count,
-		    (size_t)take->most};
+		const struct memory_counting counting = {.now = query->now,
+		    .peeks = query->peeks,
+		    .units = take->units,
+		    .is_distinct = take->distinct != STORE_UNITS,
+		    .who = names->members[take->distinct],
+		    .count = take->pair_count,
+		    .most = (size_t)take->most};
 
-		if (take->distinct != STORE_UNITS) {
-			if (!take_distinct(
-				memory, query, key, &members, counts))
-				return false;
-		} else if (query->peeks) {
-			memory_counters_peek(
-			    memory->counters, key, query->now, counts);
-		} else if (!memory_counters_take(memory->counters, key,
-			       query->now, take->units, counts)) {
+		if (!memory_counters_take(memory->counters, &names->takes[i],
+			&counting, &answer->counts[i]))
 			return false;
-		}
 	}
 	return true;
 }
@@ -604,13 +583,13 @@ return_units(struct memory *memory, const struct store_effects *effects,
 
 	for (size_t i = 0; i < names->take_count; i++) {
 		int64_t units = effects->returned[i].units;
+		const struct memory_counting counting = {
+		    .now = units > 0 ? effects->returned[i].at : effects->now,
+		    .units = -units};
 
-		if (units > 0)
-			memory_counters_return(memory->counters,
-			    &names->takes[i], effects->returned[i].at, units);
-		else if (units < 0)
-			memory_counters_take(memory->counters, &names->takes[i],
-			    effects->now, -units, &counts);
+		if (units != 0)
+			(void)memory_counters_take(memory->counters,
+			    &names->takes[i], &counting, &counts);
 	}
 }
 

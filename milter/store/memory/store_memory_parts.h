@@ -74,9 +74,8 @@ bool memory_matches_read(struct memory_matches *matches, struct bytes_in *in);
 /* For the log. */
 void memory_say(const struct memory *memory, bool bad, const char *text);
 
-/* Save what is kept to the file; a failure is told once, and once when it is
- * over. */
-void memory_save(struct memory *memory);
+/* store_save(); a failure is told once, and once when it is over. */
+bool memory_save(struct store *store, int64_t clock, bool last);
 
 /* Read the file, if it is ours to use; without one nothing is saved. */
 void memory_load(struct memory *memory, int64_t now);

@@ -291,8 +291,7 @@ static bool
 restore(struct memory *memory, const struct memory_name *name,
     const struct store_record *other, int64_t now)
 {
-	const struct memory_record *found =
-	    memory_book_find(memory->book, name, now);
+	struct memory_record *found = memory_book_find(memory->book, name, now);
 	struct store_record mine = {0};
 	struct memory_record *record = NULL;
 
@@ -303,7 +302,9 @@ restore(struct memory *memory, const struct memory_name *name,
 	record_clear(&mine);
 	if (record == NULL)
 		return false;
-	memory_book_replace(memory->book, record, now);
+	if (found != NULL)
+		memory_book_remove(memory->book, found);
+	memory_book_adopt(memory->book, record, now);
 	return true;
 }
 
