@@ -336,14 +336,21 @@ give_up_connecting(struct redis_connection *conn)
 		fail(conn, "no answer in time");
 }
 
+static int64_t
+next_try(const struct redis_connection *conn)
+{
+	return conn->address.host[0] == '\0' || conn->is_ending
+	    ? INT64_MAX
+	    : conn->retry_at;
+}
+
 void
 redis_connection_work(struct redis_connection *conn, short revents)
 {
 	give_up_connecting(conn);
 	switch (conn->state) {
 	case REDIS_DOWN:
-		if (conn->address.host[0] != '\0' && !conn->is_ending &&
-		    conn->retry_at <= redis_now())
+		if (next_try(conn) <= redis_now())
 			begin(conn);
 		break;
 	case REDIS_OPENING:
@@ -359,45 +366,27 @@ redis_connection_work(struct redis_connection *conn, short revents)
 	report(conn);
 }
 
+/* When we have something to do ourselves, at the latest. */
 static int64_t
-next_event(struct redis_connection *conn, int64_t now)
+next_event(struct redis_connection *conn)
 {
-	int64_t next;
+	int64_t next = redis_exchange_next(&conn->exchange), own;
 
-	switch (conn->state) {
-	case REDIS_DOWN:
-		return conn->address.host[0] == '\0' || conn->is_ending
-		    ? now + IDLE_MS
-		    : conn->retry_at;
-	case REDIS_OPENING:
-		return redis_stream_next(&conn->stream);
-	case REDIS_GREETING:
-		return redis_stream_holds_bytes(&conn->stream) ? now
-							       : conn->due_ms;
-	case REDIS_UP:
-		break;
-	}
-	if (redis_exchange_has_more(&conn->exchange) ||
-	    redis_stream_holds_bytes(&conn->stream))
-		return now;
-	next = redis_exchange_next(&conn->exchange);
-	return next != INT64_MAX ? next : conn->exchange.heard_ms + IDLE_MS;
+	if (conn->state == REDIS_UP)
+		return next != INT64_MAX ? next
+					 : conn->exchange.heard_ms + IDLE_MS;
+	own = conn->state == REDIS_DOWN ? next_try(conn) : conn->due_ms;
+	return own < next ? own : next;
 }
 
 int
 redis_connection_prepare(struct redis_connection *conn, struct pollfd *wait_r)
 {
-	int64_t now = redis_now();
-	int64_t left = next_event(conn, now) - now;
-
-	redis_stream_prepare(&conn->stream,
+	int64_t own = next_event(conn);
+	int64_t left = redis_stream_prepare(&conn->stream,
 	    conn->exchange.sent < conn->exchange.sending.length, wait_r);
-	if (conn->state != REDIS_UP &&
-	    redis_exchange_has_more(&conn->exchange)) {
-		int64_t due = redis_exchange_added_due(&conn->exchange) - now;
 
-		left = due < left ? due : left;
-	}
+	left = (own < left ? own : left) - redis_now();
 	if (left < 0)
 		return 0;
 	return left < IDLE_MS ? (int)left : IDLE_MS;
@@ -419,7 +408,7 @@ redis_connection_open(const struct redis_connection_terms *terms,
 	if (conn == NULL)
 		return NULL;
 	conn->terms = terms;
-	redis_stream_init(&conn->stream);
+	conn->stream.fd = -1;
 	redis_exchange_init(&conn->exchange, terms->mutex, terms->call_ms);
 	if (address != NULL)
 		set_address(conn, address);

@@ -23,6 +23,12 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* ---- Calls that are over */
 
 /* All zero is empty. */
@@ -441,7 +447,7 @@ end_of_patience(const struct redis_exchange *exchange)
 		return INT64_MAX;
 	heard += later(silence, SILENT_LEAST_MS);
 	whole += STUCK_MS;
-	return heard < whole ? heard : whole;
+	return earlier(heard, whole);
 }
 
 const char *
@@ -463,18 +469,32 @@ redis_exchange_work(struct redis_exchange *exchange,
 	return why;
 }
 
-int64_t
-redis_exchange_next(const struct redis_exchange *exchange)
-{
-	int64_t patience = end_of_patience(exchange);
-
-	return exchange->due_ms < patience ? exchange->due_ms : patience;
-}
-
 bool
 redis_exchange_has_more(struct redis_exchange *exchange)
 {
 	return atomic_load(&exchange->pending) > exchange->waiting.count;
+}
+
+/* The earliest deadline of a call that has not been taken over. */
+static int64_t
+added_due(struct redis_exchange *exchange)
+{
+	int64_t due_ms;
+
+	(void)pthread_mutex_lock(exchange->mutex);
+	due_ms = exchange->added_due_ms;
+	(void)pthread_mutex_unlock(exchange->mutex);
+	return due_ms;
+}
+
+int64_t
+redis_exchange_next(struct redis_exchange *exchange)
+{
+	int64_t next = earlier(exchange->due_ms, end_of_patience(exchange));
+
+	if (!redis_exchange_has_more(exchange))
+		return next;
+	return exchange->is_open ? 0 : earlier(next, added_due(exchange));
 }
 
 /* ---- Beginning and ending */
@@ -557,24 +577,13 @@ redis_exchange_end(struct redis_exchange *exchange)
 	finish_all(&lost);
 }
 
-int64_t
-redis_exchange_added_due(struct redis_exchange *exchange)
-{
-	int64_t due_ms;
-
-	(void)pthread_mutex_lock(exchange->mutex);
-	due_ms = exchange->added_due_ms;
-	(void)pthread_mutex_unlock(exchange->mutex);
-	return due_ms;
-}
-
 void
 redis_exchange_drop_late(struct redis_exchange *exchange)
 {
 	struct call_list lost = {0};
 
 	if (redis_exchange_has_more(exchange) &&
-	    redis_exchange_added_due(exchange) <= redis_now())
+	    added_due(exchange) <= redis_now())
 		drop_added(exchange, &lost);
 	finish_all(&lost);
 }

@@ -104,13 +104,10 @@ void redis_exchange_end(struct redis_exchange *exchange);
  * deadline. */
 void redis_exchange_drop_late(struct redis_exchange *exchange);
 
-/* The earliest deadline of a call that has not been taken over. */
-int64_t redis_exchange_added_due(struct redis_exchange *exchange);
-
 /* Something waits to be taken over for which no poll is needed. */
 bool redis_exchange_has_more(struct redis_exchange *exchange);
 
-/* When there is something to do at the latest. */
-int64_t redis_exchange_next(const struct redis_exchange *exchange);
+/* When there is something to do at the latest, or INT64_MAX: nothing is owed. */
+int64_t redis_exchange_next(struct redis_exchange *exchange);
 
 #endif

@@ -95,13 +95,8 @@ redis_redirect_collect(const struct redis_call *call,
 			continue;
 		if (redirect->is_ask)
 			resp_add(commands, "ASKING");
-		for (size_t i = first; i < end; i++) {
-			size_t length;
-			const char *bytes =
-			    resp_command_at(call->commands, i, &length);
-
-			resp_add_encoded(commands, bytes, length);
-		}
+		for (size_t i = first; i < end; i++)
+			resp_add_command(commands, call->commands, i);
 	}
 }
 

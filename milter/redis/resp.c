@@ -132,16 +132,6 @@ resp_add_commands(
 	commands->count += more->count;
 }
 
-void
-resp_add_encoded(
-    struct resp_commands *commands, const char *bytes, size_t length)
-{
-	if (commands->words_due != 0)
-		commands->failed = true;
-	append(commands, bytes, length);
-	commands->count++;
-}
-
 /* The number in a head that put_head wrote; `*at` moves behind it. */
 static size_t
 read_head(const char **at)
@@ -167,27 +157,38 @@ skip_command(const char *at)
 	return at;
 }
 
-const char *
-resp_command_at(
-    const struct resp_commands *commands, size_t index, size_t *length_r)
+/* NULL: there is none. */
+static const char *
+find_command(const struct resp_commands *commands, size_t index)
 {
 	const char *at = commands->bytes;
-	const char *end;
 
 	if (!resp_is_complete(commands) || index >= commands->count)
 		return NULL;
 	while (index-- > 0)
 		at = skip_command(at);
-	end = skip_command(at);
-	*length_r = (size_t)(end - at);
 	return at;
+}
+
+void
+resp_add_command(struct resp_commands *commands,
+    const struct resp_commands *more, size_t index)
+{
+	const char *bytes = find_command(more, index);
+
+	if (commands->words_due != 0 || bytes == NULL)
+		commands->failed = true;
+	if (bytes == NULL)
+		return;
+	append(commands, bytes, (size_t)(skip_command(bytes) - bytes));
+	commands->count++;
 }
 
 const char *
 resp_command_word(const struct resp_commands *commands, size_t index,
     size_t word, size_t *length_r)
 {
-	const char *at = resp_command_at(commands, index, length_r);
+	const char *at = find_command(commands, index);
 
 	if (at == NULL || word >= read_head(&at))
 		return NULL;

@@ -38,13 +38,9 @@ void resp_add_integer(struct resp_commands *commands, int64_t integer);
 void resp_add_commands(
     struct resp_commands *commands, const struct resp_commands *more);
 
-/* The bytes of the command with this index, or NULL if there is none. */
-const char *resp_command_at(
-    const struct resp_commands *commands, size_t index, size_t *length_r);
-
-/* Append one command as resp_command_at gave it. */
-void resp_add_encoded(
-    struct resp_commands *commands, const char *bytes, size_t length);
+/* Append the command of `more` with this index; that there is none is an error. */
+void resp_add_command(struct resp_commands *commands,
+    const struct resp_commands *more, size_t index);
 
 /* A word of the command with this index (0 is its name), without end marker, or
  * NULL if there is none. */

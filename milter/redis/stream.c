@@ -395,12 +395,6 @@ finish_connect(struct redis_stream *stream)
 }
 
 void
-redis_stream_init(struct redis_stream *stream)
-{
-	*stream = (struct redis_stream){.fd = -1};
-}
-
-void
 redis_stream_open(struct redis_stream *stream,
     const struct redis_address *address, const struct redis_stream_terms *terms,
     int64_t due_ms)
@@ -489,31 +483,36 @@ redis_stream_write(
 	return result == 1 ? (ssize_t)sent : settle(stream, result);
 }
 
-void
+bool
+redis_stream_holds_bytes(const struct redis_stream *stream)
+{
+	return stream->ssl != NULL && SSL_pending(stream->ssl) > 0;
+}
+
+int64_t
 redis_stream_prepare(const struct redis_stream *stream, bool wants_to_write,
     struct pollfd *wait_r)
 {
 	wait_r->fd = stream->fd;
 	wait_r->events = POLLIN;
-	if (stream->state == REDIS_STREAM_CONNECTING)
+	switch (stream->state) {
+	case REDIS_STREAM_CLOSED:
+		break;
+	case REDIS_STREAM_RESOLVING:
+		return stream->due_ms;
+	case REDIS_STREAM_CONNECTING:
 		wait_r->events = POLLOUT;
-	else if (stream->state == REDIS_STREAM_SHAKING_HANDS)
+		return stream->share_due_ms;
+	case REDIS_STREAM_SHAKING_HANDS:
 		wait_r->events = stream->tls_wants;
-	else if (wants_to_write)
-		wait_r->events = stream->ssl != NULL
-		    ? (short)(POLLIN | stream->tls_wants)
-		    : POLLIN | POLLOUT;
-}
-
-int64_t
-redis_stream_next(const struct redis_stream *stream)
-{
-	return stream->state == REDIS_STREAM_CONNECTING ? stream->share_due_ms
-							: stream->due_ms;
-}
-
-bool
-redis_stream_holds_bytes(const struct redis_stream *stream)
-{
-	return stream->ssl != NULL && SSL_pending(stream->ssl) > 0;
+		return stream->due_ms;
+	case REDIS_STREAM_OPEN:
+		if (wants_to_write)
+			wait_r->events |=
+			    stream->ssl != NULL ? stream->tls_wants : POLLOUT;
+		if (redis_stream_holds_bytes(stream))
+			return 0;
+		break;
+	}
+	return INT64_MAX;
 }

@@ -31,7 +31,7 @@ enum redis_stream_state {
 	REDIS_STREAM_OPEN,
 };
 
-/* All but state and `why` are its own. */
+/* All but state and `why` are its own.  One that is made has no `fd`, -1. */
 struct redis_stream {
 	enum redis_stream_state state;
 	char why[REDIS_WORDS_SIZE];
@@ -50,9 +50,6 @@ struct redis_stream {
 	short tls_wants;    /* POLLIN or POLLOUT, to go on */
 };
 
-/* Make it a closed one. */
-void redis_stream_init(struct redis_stream *stream);
-
 /* Begin to open a closed one, which is to be done at `due_ms`. */
 void redis_stream_open(struct redis_stream *stream,
     const struct redis_address *address, const struct redis_stream_terms *terms,
@@ -69,13 +66,10 @@ redis_stream_read(struct redis_stream *stream, char *bytes_r, size_t size);
 ssize_t redis_stream_write(
     struct redis_stream *stream, const char *bytes, size_t length);
 
-/* What to poll for. */
-void redis_stream_prepare(const struct redis_stream *stream,
+/* What to poll for; and when there is something to do even if nothing comes, or
+ * INT64_MAX. */
+int64_t redis_stream_prepare(const struct redis_stream *stream,
     bool wants_to_write, struct pollfd *wait_r);
-
-/* While it is being opened: the moment when there is something to do, at the
- * latest. */
-int64_t redis_stream_next(const struct redis_stream *stream);
 
 /* There is something to read that poll will not tell of. */
 bool redis_stream_holds_bytes(const struct redis_stream *stream);
