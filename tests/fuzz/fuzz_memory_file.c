@@ -54,6 +54,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct memory_key key;
+	static struct memory_lists lists;
 	static char path[64];
 	static int fd = -1;
 	struct memory_records records = {0};
@@ -71,10 +72,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		key.own = true;
 	}
 	put_file(fd, data, size);
-	records.lists = memory_lists_open();
+	records.lists = &lists;
 	if (memory_file_read(path, &key, &records, error, sizeof error) ==
 	    MEMORY_READ_OK)
 		keep(&records, &key);
-	memory_lists_close(&records.lists);
+	memory_lists_clear(&lists);
 	return 0;
 }

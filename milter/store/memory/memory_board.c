@@ -1,48 +1,13 @@
 #include "store/memory/store_memory_parts.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE  128
-#define QUEUES	   16
 #define QUEUE_LIFE INT64_C(60) /* seconds */
 
-struct note {
-	char board[NAME_SIZE], name[NAME_SIZE];
-	char text[STORE_BOARD_SIZE];
-	int64_t until;
-};
-
-/* A ring of texts. */
-struct queue {
-	char name[NAME_SIZE]; /* "": it is free */
-	int64_t pushed_at;
-	char *texts[STORE_QUEUE_MAX];
-	size_t first, count;
-};
-
-struct memory_board {
-	pthread_mutex_t mutex; /* guards all */
-	struct note notes[STORE_NOTES_MAX];
-	struct queue queues[QUEUES];
-};
-
-struct memory_board *
-memory_board_open(void)
-{
-	struct memory_board *board = calloc(1, sizeof *board);
-
-	if (board != NULL && pthread_mutex_init(&board->mutex, NULL) != 0) {
-		free(board);
-		return NULL;
-	}
-	return board;
-}
-
 static char *
-take_first(struct queue *queue)
+take_first(struct memory_queue *queue)
 {
 	char *text = queue->texts[queue->first];
 
@@ -52,7 +17,7 @@ take_first(struct queue *queue)
 }
 
 static void
-empty_queue(struct queue *queue)
+empty_queue(struct memory_queue *queue)
 {
 	while (queue->count > 0)
 		free(take_first(queue));
@@ -60,39 +25,26 @@ empty_queue(struct queue *queue)
 }
 
 void
-memory_board_close(struct memory_board **board)
+memory_board_clear(struct memory_board *board)
 {
-	struct memory_board *mine = *board;
-
-	if (mine == NULL)
-		return;
-	for (size_t i = 0; i < QUEUES; i++)
-		empty_queue(&mine->queues[i]);
-	pthread_mutex_destroy(&mine->mutex);
-	free(mine);
-	*board = NULL;
-}
-
-static struct memory_board *
-board_of(struct store *store)
-{
-	return ((struct memory *)store)->board;
+	for (size_t i = 0; i < MEMORY_QUEUES; i++)
+		empty_queue(&board->queues[i]);
 }
 
 /* ---- Notes */
 
 static bool
-is_note(const struct note *note, const char *board, const char *name)
+is_note(const struct memory_note *note, const char *board, const char *name)
 {
 	return strcmp(note->board, board) == 0 && strcmp(note->name, name) == 0;
 }
 
 /* The one of this name, or else a place for it; NULL: there is none. */
-static struct note *
+static struct memory_note *
 find_note(
     struct memory_board *board, const char *on, const char *name, int64_t now)
 {
-	struct note *place = NULL;
+	struct memory_note *place = NULL;
 
 	for (size_t i = 0; i < STORE_NOTES_MAX; i++) {
 		if (is_note(&board->notes[i], on, name))
@@ -107,13 +59,14 @@ static enum store_result
 put_note(struct store *store, const char *board, const struct store_note *note,
     int64_t now)
 {
-	struct memory_board *self = board_of(store);
-	struct note *place;
+	struct memory *memory = (struct memory *)store;
+	struct memory_note *place;
 
-	if (strlen(board) >= NAME_SIZE || strlen(note->name) >= NAME_SIZE)
+	if (strlen(board) >= MEMORY_NAME_SIZE ||
+	    strlen(note->name) >= MEMORY_NAME_SIZE)
 		return STORE_UNREADABLE;
-	pthread_mutex_lock(&self->mutex);
-	place = find_note(self, board, note->name, now);
+	pthread_mutex_lock(&memory->aside);
+	place = find_note(&memory->board, board, note->name, now);
 	if (place != NULL) {
 		strcpy(place->board, board);
 		strcpy(place->name, note->name);
@@ -121,7 +74,7 @@ put_note(struct store *store, const char *board, const struct store_note *note,
 		    note->text == NULL ? "" : note->text);
 		place->until = note->text == NULL ? 0 : now + note->life;
 	}
-	pthread_mutex_unlock(&self->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	return place == NULL ? STORE_DOWN : STORE_OK;
 }
 
@@ -129,13 +82,13 @@ static enum store_result
 read_notes(struct store *store, const char *board, int64_t now,
     void (*each)(void *arg, const char *name, const char *text), void *arg)
 {
-	struct memory_board *self = board_of(store);
-	struct note note;
+	struct memory *memory = (struct memory *)store;
+	struct memory_note note;
 
 	for (size_t i = 0; i < STORE_NOTES_MAX; i++) {
-		pthread_mutex_lock(&self->mutex);
-		note = self->notes[i];
-		pthread_mutex_unlock(&self->mutex);
+		pthread_mutex_lock(&memory->aside);
+		note = memory->board.notes[i];
+		pthread_mutex_unlock(&memory->aside);
 		if (note.until > now && strcmp(note.board, board) == 0)
 			each(arg, note.name, note.text);
 	}
@@ -144,13 +97,13 @@ read_notes(struct store *store, const char *board, int64_t now,
 
 /* ---- Queues */
 
-static struct queue *
+static struct memory_queue *
 find_queue(struct memory_board *board, const char *name, int64_t now)
 {
-	struct queue *place = NULL;
+	struct memory_queue *place = NULL;
 
-	for (size_t i = 0; i < QUEUES; i++) {
-		struct queue *queue = &board->queues[i];
+	for (size_t i = 0; i < MEMORY_QUEUES; i++) {
+		struct memory_queue *queue = &board->queues[i];
 
 		if (queue->name[0] != '\0' &&
 		    now - queue->pushed_at > QUEUE_LIFE)
@@ -164,7 +117,7 @@ find_queue(struct memory_board *board, const char *name, int64_t now)
 }
 
 static void
-push_text(struct queue *queue, const char *text)
+push_text(struct memory_queue *queue, const char *text)
 {
 	char *copy = strdup(text);
 
@@ -179,20 +132,20 @@ static enum store_result
 push(struct store *store, const char *queue, const char *const *texts,
     size_t count, int64_t now)
 {
-	struct memory_board *self = board_of(store);
-	struct queue *place;
+	struct memory *memory = (struct memory *)store;
+	struct memory_queue *place;
 
-	if (strlen(queue) >= NAME_SIZE)
+	if (strlen(queue) >= MEMORY_NAME_SIZE)
 		return STORE_UNREADABLE;
-	pthread_mutex_lock(&self->mutex);
-	place = find_queue(self, queue, now);
+	pthread_mutex_lock(&memory->aside);
+	place = find_queue(&memory->board, queue, now);
 	if (place != NULL) {
 		strcpy(place->name, queue);
 		place->pushed_at = now;
 		for (size_t i = 0; i < count; i++)
 			push_text(place, texts[i]);
 	}
-	pthread_mutex_unlock(&self->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	return place == NULL ? STORE_DOWN : STORE_OK;
 }
 
@@ -200,16 +153,16 @@ static enum store_result
 pop(struct store *store, const char *queue,
     void (*each)(void *arg, const char *text), void *arg, size_t *count_r)
 {
-	struct memory_board *self = board_of(store);
+	struct memory *memory = (struct memory *)store;
 	char *taken[STORE_PUSH_MAX];
 	size_t count = 0;
 
-	pthread_mutex_lock(&self->mutex);
-	for (size_t i = 0; i < QUEUES; i++)
-		while (strcmp(self->queues[i].name, queue) == 0 &&
-		    self->queues[i].count > 0 && count < STORE_PUSH_MAX)
-			taken[count++] = take_first(&self->queues[i]);
-	pthread_mutex_unlock(&self->mutex);
+	pthread_mutex_lock(&memory->aside);
+	for (size_t i = 0; i < MEMORY_QUEUES; i++)
+		while (strcmp(memory->board.queues[i].name, queue) == 0 &&
+		    memory->board.queues[i].count > 0 && count < STORE_PUSH_MAX)
+			taken[count++] = take_first(&memory->board.queues[i]);
+	pthread_mutex_unlock(&memory->aside);
 	*count_r = count;
 	for (size_t i = 0; i < count; i++) {
 		each(arg, taken[i]);

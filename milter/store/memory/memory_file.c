@@ -418,10 +418,12 @@ write_records(struct memory *memory, struct writer *writer)
 		writer_flush(writer);
 	}
 	pthread_mutex_lock(&memory->mutex);
-	writer_put_lists(writer, memory->lists);
+	writer_put_lists(writer, &memory->lists);
 	pthread_mutex_unlock(&memory->mutex);
 	bytes_put_number(&writer->out, MATCHES);
-	memory_matches_write(memory->matches, &writer->out);
+	pthread_mutex_lock(&memory->aside);
+	memory_matches_write(&memory->matches, &writer->out);
+	pthread_mutex_unlock(&memory->aside);
 }
 
 static void
@@ -535,7 +537,7 @@ void
 memory_load(struct memory *memory, int64_t now)
 {
 	struct memory_records records = {
-	    .lists = memory->lists, .matches = memory->matches};
+	    .lists = &memory->lists, .matches = &memory->matches};
 	char error[REPORT_SIZE], text[REPORT_SIZE];
 
 	if (memory->file == NULL || !is_ours(memory)) {

@@ -1,6 +1,5 @@
 #include "store/memory/store_memory_parts.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,56 +8,24 @@
 #define SECOND_BITS 20 /* of a place, below the second */
 #define OVERHEAD    64 /* octets of an entry besides its text */
 
-struct kept {
+struct memory_kept {
 	uint64_t place;
 	char *text;
 	size_t length;
 };
 
-struct last {
+struct memory_last {
 	uint64_t thread, place;
 };
 
-struct memory_journal {
-	pthread_mutex_t mutex; /* guards all */
-	size_t octets, octets_max;
-	struct kept *kept; /* by place, from `first` on */
-	size_t first, count, size;
-	struct last *lasts;
-	uint64_t last_places; /* a power of two, 0: none yet */
-	char *host;	      /* what it tells of itself */
-	size_t host_length;
-};
-
-struct memory_journal *
-memory_journal_open(size_t octets_max)
-{
-	struct memory_journal *journal = calloc(1, sizeof *journal);
-
-	if (journal != NULL && pthread_mutex_init(&journal->mutex, NULL) != 0) {
-		free(journal);
-		return NULL;
-	}
-	if (journal != NULL)
-		journal->octets_max = octets_max;
-	return journal;
-}
-
 void
-memory_journal_close(struct memory_journal **journal)
+memory_journal_clear(struct memory_journal *journal)
 {
-	struct memory_journal *mine = *journal;
-
-	if (mine == NULL)
-		return;
-	for (size_t i = 0; i < mine->count; i++)
-		free(mine->kept[mine->first + i].text);
-	free(mine->kept);
-	free(mine->lasts);
-	free(mine->host);
-	pthread_mutex_destroy(&mine->mutex);
-	free(mine);
-	*journal = NULL;
+	for (size_t i = 0; i < journal->count; i++)
+		free(journal->kept[journal->first + i].text);
+	free(journal->kept);
+	free(journal->lasts);
+	free(journal->host);
 }
 
 /* ---- Adding */
@@ -66,7 +33,7 @@ memory_journal_close(struct memory_journal **journal)
 static void
 drop_first(struct memory_journal *journal)
 {
-	struct kept *first = &journal->kept[journal->first];
+	struct memory_kept *first = &journal->kept[journal->first];
 
 	journal->octets -= first->length + OVERHEAD;
 	free(first->text);
@@ -93,7 +60,7 @@ static bool
 make_room(struct memory_journal *journal, size_t more)
 {
 	size_t size = journal->size == 0 ? JOURNAL_BATCH : journal->size;
-	struct kept *kept;
+	struct memory_kept *kept;
 
 	if (journal->first + journal->count + more <= journal->size)
 		return true;
@@ -117,7 +84,7 @@ make_room(struct memory_journal *journal, size_t more)
 static int
 by_place(const void *a, const void *b)
 {
-	const struct kept *one = a, *other = b;
+	const struct memory_kept *one = a, *other = b;
 
 	return (one->place > other->place) - (one->place < other->place);
 }
@@ -126,7 +93,7 @@ by_place(const void *a, const void *b)
  * for want of memory. */
 static size_t
 copy_items(const struct journal_item *items, size_t count,
-    struct kept kept_r[JOURNAL_BATCH])
+    struct memory_kept kept_r[JOURNAL_BATCH])
 {
 	size_t copied = 0;
 
@@ -135,8 +102,8 @@ copy_items(const struct journal_item *items, size_t count,
 
 		if (text == NULL)
 			break;
-		kept_r[copied] =
-		    (struct kept){items[copied].place, text, strlen(text)};
+		kept_r[copied] = (struct memory_kept){
+		    items[copied].place, text, strlen(text)};
 	}
 	qsort(kept_r, copied, sizeof *kept_r, by_place);
 	return copied;
@@ -145,9 +112,10 @@ copy_items(const struct journal_item *items, size_t count,
 /* Most come in their order, but for the random part of their places: so only those
  * of the last seconds are moved, and once for all that come together. */
 static void
-merge(struct memory_journal *journal, const struct kept *fresh, size_t count)
+merge(struct memory_journal *journal, const struct memory_kept *fresh,
+    size_t count)
 {
-	struct kept *kept = journal->kept + journal->first;
+	struct memory_kept *kept = journal->kept + journal->first;
 	size_t old = journal->count, at = old + count;
 
 	journal->count += count;
@@ -183,20 +151,21 @@ note_threads(struct memory_journal *journal, const struct journal_item *item)
 {
 	for (size_t i = 0; i < item->thread_count; i++)
 		journal->lasts[item->threads[i] & (journal->last_places - 1)] =
-		    (struct last){item->threads[i], item->place};
+		    (struct memory_last){item->threads[i], item->place};
 }
 
 static enum store_result
 add_entries(struct store *store, const struct journal_terms *terms,
     const struct journal_item *items, size_t count)
 {
-	struct memory_journal *journal = ((struct memory *)store)->journal;
-	struct kept fresh[JOURNAL_BATCH];
+	struct memory *memory = (struct memory *)store;
+	struct memory_journal *journal = &memory->journal;
+	struct memory_kept fresh[JOURNAL_BATCH];
 	size_t copied =
 	    count <= JOURNAL_BATCH ? copy_items(items, count, fresh) : 0;
 	bool added;
 
-	pthread_mutex_lock(&journal->mutex);
+	pthread_mutex_lock(&memory->aside);
 	added = copied == count && count > 0 && make_lasts(journal, terms) &&
 	    make_room(journal, count);
 	if (added) {
@@ -205,7 +174,7 @@ add_entries(struct store *store, const struct journal_terms *terms,
 			note_threads(journal, &items[i]);
 		drop_surplus(journal, terms, fresh[count - 1].place);
 	}
-	pthread_mutex_unlock(&journal->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	while (!added && copied > 0)
 		free(fresh[--copied].text);
 	return added || count == 0 ? STORE_OK : STORE_DOWN;
@@ -231,22 +200,23 @@ find_behind(const struct memory_journal *journal, uint64_t place)
 }
 
 static void
-copy_range(struct memory_journal *journal, const struct journal_range *range,
+copy_range(struct memory *memory, const struct journal_range *range,
     struct bytes_out *out)
 {
+	const struct memory_journal *journal = &memory->journal;
 	size_t left = range->most;
 
-	pthread_mutex_lock(&journal->mutex);
+	pthread_mutex_lock(&memory->aside);
 	for (size_t at = find_behind(journal, range->to);
 	     at > journal->first && left > 0; left--) {
-		const struct kept *kept = &journal->kept[--at];
+		const struct memory_kept *kept = &journal->kept[--at];
 
 		if (kept->place < range->from)
 			break;
 		bytes_put_number(out, kept->length);
 		bytes_put(out, kept->text, kept->length);
 	}
-	pthread_mutex_unlock(&journal->mutex);
+	pthread_mutex_unlock(&memory->aside);
 }
 
 /* Who is told may take long, and ask again. */
@@ -258,7 +228,7 @@ read_entries(struct store *store, const struct journal_range *range,
 	struct bytes_in in;
 	bool goes_on = true, failed;
 
-	copy_range(((struct memory *)store)->journal, range, &out);
+	copy_range((struct memory *)store, range, &out);
 	in = (struct bytes_in){out.data, out.length, false};
 	failed = out.failed;
 	while (!failed && goes_on && in.left > 0) {
@@ -275,20 +245,22 @@ static enum store_result
 last_entries(struct store *store, const struct journal_terms *terms,
     const uint64_t *threads, size_t count, uint64_t *places_r)
 {
-	struct memory_journal *journal = ((struct memory *)store)->journal;
+	struct memory *memory = (struct memory *)store;
+	struct memory_journal *journal = &memory->journal;
 	uint64_t mask;
 
 	(void)terms;
 	memset(places_r, 0, count * sizeof *places_r);
-	pthread_mutex_lock(&journal->mutex);
+	pthread_mutex_lock(&memory->aside);
 	mask = journal->last_places - 1;
 	for (size_t i = 0; i < count && journal->last_places > 0; i++) {
-		const struct last *last = &journal->lasts[threads[i] & mask];
+		const struct memory_last *last =
+		    &journal->lasts[threads[i] & mask];
 
 		if (last->thread == threads[i])
 			places_r[i] = last->place;
 	}
-	pthread_mutex_unlock(&journal->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	return STORE_OK;
 }
 
@@ -297,7 +269,8 @@ last_entries(struct store *store, const struct journal_terms *terms,
 static enum store_result
 put_host(struct store *store, const char *text, size_t length, int64_t now)
 {
-	struct memory_journal *journal = ((struct memory *)store)->journal;
+	struct memory *memory = (struct memory *)store;
+	struct memory_journal *journal = &memory->journal;
 	char *copy = malloc(length + 1), *old;
 
 	(void)now;
@@ -305,11 +278,11 @@ put_host(struct store *store, const char *text, size_t length, int64_t now)
 		return STORE_DOWN;
 	memcpy(copy, text, length);
 	copy[length] = '\0';
-	pthread_mutex_lock(&journal->mutex);
+	pthread_mutex_lock(&memory->aside);
 	old = journal->host;
 	journal->host = copy;
 	journal->host_length = length;
-	pthread_mutex_unlock(&journal->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	free(old);
 	return STORE_OK;
 }
@@ -319,15 +292,15 @@ read_hosts(struct store *store, int64_t now,
     void (*each)(void *arg, const char *host, const char *text, size_t length),
     void *arg)
 {
-	const struct memory *memory = (const struct memory *)store;
-	struct memory_journal *journal = memory->journal;
+	struct memory *memory = (struct memory *)store;
+	const struct memory_journal *journal = &memory->journal;
 	struct bytes_out out = {NULL, 0, 0, false};
 
 	(void)now;
-	pthread_mutex_lock(&journal->mutex);
+	pthread_mutex_lock(&memory->aside);
 	if (journal->host != NULL)
 		bytes_put(&out, journal->host, journal->host_length);
-	pthread_mutex_unlock(&journal->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	if (!out.failed && out.length > 0)
 		each(arg, memory->host, (const char *)out.data, out.length);
 	bytes_free(&out);

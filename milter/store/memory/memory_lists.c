@@ -6,7 +6,6 @@
 #include "base/array.h"
 #include "base/hash.h"
 
-#define PLACES	  16384
 #define NAME_SIZE 256
 
 struct named {
@@ -31,23 +30,6 @@ struct listed_name {
 	char name[];
 };
 
-struct memory_lists {
-	struct listed_name *read; /* only for the background thread */
-	/* guarded by the owner */
-	struct named *named;
-	size_t named_count;
-	size_t count;
-	size_t octets;
-	uint64_t version; /* that was given last */
-	struct entry *places[PLACES];
-};
-
-struct memory_lists *
-memory_lists_open(void)
-{
-	return calloc(1, sizeof(struct memory_lists));
-}
-
 static size_t
 octets_of(const struct entry *entry)
 {
@@ -68,35 +50,24 @@ discard(struct memory_lists *lists, struct entry **at)
 	free(entry);
 }
 
-static void
-clear(struct memory_lists *lists)
+void
+memory_lists_clear(struct memory_lists *lists)
 {
-	struct named *next;
+	struct named *named;
+	struct listed_name *read;
 
-	for (size_t i = 0; i < PLACES; i++)
+	for (size_t i = 0; i < MEMORY_LISTS_PLACES; i++)
 		while (lists->places[i] != NULL)
 			discard(lists, &lists->places[i]);
-	for (; lists->named != NULL; lists->named = next) {
-		next = lists->named->next;
+	for (; lists->named != NULL; lists->named = named) {
+		named = lists->named->next;
 		free(lists->named);
 	}
 	lists->named_count = 0;
-}
-
-void
-memory_lists_close(struct memory_lists **lists)
-{
-	if (*lists == NULL)
-		return;
-	clear(*lists);
-	while ((*lists)->read != NULL) {
-		struct listed_name *next = (*lists)->read->next;
-
-		free((*lists)->read);
-		(*lists)->read = next;
+	for (; lists->read != NULL; lists->read = read) {
+		read = lists->read->next;
+		free(lists->read);
 	}
-	free(*lists);
-	*lists = NULL;
 }
 
 static struct named *
@@ -139,7 +110,7 @@ place_of(
 	struct entry **at;
 
 	sum = hash_64(sum, text, strlen(text));
-	at = &lists->places[(sum ^ sum >> 32) % PLACES];
+	at = &lists->places[(sum ^ sum >> 32) % MEMORY_LISTS_PLACES];
 	while (*at != NULL &&
 	    ((*at)->named != named || strcmp((*at)->text, text) != 0))
 		at = &(*at)->next;
@@ -226,7 +197,7 @@ each_of(const struct memory_lists *lists, const char *name,
 {
 	const struct named *named = find_named(lists, name);
 
-	for (size_t i = 0; named != NULL && i < PLACES; i++)
+	for (size_t i = 0; named != NULL && i < MEMORY_LISTS_PLACES; i++)
 		for (const struct entry *entry = lists->places[i];
 		     entry != NULL; entry = entry->next)
 			if (entry->named == named &&
@@ -239,7 +210,7 @@ each_of(const struct memory_lists *lists, const char *name,
 void
 memory_lists_expire(struct memory_lists *lists, int64_t now)
 {
-	for (size_t i = 0; i < PLACES && lists->count > 0; i++) {
+	for (size_t i = 0; i < MEMORY_LISTS_PLACES && lists->count > 0; i++) {
 		struct entry **at = &lists->places[i];
 
 		while (*at != NULL) {
@@ -264,7 +235,7 @@ void
 memory_lists_put(const struct memory_lists *lists, struct bytes_out *out)
 {
 	bytes_put_number(out, lists->count);
-	for (size_t i = 0; i < PLACES; i++)
+	for (size_t i = 0; i < MEMORY_LISTS_PLACES; i++)
 		for (const struct entry *entry = lists->places[i];
 		     entry != NULL; entry = entry->next) {
 			put_text(out, entry->named->name);
@@ -312,7 +283,7 @@ memory_lists_get(struct memory_lists *lists, struct bytes_in *in)
 	for (uint64_t i = 0; i < count && is_good; i++)
 		is_good = get_entry(lists, in);
 	if (!is_good)
-		clear(lists);
+		memory_lists_clear(lists);
 	return is_good;
 }
 
@@ -352,7 +323,7 @@ static enum store_result
 read_list(struct store *store, const char *name, struct list **list_r)
 {
 	struct memory *memory = (struct memory *)store;
-	struct listed_name *listed = find_read(memory->lists, name);
+	struct listed_name *listed = find_read(&memory->lists, name);
 	bool is_due;
 
 	*list_r = list_new();
@@ -362,10 +333,10 @@ read_list(struct store *store, const char *name, struct list **list_r)
 	}
 	pthread_mutex_lock(&memory->mutex);
 	is_due = !listed->is_read ||
-	    listed->version != version_of(memory->lists, name);
-	listed->version = version_of(memory->lists, name);
+	    listed->version != version_of(&memory->lists, name);
+	listed->version = version_of(&memory->lists, name);
 	if (is_due)
-		each_of(memory->lists, name, add_to_list, list_r);
+		each_of(&memory->lists, name, add_to_list, list_r);
 	pthread_mutex_unlock(&memory->mutex);
 	if (!is_due || !list_seal(*list_r))
 		list_free(list_r);
@@ -380,7 +351,7 @@ list_add_entry(struct store *store, const char *name,
 	struct memory *memory = (struct memory *)store;
 
 	pthread_mutex_lock(&memory->mutex);
-	*change_r = add(memory->lists, name, entry);
+	*change_r = add(&memory->lists, name, entry);
 	pthread_mutex_unlock(&memory->mutex);
 	return STORE_OK;
 }
@@ -392,7 +363,7 @@ list_remove_entry(struct store *store, const char *name, const char *text,
 	struct memory *memory = (struct memory *)store;
 
 	pthread_mutex_lock(&memory->mutex);
-	*change_r = remove_entry(memory->lists, name, text);
+	*change_r = remove_entry(&memory->lists, name, text);
 	pthread_mutex_unlock(&memory->mutex);
 	return STORE_OK;
 }
@@ -437,7 +408,7 @@ list_each_entry(
 	bool goes_on;
 
 	pthread_mutex_lock(&memory->mutex);
-	each_of(memory->lists, name, copy, &copies);
+	each_of(&memory->lists, name, copy, &copies);
 	pthread_mutex_unlock(&memory->mutex);
 	goes_on = !copies.failed;
 	for (size_t i = 0; i < copies.count; i++) {

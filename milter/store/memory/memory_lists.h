@@ -13,11 +13,22 @@
 #define MEMORY_LISTS_OCTETS  (16 << 20)
 #define MEMORY_LISTS_MAX     256
 
-struct memory_lists;
+#define MEMORY_LISTS_PLACES 16384
 
-/* NULL: out of memory. */
-struct memory_lists *memory_lists_open(void);
-void memory_lists_close(struct memory_lists **lists);
+/* All zero so far. */
+struct memory_lists {
+	struct listed_name *read; /* only for the background thread */
+	/* guarded by the owner */
+	struct named *named;
+	size_t named_count;
+	size_t count;
+	size_t octets;
+	uint64_t version; /* that was given last */
+	struct entry *places[MEMORY_LISTS_PLACES];
+};
+
+/* Empty all of them. */
+void memory_lists_clear(struct memory_lists *lists);
 
 /* Remove what has expired. */
 void memory_lists_expire(struct memory_lists *lists, int64_t now);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "store/triplet.h"
 
 #define LISTS_KEPT 2048
@@ -25,25 +26,6 @@ struct matched {
 	size_t count;
 };
 
-struct memory_matches {
-	pthread_mutex_t mutex; /* guards all */
-	struct matched lists[LISTS_KEPT];
-	size_t list_count;
-	size_t count; /* of all lists */
-};
-
-struct memory_matches *
-memory_matches_open(void)
-{
-	struct memory_matches *matches = calloc(1, sizeof *matches);
-
-	if (matches != NULL && pthread_mutex_init(&matches->mutex, NULL) != 0) {
-		free(matches);
-		return NULL;
-	}
-	return matches;
-}
-
 static void
 drop_list(struct memory_matches *matches, struct matched *list)
 {
@@ -53,15 +35,12 @@ drop_list(struct memory_matches *matches, struct matched *list)
 }
 
 void
-memory_matches_close(struct memory_matches **matches)
+memory_matches_clear(struct memory_matches *matches)
 {
-	if (*matches == NULL)
-		return;
-	while ((*matches)->list_count > 0)
-		drop_list(*matches, (*matches)->lists);
-	pthread_mutex_destroy(&(*matches)->mutex);
-	free(*matches);
-	*matches = NULL;
+	while (matches->list_count > 0)
+		drop_list(matches, matches->lists);
+	free(matches->lists);
+	matches->lists = NULL;
 }
 
 static struct matched *
@@ -69,7 +48,7 @@ find_list(const struct memory_matches *matches, const char *name)
 {
 	for (size_t i = 0; i < matches->list_count; i++)
 		if (strcmp(matches->lists[i].name, name) == 0)
-			return (struct matched *)&matches->lists[i];
+			return &matches->lists[i];
 	return NULL;
 }
 
@@ -84,7 +63,8 @@ add_list(struct memory_matches *matches, const char *name, int64_t now)
 		    STORE_MATCHES_LIFE * DAY)
 			drop_list(matches, &matches->lists[i - 1]);
 	if (matches->list_count == LISTS_KEPT ||
-	    strlen(name) >= sizeof list->name)
+	    strlen(name) >= sizeof list->name ||
+	    !array_grow(&matches->lists, matches->list_count, sizeof *list))
 		return NULL;
 	list = &matches->lists[matches->list_count++];
 	memset(list, 0, sizeof *list);
@@ -221,12 +201,12 @@ static enum store_result
 put_matches(struct store *store, const char *list,
     const struct store_match *put, size_t count, int64_t now)
 {
-	struct memory_matches *matches = ((struct memory *)store)->matches;
+	struct memory *memory = (struct memory *)store;
 	bool is_done;
 
-	pthread_mutex_lock(&matches->mutex);
-	is_done = put_all(matches, list, put, count, now);
-	pthread_mutex_unlock(&matches->mutex);
+	pthread_mutex_lock(&memory->aside);
+	is_done = put_all(&memory->matches, list, put, count, now);
+	pthread_mutex_unlock(&memory->aside);
 	return is_done ? STORE_OK : STORE_DOWN;
 }
 
@@ -235,12 +215,12 @@ static enum store_result
 read_matches(struct store *store, const char *list, store_match_each *each,
     void *arg, int64_t *since_r)
 {
-	struct memory_matches *matches = ((struct memory *)store)->matches;
+	struct memory *memory = (struct memory *)store;
 	struct store_match match = {.name = ""};
 	const struct matched *from;
 
-	pthread_mutex_lock(&matches->mutex);
-	from = find_list(matches, list);
+	pthread_mutex_lock(&memory->aside);
+	from = find_list(&memory->matches, list);
 	*since_r = from == NULL ? 0 : from->since;
 	for (size_t i = 0; from != NULL && i < from->places; i++) {
 		if (from->table[i].name == 0)
@@ -249,7 +229,7 @@ read_matches(struct store *store, const char *list, store_match_each *each,
 		match.day = from->table[i].day;
 		each(arg, &match);
 	}
-	pthread_mutex_unlock(&matches->mutex);
+	pthread_mutex_unlock(&memory->aside);
 	return STORE_OK;
 }
 
@@ -259,9 +239,9 @@ const struct store_match_ops memory_match_ops = {
 /* ---- In a file */
 
 void
-memory_matches_write(struct memory_matches *matches, struct bytes_out *out)
+memory_matches_write(
+    const struct memory_matches *matches, struct bytes_out *out)
 {
-	pthread_mutex_lock(&matches->mutex);
 	bytes_put_number(out, matches->list_count);
 	for (size_t i = 0; i < matches->list_count; i++) {
 		const struct matched *list = &matches->lists[i];
@@ -277,7 +257,6 @@ memory_matches_write(struct memory_matches *matches, struct bytes_out *out)
 			bytes_put_number(out, list->table[j].day);
 		}
 	}
-	pthread_mutex_unlock(&matches->mutex);
 }
 
 static bool
@@ -318,7 +297,7 @@ memory_matches_read(struct memory_matches *matches, struct bytes_in *in)
 
 	for (uint64_t i = 0; i < count && is_good; i++)
 		is_good = read_list(matches, in);
-	while (!is_good && matches->list_count > 0)
-		drop_list(matches, matches->lists);
+	if (!is_good)
+		memory_matches_clear(matches);
 	return is_good;
 }

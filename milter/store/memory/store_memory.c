@@ -76,7 +76,7 @@ tidy(struct store *store, int64_t now)
 	pthread_mutex_lock(&memory->mutex);
 	memory_book_expire(memory->book, now);
 	memory_counters_expire(memory->counters, now);
-	memory_lists_expire(memory->lists, now);
+	memory_lists_expire(&memory->lists, now);
 	pthread_mutex_unlock(&memory->mutex);
 }
 
@@ -90,15 +90,16 @@ stop(struct store *store)
 static void
 free_memory(struct memory *memory)
 {
-	memory_lists_close(&memory->lists);
-	memory_matches_close(&memory->matches);
+	memory_lists_clear(&memory->lists);
+	memory_matches_clear(&memory->matches);
 	memory_book_close(&memory->book);
 	memory_counters_close(&memory->counters);
-	memory_journal_close(&memory->journal);
-	memory_board_close(&memory->board);
+	memory_journal_clear(&memory->journal);
+	memory_board_clear(&memory->board);
 	free(memory->host);
 	triplet_hash_free(&memory->hash);
 	pthread_mutex_destroy(&memory->mutex);
+	pthread_mutex_destroy(&memory->aside);
 	if (memory->lock >= 0)
 		close(memory->lock);
 	free(memory->file);
@@ -166,13 +167,10 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 	memory->report = config->report;
 	memory->report_arg = config->report_arg;
 	pthread_mutex_init(&memory->mutex, NULL);
+	pthread_mutex_init(&memory->aside, NULL);
 	memory->file = has_file ? strdup(config->file) : NULL;
 	memory->counters = memory_counters_open(counter_octets);
-	memory->lists = memory_lists_open();
-	memory->matches = memory_matches_open();
-	memory->journal =
-	    memory_journal_open(config->terms.memory_max / JOURNAL_SHARE);
-	memory->board = memory_board_open();
+	memory->journal.octets_max = config->terms.memory_max / JOURNAL_SHARE;
 	memory->host =
 	    strdup(config->terms.host == NULL ? "" : config->terms.host);
 	memory->store.host = memory->terms.host = memory->host;
@@ -180,8 +178,6 @@ store_memory_open(const struct store_memory_config *config, int64_t now)
 		memory->book =
 		    memory_book_open(&memory->terms, &memory->key.namer);
 	if (memory->book == NULL || memory->counters == NULL ||
-	    memory->lists == NULL || memory->journal == NULL ||
-	    memory->matches == NULL || memory->board == NULL ||
 	    memory->host == NULL || (has_file && memory->file == NULL)) {
 		free_memory(memory);
 		return NULL;
