@@ -1,6 +1,7 @@
 #include "policy/greylist.h"
 
 #include "lib/check_main.h"
+#include "store/clock_worth.h"
 
 #define NEVER INT64_C(0)
 #define NOON  INT64_C(1767268800) /* 2026-01-01 12:00 UTC */

@@ -2,9 +2,7 @@
 
 #include "base/seconds.h"
 
-#define EPOCH	    INT64_C(1704067200) /* 2024-01-01 00:00:00 UTC */
-#define ENCODED_MAX (INT64_C(1) << 40)
-#define TERM_MAX    (INT64_MAX / 4)
+#define TERM_MAX (INT64_MAX / 4)
 
 /* The terms as the header promises to read them. */
 static struct greylist_terms
@@ -43,29 +41,4 @@ greylist_judge(const struct greylist_terms *terms,
 		return GREYLIST_PASSED;
 	*wait_r = t.delay - (age > 0 ? age : 0);
 	return GREYLIST_EARLY;
-}
-
-int64_t
-greylist_clock_encode(const struct greylist_clock *clock)
-{
-	if (clock->last_passed != 0)
-		return -seconds_clamp(
-		    seconds_between(clock->last_passed, EPOCH), 1, ENCODED_MAX);
-	if (clock->first_seen != 0)
-		return seconds_clamp(
-		    seconds_between(clock->first_seen, EPOCH), 1, ENCODED_MAX);
-	return 0;
-}
-
-struct greylist_clock
-greylist_clock_decode(int64_t stored)
-{
-	struct greylist_clock clock = {0, 0};
-
-	stored = seconds_clamp(stored, -ENCODED_MAX, ENCODED_MAX);
-	if (stored > 0)
-		clock.first_seen = EPOCH + stored;
-	else if (stored < 0)
-		clock.last_passed = EPOCH - stored;
-	return clock;
 }

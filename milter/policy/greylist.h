@@ -45,13 +45,6 @@ enum greylist_state {
 enum greylist_state greylist_judge(const struct greylist_terms *terms,
     const struct greylist_clock *clock, int64_t now, int64_t *wait_r);
 
-/* A clock as one small integer for the store: 0 is never, +n pending since and
- * -n passed at n seconds after the start of 2024 UTC.  Encoding clamps times
- * outside 2024 .. about 36,000 into that range.  Decoding accepts any number
- * and never overflows. */
-int64_t greylist_clock_encode(const struct greylist_clock *clock);
-struct greylist_clock greylist_clock_decode(int64_t stored);
-
 /* What becomes of a clock. */
 enum clock_mark {
 	MARK_NONE,

@@ -3,7 +3,34 @@
 #include <stdlib.h>
 
 #include "base/seconds.h"
-#include "policy/greylist.h"
+
+#define EPOCH	    INT64_C(1704067200) /* 2024-01-01 00:00:00 UTC */
+#define ENCODED_MAX (INT64_C(1) << 40)
+
+int64_t
+greylist_clock_encode(const struct greylist_clock *clock)
+{
+	if (clock->last_passed != 0)
+		return -seconds_clamp(
+		    seconds_between(clock->last_passed, EPOCH), 1, ENCODED_MAX);
+	if (clock->first_seen != 0)
+		return seconds_clamp(
+		    seconds_between(clock->first_seen, EPOCH), 1, ENCODED_MAX);
+	return 0;
+}
+
+struct greylist_clock
+greylist_clock_decode(int64_t stored)
+{
+	struct greylist_clock clock = {0, 0};
+
+	stored = seconds_clamp(stored, -ENCODED_MAX, ENCODED_MAX);
+	if (stored > 0)
+		clock.first_seen = EPOCH + stored;
+	else if (stored < 0)
+		clock.last_passed = EPOCH - stored;
+	return clock;
+}
 
 static int64_t
 clock_age(int64_t clock, int64_t now)

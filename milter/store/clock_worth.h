@@ -1,8 +1,7 @@
-/* clock_worth -- what the clock of a pair is still worth to the record that
- * holds it, and which go first where there are too many.  Pure.
+/* clock_worth -- the clock of a pair as a record holds it: what it is still worth,
+ * and which go first where there are too many.  Pure.
  *
- * All keepers of records go by this.  Clocks are encoded
- * (greylist_clock_encode()), times are Unix seconds. */
+ * All keepers of records go by this.  Clocks are encoded, times are Unix seconds. */
 #ifndef CLOCK_WORTH_H
 #define CLOCK_WORTH_H
 
@@ -10,6 +9,13 @@
 #include <stdint.h>
 
 #include "store/store.h"
+
+/* A clock as one small integer for the store: 0 is never, +n pending since and
+ * -n passed at n seconds after the start of 2024 UTC.  Encoding clamps times
+ * outside 2024 .. about 36,000 into that range.  Decoding accepts any number
+ * and never overflows. */
+int64_t greylist_clock_encode(const struct greylist_clock *clock);
+struct greylist_clock greylist_clock_decode(int64_t stored);
 
 enum clock_worth {
 	CLOCK_FORGOTTEN, /* of no more use */
