@@ -881,11 +881,11 @@ make_list(void)
 {
 	static const char *const entries[] = {
 	    "192.0.2.0/24", "bad.example", "bob@example.org"};
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why;
 
 	for (int i = 0; i < COUNT(entries); i++)
-		(void)list_add(list, entries[i], &why);
+		(void)list_add(list, entries[i], LIST_FOR_EVER, &why);
 	(void)list_seal(list);
 	lists[0] = own_list = list;
 }

@@ -941,13 +941,13 @@ START_TEST(a_rule_has_what_was_written)
 	ck_assert_int_eq(rule->terms.keep, 3 * 86400);
 	ck_assert_int_eq(rule->at, STAGE_EOM);
 	ck_assert(rule->observe && rule->uncapped);
-	ck_assert_str_eq(response_name(rule->reply), "mine");
+	ck_assert_str_eq(rule->reply->name, "mine");
 	ck_assert_uint_eq(rule->condition_count, 2);
 	ck_assert_uint_eq(rule->conditions[0].count, 2);
 	rule++;
 	ck_assert_uint_eq(rule->index, 1);
 	ck_assert_int_eq(rule->wait, 600);
-	ck_assert_str_eq(response_name(rule->reply), "try-again");
+	ck_assert_str_eq(rule->reply->name, "try-again");
 	policy_release(&policy);
 	ck_assert_ptr_null(policy);
 }
@@ -962,7 +962,7 @@ START_TEST(a_greylist_rule_needs_no_options)
 	ck_assert_int_eq(rule->terms.delay, GREYLIST_DELAY);
 	ck_assert_int_eq(rule->terms.window, GREYLIST_WINDOW);
 	ck_assert_int_eq(rule->terms.keep, GREYLIST_KEEP);
-	ck_assert_str_eq(response_name(rule->reply), "greylisted");
+	ck_assert_str_eq(rule->reply->name, "greylisted");
 	policy_release(&policy);
 }
 END_TEST
@@ -984,7 +984,7 @@ START_TEST(a_response_of_the_file_replaces_the_built_in)
 		 "rule \"x\" { verdict = greylist }\n");
 
 	ck_assert_str_eq(
-	    response_line(policy->rules[0].reply, 0), "451 4.7.1 Mine");
+	    policy->rules[0].reply->lines[0].whole, "451 4.7.1 Mine");
 	policy_release(&policy);
 }
 END_TEST

@@ -57,9 +57,9 @@ static const struct {
 
 START_TEST(test_add)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why = NULL;
-	bool added = list_add(list, add_rows[_i].entry, &why);
+	bool added = list_add(list, add_rows[_i].entry, LIST_FOR_EVER, &why);
 
 	ck_assert_msg(added == (add_rows[_i].why == NULL), "%s: %s",
 	    add_rows[_i].when, why);
@@ -82,11 +82,11 @@ static const char *const entries[] = {"192.0.2.0/24", "192.0.2.64/26",
 static struct list *
 filled_list(void)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why;
 
 	for (int i = 0; i < COUNT(entries); i++)
-		list_add(list, entries[i], &why);
+		list_add(list, entries[i], LIST_FOR_EVER, &why);
 	ck_assert(list_seal(list));
 	return list;
 }
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(test_empty)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	struct list *none = NULL;
 	struct netaddr addr;
 
@@ -214,11 +214,11 @@ END_TEST
 
 START_TEST(test_sealed)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why = NULL;
 
 	ck_assert(list_seal(list));
-	ck_assert(!list_add(list, "example.org", &why));
+	ck_assert(!list_add(list, "example.org", LIST_FOR_EVER, &why));
 	ck_assert_str_eq(why, "the list is sealed");
 	ck_assert_uint_eq(list_count(list), 0);
 	list_free(&list);
@@ -268,12 +268,12 @@ is_listed(const struct list *list, const char *asked, int64_t now)
 
 START_TEST(test_brief)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	int64_t lasts = brief_rows[_i].lasts;
 	const char *why;
 
 	for (int i = 0; i < COUNT(brief_entries); i++)
-		ck_assert(list_add_until(list, brief_entries[i].entry,
+		ck_assert(list_add(list, brief_entries[i].entry,
 		    brief_entries[i].until, &why));
 	ck_assert(list_seal(list));
 	ck_assert_msg(lasts == 0 ||
@@ -318,13 +318,13 @@ END_TEST
 
 START_TEST(test_everything)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why;
 	struct netaddr addr;
 
-	ck_assert(list_add(list, "192.0.2.1", &why));
-	ck_assert(list_add(list, "0.0.0.0/0", &why));
-	ck_assert(list_add(list, "203.0.113.0/24", &why));
+	ck_assert(list_add(list, "192.0.2.1", LIST_FOR_EVER, &why));
+	ck_assert(list_add(list, "0.0.0.0/0", LIST_FOR_EVER, &why));
+	ck_assert(list_add(list, "203.0.113.0/24", LIST_FOR_EVER, &why));
 	ck_assert(list_seal(list));
 	ck_assert(netaddr_parse("8.8.4.4", &addr));
 	ck_assert_msg(list_has_client(list, &addr, NOW),
@@ -364,12 +364,12 @@ found_list(void)
 	static const char *const listed[] = {"example.net", "192.0.2.0/24",
 	    "bob@example.org", "203.0.113.0/24", "2001:db8::/32",
 	    "203.0.112.0/20", "198.51.100.7", "example.net"};
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why;
 
 	for (int i = 0; i < COUNT(listed); i++)
-		ck_assert(list_add(list, listed[i], &why));
-	ck_assert(list_add_until(list, "old.example", 100 * DAY, &why));
+		ck_assert(list_add(list, listed[i], LIST_FOR_EVER, &why));
+	ck_assert(list_add(list, "old.example", 100 * DAY, &why));
 	ck_assert(list_seal(list));
 	return list;
 }
@@ -407,14 +407,14 @@ END_TEST
 /* A list that is read anew knows what was found before. */
 START_TEST(test_carry)
 {
-	struct list *old = found_list(), *list = list_new();
+	struct list *old = found_list(), *list = list_new(LIST_ALL);
 	const char *why;
 
 	for (int i = 0; i < COUNT(found_rows); i++)
 		(void)is_listed(old, found_rows[i].asked, 100 * DAY + 1);
-	ck_assert(list_add(list, "198.51.100.0/24", &why));
-	ck_assert(list_add(list, "bob@example.org", &why));
-	ck_assert(list_add(list, "zoe@example.org", &why));
+	ck_assert(list_add(list, "198.51.100.0/24", LIST_FOR_EVER, &why));
+	ck_assert(list_add(list, "bob@example.org", LIST_FOR_EVER, &why));
+	ck_assert(list_add(list, "zoe@example.org", LIST_FOR_EVER, &why));
 	ck_assert(list_seal(list));
 	list_carry(list, old);
 	ck_assert_str_eq(found_in(list), "bob@example.org");
@@ -426,7 +426,7 @@ END_TEST
 
 START_TEST(test_found_number)
 {
-	struct list *list = list_new();
+	struct list *list = list_new(LIST_ALL);
 	const char *why;
 	int64_t number;
 

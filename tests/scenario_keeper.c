@@ -226,9 +226,10 @@ keeper_set_list(
 	const char *why;
 
 	list_free(&shared->fresh);
-	shared->fresh = list_new();
+	shared->fresh = list_new(LIST_ALL);
 	for (size_t i = 0; i < count; i++)
-		ck_assert_msg(list_add(shared->fresh, entries[i], &why),
+		ck_assert_msg(
+		    list_add(shared->fresh, entries[i], LIST_FOR_EVER, &why),
 		    "%s: %s", entries[i], why);
 	ck_assert(list_seal(shared->fresh));
 }

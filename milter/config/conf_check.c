@@ -473,8 +473,7 @@ check_response(
 	if (doubt != NULL)
 		conf_warning(build->report, section->line,
 		    "response \"%s\": code %s does not fit %s: %s",
-		    section->title, response_xcode(response),
-		    response_code(response), doubt);
+		    section->title, response->xcode, response->code, doubt);
 	if (!is_used(build->policy, response) && !is_shipped(section->title))
 		conf_warning(build->report, section->line,
 		    "response \"%s\" is not used by any rule", section->title);

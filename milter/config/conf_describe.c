@@ -305,13 +305,11 @@ describe_stages(unsigned mask, FILE *out)
 static void
 describe_reply(const struct response *reply, FILE *out)
 {
-	const char *line;
-
-	for (size_t i = 0; (line = response_line(reply, i)) != NULL; i++) {
+	for (size_t i = 0; i < reply->line_count; i++) {
 		int column = INDENT + 2;
 
 		(void)fprintf(out, "%*s", column, "");
-		put_text(out, line, &column);
+		put_text(out, reply->lines[i].whole, &column);
 		(void)fprintf(out, "\n");
 	}
 }

@@ -45,7 +45,7 @@ const struct response *
 conf_response(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->response_count; i++)
-		if (strcmp(response_name(policy->responses[i]), name) == 0)
+		if (strcmp(policy->responses[i]->name, name) == 0)
 			return policy->responses[i];
 	return NULL;
 }
@@ -395,7 +395,7 @@ complain_of_reply(const struct reading *reading, const char *name)
 
 	near_begin(&near, name);
 	for (size_t i = 0; i < policy->response_count; i++) {
-		const char *other = response_name(policy->responses[i]);
+		const char *other = policy->responses[i]->name;
 
 		near_try(&near, other, strlen(other));
 	}

@@ -11,8 +11,8 @@
 
 /* Days from 1970-01-01, by years that begin in March, so that a leap day is the
  * last of its year. */
-static int64_t
-days_of(int64_t year, int64_t month, int64_t day)
+int64_t
+date_days(int64_t year, int64_t month, int64_t day)
 {
 	int64_t years = month <= 2 ? year - 1 : year;
 	int64_t months = (month + 9) % 12;
@@ -26,7 +26,7 @@ length_of(int64_t year, int64_t month)
 {
 	return month == 12
 	    ? 31
-	    : days_of(year, month + 1, 1) - days_of(year, month, 1);
+	    : date_days(year, month + 1, 1) - date_days(year, month, 1);
 }
 
 /* So many digits, of a number in a range, and then this octet. */
@@ -76,14 +76,14 @@ date_parse(const char *text, int64_t *seconds_r)
 		&day) ||
 	    (!is_day && (!take_time(&text, &seconds) || *text != '\0')))
 		return false;
-	*seconds_r = days_of(year, month, day) * DAY + seconds;
+	*seconds_r = date_days(year, month, day) * DAY + seconds;
 	return true;
 }
 
 void
 date_write(int64_t seconds, char text_r[DATE_SIZE])
 {
-	int64_t last = days_of(LAST_YEAR + 1, 1, 1) * DAY - 1;
+	int64_t last = date_days(LAST_YEAR + 1, 1, 1) * DAY - 1;
 	int64_t year, month = 1, days, rest;
 	size_t at;
 
@@ -91,13 +91,13 @@ date_write(int64_t seconds, char text_r[DATE_SIZE])
 	days = seconds_slot(seconds, DAY);
 	rest = seconds_into_slot(seconds, DAY);
 	year = 1970 + days / 366;
-	while (days_of(year + 1, 1, 1) <= days)
+	while (date_days(year + 1, 1, 1) <= days)
 		year++;
-	while (month < 12 && days_of(year, month + 1, 1) <= days)
+	while (month < 12 && date_days(year, month + 1, 1) <= days)
 		month++;
 	at = (size_t)snprintf(text_r, DATE_SIZE, "%04d-%02d-%02dT%02d:%02d",
 	    (int)year % 10000, (int)month % 100,
-	    (int)(days - days_of(year, month, 1) + 1) % 100,
+	    (int)(days - date_days(year, month, 1) + 1) % 100,
 	    (int)(rest / 3600) % 100, (int)(rest / 60 % 60));
 	(void)snprintf(text_r + at, DATE_SIZE - at,
 	    rest % 60 != 0 ? ":%02dZ" : "Z", (int)(rest % 60));

@@ -12,6 +12,9 @@
  * it is none. */
 bool date_parse(const char *text, int64_t *seconds_r);
 
+/* Days from 1970-01-01 to this one; the month is from 1. */
+int64_t date_days(int64_t year, int64_t month, int64_t day);
+
 /* As it is read, with seconds only where there are any. */
 void date_write(int64_t seconds, char text_r[DATE_SIZE]);
 

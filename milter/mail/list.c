@@ -55,7 +55,7 @@ struct list {
 };
 
 struct list *
-list_new(void)
+list_new(unsigned kinds)
 {
 	struct list *list = calloc(1, sizeof(*list));
 
@@ -64,7 +64,7 @@ list_new(void)
 	list->ipv4.width = list->ipv6.width = sizeof(struct range);
 	list->addresses.width = list->domains.width = sizeof(struct word);
 	list->numbers.width = sizeof(struct numbered);
-	list->kinds = LIST_ALL;
+	list->kinds = kinds;
 	return list;
 }
 
@@ -318,8 +318,7 @@ add_entry(struct list *list, const char *text, int64_t until)
 }
 
 bool
-list_add_until(
-    struct list *list, const char *text, int64_t until, const char **why_r)
+list_add(struct list *list, const char *text, int64_t until, const char **why_r)
 {
 	bool added = add_entry(list, text, until);
 
@@ -327,18 +326,6 @@ list_add_until(
 	if (!added)
 		*why_r = list->why;
 	return added;
-}
-
-bool
-list_add(struct list *list, const char *text, const char **why_r)
-{
-	return list_add_until(list, text, LIST_FOR_EVER, why_r);
-}
-
-void
-list_expect(struct list *list, unsigned kinds)
-{
-	list->kinds = kinds;
 }
 
 bool

@@ -15,31 +15,6 @@
 
 struct list;
 
-/* An empty list, or NULL if memory ran out.  The caller frees it. */
-struct list *list_new(void);
-
-/* Free `*list` and clear the pointer; NULL in it is fine. */
-void list_free(struct list **list);
-
-/* Add one entry:
- *
- * - an address or a network, as network_parse reads it: 192.0.2.0/24, [::1];
- * - a mail address: bob@example.org, <bob@example.org>;
- * - a domain, which stands for itself and all below it: example.org,
- *   .example.org, @example.org.
- *
- * Upper and lower case (ASCII) are the same throughout.  False if it is none of
- * these or the list is sealed; `*why_r` then tells the reason in plain words
- * and is good until the next call with this list.  False too if memory ran out;
- * list_seal tells that again, so that a loop over many entries need not look. */
-bool list_add(struct list *list, const char *text, const char **why_r);
-
-/* The same, for those who ask before that time; of several alike the longest
- * counts. */
-#define LIST_FOR_EVER INT64_MAX
-bool list_add_until(
-    struct list *list, const char *text, int64_t until, const char **why_r);
-
 /* What an entry stands for, and its one form: "Bob@Example.ORG" is
  * "bob@example.org", "192.0.2.7/32" is "192.0.2.7", ".example.org" is
  * "example.org".  False as in list_add(). */
@@ -55,9 +30,29 @@ struct list_entry {
 bool list_entry_read(
     const char *text, struct list_entry *entry_r, char why_r[NETWORK_WHY_SIZE]);
 
-/* What will be looked up in the list, bits of enum list_kind: from now on an
- * entry that none of it can match is refused.  At first LIST_ALL. */
-void list_expect(struct list *list, unsigned kinds);
+/* An empty list, or NULL if memory ran out.  The caller frees it.  `kinds` is what
+ * will be looked up in it, bits of enum list_kind: an entry that none of it can
+ * match is refused. */
+struct list *list_new(unsigned kinds);
+
+/* Free `*list` and clear the pointer; NULL in it is fine. */
+void list_free(struct list **list);
+
+/* Add one entry, for those who ask before `until`; of several alike the longest
+ * counts:
+ *
+ * - an address or a network, as network_parse reads it: 192.0.2.0/24, [::1];
+ * - a mail address: bob@example.org, <bob@example.org>;
+ * - a domain, which stands for itself and all below it: example.org,
+ *   .example.org, @example.org.
+ *
+ * Upper and lower case (ASCII) are the same throughout.  False if it is none of
+ * these or the list is sealed; `*why_r` then tells the reason in plain words
+ * and is good until the next call with this list.  False too if memory ran out;
+ * list_seal tells that again, so that a loop over many entries need not look. */
+#define LIST_FOR_EVER INT64_MAX
+bool list_add(
+    struct list *list, const char *text, int64_t until, const char **why_r);
 
 /* Add a key with its number: a user, a mail address, a domain, or "*" for whoever
  * is not there.  Of a key that comes twice the last one holds. */

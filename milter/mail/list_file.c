@@ -181,7 +181,7 @@ add_entry(struct list *list, const struct list_file_terms *terms, char *entry)
 	if (is_numbered)
 		(void)list_add_number(list, entry, number, end, &why);
 	else
-		(void)list_add_until(list, entry, end, &why);
+		(void)list_add(list, entry, end, &why);
 	return why;
 }
 
@@ -206,7 +206,6 @@ read_list(FILE *file, const char *path, const struct list_file_terms *terms,
 	struct line line = {.number = 0};
 	const char *why;
 
-	list_expect(list, terms->kinds);
 	while (read_line(file, &line)) {
 		why = add_line(list, terms, &line);
 		if (why != NULL && terms->complain != NULL)
@@ -255,7 +254,7 @@ list_file_load(const char *path, const struct list_file_terms *terms,
 	if (file == NULL)
 		return errno == ENOENT ? LIST_FILE_MISSING
 				       : LIST_FILE_UNREADABLE;
-	list = list_new();
+	list = list_new(terms->kinds);
 	answer = LIST_FILE_NO_MEMORY;
 	if (list != NULL)
 		answer = read_list(file, path, terms, list);

@@ -12,17 +12,6 @@
 /* What Sendmail says for want of an enhanced code. */
 #define OTHER_XCODE "4.0.0"
 
-struct response {
-	char *name;
-	char code[4];
-	char xcode[12];
-	size_t line_count;
-	struct {
-		char *whole;	  /* as in the configuration */
-		const char *text; /* in it, behind the codes */
-	} lines[REPLY_LINES_MAX];
-};
-
 /* ---- A text with placeholders %{name} */
 
 static const char *const placeholders[FILL_COUNT] = {
@@ -427,31 +416,6 @@ response_free(struct response **response)
 }
 
 /* ---- Questions */
-
-const char *
-response_name(const struct response *response)
-{
-	return response->name;
-}
-
-const char *
-response_code(const struct response *response)
-{
-	return response->code;
-}
-
-const char *
-response_xcode(const struct response *response)
-{
-	return response->xcode;
-}
-
-const char *
-response_line(const struct response *response, size_t index)
-{
-	return index < response->line_count ? response->lines[index].whole
-					    : NULL;
-}
 
 bool
 response_uses(const struct response *response, enum placeholder which)

@@ -39,8 +39,17 @@ struct response_values {
 	const char *text[FILL_COUNT];
 };
 
-/* A checked template.  Opaque but for its name; made and freed here. */
-struct response;
+/* A checked template. */
+struct response {
+	char *name;
+	char code[4];
+	char xcode[12]; /* "" if there is none */
+	size_t line_count;
+	struct {
+		char *whole;	  /* as in the configuration, codes included */
+		const char *text; /* in it, behind the codes */
+	} lines[REPLY_LINES_MAX];
+};
 
 /* A filled reply: code "451", xcode "4.7.1" or "" and 1..REPLY_LINES_MAX
  * lines of printable ASCII, none longer than REPLY_TEXT_MAX.  A `%` stands
@@ -63,15 +72,6 @@ bool response_make(const char *name, const char *const *lines, size_t count,
 
 /* Clears the pointer; NULL in it is fine. */
 void response_free(struct response **response);
-
-const char *response_name(const struct response *response);
-const char *response_code(const struct response *response);
-/* "" if there is none. */
-const char *response_xcode(const struct response *response);
-
-/* The template itself, codes included, as the configuration has it; NULL
- * beyond the last line. */
-const char *response_line(const struct response *response, size_t index);
 
 /* NULL when the enhanced code suits the basic code (RFC 5248), else a warning
  * in plain words, e.g. 452 with a subject that has nothing to do with space. */

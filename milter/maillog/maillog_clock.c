@@ -3,27 +3,16 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "mail/date.h"
+
 #define HOUR  INT64_C(3600)
 #define DAY   (24 * HOUR)
 #define YEARS 8 /* looked back for one that has a 29 February */
 
-/* Days since 1970-01-01, after Howard Hinnant's days_from_civil. */
-static int64_t
-days_of(int year, int month, int day)
-{
-	int64_t y = month <= 2 ? year - 1 : year;
-	int64_t era = y / 400, of_era = y - era * 400;
-	int64_t of_year =
-	    (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 +
-	    of_year - 719468;
-}
-
 static int64_t
 seconds_of(const struct maillog_stamp *stamp, int year)
 {
-	return days_of(year, stamp->month, stamp->day) * DAY +
+	return date_days(year, stamp->month, stamp->day) * DAY +
 	    stamp->hour * HOUR + stamp->minute * 60;
 }
 

@@ -352,7 +352,7 @@ put_entry(const struct session *session, struct journal_note *note,
 		return;
 	note->rule = rule == NULL ? "" : rule->name;
 	if (note->kind != JOURNAL_PASS && rule != NULL && rule->reply != NULL)
-		note->response = response_name(rule->reply);
+		note->response = rule->reply->name;
 	note->at = facts->now;
 	note->reference = session->reference;
 	note->session = session->id;
@@ -404,8 +404,8 @@ session_tell_deferral(struct session *session, const struct outcome *outcome,
 	fill_reply(session, outcome, recipient, reply_r);
 	(void)snprintf(detail, sizeof detail,
 	    "rule=\"%s\" response=%s code=%s wait=%" PRId64 " reference=%s",
-	    rule->name, response_name(rule->reply), reply_r->code,
-	    outcome->wait, session->reference);
+	    rule->name, rule->reply->name, reply_r->code, outcome->wait,
+	    session->reference);
 	log_message(session, "defer", detail, recipient, stage);
 	record_deferral(session, outcome, recipient, stage, reply_r);
 	debug_reply(session, reply_r);
@@ -456,7 +456,7 @@ session_tell_observed(struct session *session, const struct outcome *outcome,
 	(void)snprintf(detail, sizeof detail,
 	    "would=%s rule=\"%s\" response=%s wait=%" PRId64 " reference=%s",
 	    rule->verdict == RULE_ACCEPT ? "accept" : "defer", rule->name,
-	    rule->reply == NULL ? "" : response_name(rule->reply),
+	    rule->reply == NULL ? "" : rule->reply->name,
 	    outcome->observed_wait, session->reference);
 	log_message(session, "observe", detail, recipient, stage);
 	count(session, COUNT_OBSERVED, rule);

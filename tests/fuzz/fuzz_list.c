@@ -26,17 +26,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = calloc(1, size + 1);
-	struct list *one, *all = list_new();
+	struct list *one, *all = list_new(LIST_ALL);
 	const char *why;
 	char *rest;
 
 	memcpy(text, data, size);
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
-		one = list_new();
-		list_add(all, line, &why);
-		if (list_add(one, line, &why) && list_seal(one) &&
-		    !is_found(one, line))
+		one = list_new(LIST_ALL);
+		list_add(all, line, LIST_FOR_EVER, &why);
+		if (list_add(one, line, LIST_FOR_EVER, &why) &&
+		    list_seal(one) && !is_found(one, line))
 			abort();
 		list_free(&one);
 	}

@@ -48,7 +48,7 @@ add_entry(void *arg, const struct store_entry *entry)
 {
 	const char *why;
 
-	(void)list_add_until(arg, entry->text, entry->until, &why);
+	(void)list_add(arg, entry->text, entry->until, &why);
 	return true;
 }
 
@@ -58,7 +58,7 @@ peek_read_list(struct store *store, const char *name, struct list **list_r)
 {
 	enum store_result result = STORE_DOWN;
 
-	*list_r = list_new();
+	*list_r = list_new(LIST_ALL);
 	if (*list_r != NULL)
 		result = store_list_each(
 		    ((struct peek *)store)->inner, name, add_entry, *list_r);

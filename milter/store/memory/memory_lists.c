@@ -314,7 +314,7 @@ add_to_list(void *arg, const struct store_entry *entry)
 	struct list **list = arg;
 	const char *why;
 
-	(void)list_add_until(*list, entry->text, entry->until, &why);
+	(void)list_add(*list, entry->text, entry->until, &why);
 	return true;
 }
 
@@ -326,7 +326,7 @@ read_list(struct store *store, const char *name, struct list **list_r)
 	struct listed_name *listed = find_read(&memory->lists, name);
 	bool is_due;
 
-	*list_r = list_new();
+	*list_r = list_new(LIST_ALL);
 	if (listed == NULL || *list_r == NULL) {
 		list_free(list_r);
 		return STORE_DOWN;

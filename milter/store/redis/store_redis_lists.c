@@ -203,7 +203,7 @@ add_member(void *arg, const char *member, size_t length, int64_t until)
 
 	reading->members++;
 	reading->bytes += length;
-	if (list_add_until(reading->list, member, until, &why))
+	if (list_add(reading->list, member, until, &why))
 		return;
 	if (reading->bad++ == 0)
 		snprintf(
@@ -299,7 +299,7 @@ read_members(struct redis_store *store, const struct list_keys *keys,
 	    keys->set, false, add_member, is_full, reading, LIST_TIME_MAX};
 	enum scanned end = SCANNED_LOST;
 
-	reading->list = list_new();
+	reading->list = list_new(LIST_ALL);
 	if (reading->list != NULL)
 		end = scan_set(store, &scan);
 	if (end == SCANNED_WHOLE && state->brief > 0) {
