@@ -129,13 +129,12 @@ await_status(const char *name)
 {
 	int64_t due = clock_steady_us() + PATIENCE_S * INT64_C(1000000);
 	struct dns_answer answer;
-	unsigned long seen;
+	unsigned long seen = 0;
 
 	do {
-		seen = resolver_count(resolver);
 		if (peek(name, &answer))
 			return answer.status;
-	} while (resolver_wait(resolver, seen, due));
+	} while (resolver_wait(resolver, &seen, due));
 	ck_abort_msg("in vain: %s", name);
 	return DNS_FAILED;
 }
@@ -194,13 +193,13 @@ END_TEST
 START_TEST(nothing_waits_for_the_silent)
 {
 	struct dns_answer answer;
+	unsigned long seen = 0;
 	int64_t before;
 
 	begin();
 	resolver_prefetch(resolver, "mute.example", DNS_A);
 	ck_assert(!peek("mute.example", &answer));
-	ck_assert(!resolver_wait(
-	    resolver, resolver_count(resolver), clock_steady_us() + 1000));
+	ck_assert(!resolver_wait(resolver, &seen, clock_steady_us() + 1000));
 	before = clock_steady_us();
 	end();
 	ck_assert_int_lt(clock_steady_us() - before, 4000000);
@@ -225,13 +224,45 @@ START_TEST(open_questions_are_bounded)
 }
 END_TEST
 
+START_TEST(an_answer_that_is_there_is_given_to_who_asks)
+{
+	static unsigned char room[256];
+	const struct resolver_question question = {
+	    "yes.example", DNS_A, room, sizeof room, NULL, NULL};
+	struct dns_answer answer;
+
+	begin();
+	ck_assert(!resolver_ask(resolver, &question, &answer));
+	ck_assert_int_eq(answer.status, DNS_FAILED);
+	ck_assert_int_eq(await_status("yes.example"), DNS_FOUND);
+	ck_assert(resolver_ask(resolver, &question, &answer));
+	ck_assert_int_eq(answer.status, DNS_FOUND);
+	ck_assert_uint_eq(answer.count, 1);
+	end();
+}
+END_TEST
+
 /* ---- On the resolver's own thread */
 
 static struct walk {
 	int found, nothing, failed;
 	int left;
+	unsigned char room[256];
 	atomic_bool done;
 } walk;
+
+static void note(void *arg, const struct dns_answer *answer);
+
+static void
+walk_to(struct walk *mine, const char *name)
+{
+	const struct resolver_question question = {
+	    name, DNS_A, mine->room, sizeof mine->room, note, mine};
+	struct dns_answer answer;
+
+	if (resolver_ask(resolver, &question, &answer))
+		note(mine, &answer);
+}
 
 static void
 note(void *arg, const struct dns_answer *answer)
@@ -251,19 +282,7 @@ note(void *arg, const struct dns_answer *answer)
 	}
 	(void)snprintf(name, sizeof name, "%s%d.example",
 	    mine->left % 2 == 0 ? "yes" : "no", mine->left / 4);
-	resolver_ask(resolver, name, DNS_A, note, mine);
-}
-
-static void
-start_walk(void *arg)
-{
-	resolver_ask(resolver, "yes.example", DNS_A, note, arg);
-}
-
-static void
-start_mute_walk(void *arg)
-{
-	resolver_ask(resolver, "mute.example", DNS_A, note, arg);
+	walk_to(mine, name);
 }
 
 START_TEST(an_answer_may_ask_further)
@@ -271,7 +290,7 @@ START_TEST(an_answer_may_ask_further)
 	begin();
 	memset(&walk, 0, sizeof walk);
 	walk.left = 20;
-	ck_assert(resolver_run(resolver, start_walk, &walk));
+	walk_to(&walk, "yes.example");
 	while (!atomic_load(&walk.done))
 		clock_sleep(1);
 	ck_assert_int_eq(walk.found, 11);
@@ -284,7 +303,7 @@ START_TEST(what_is_open_at_the_end_fails)
 {
 	begin();
 	memset(&walk, 0, sizeof walk);
-	ck_assert(resolver_run(resolver, start_mute_walk, &walk));
+	walk_to(&walk, "mute.example");
 	while (atomic_load(&questions) == 0)
 		clock_sleep(1);
 	end();
@@ -302,7 +321,9 @@ START_TEST(without_servers_there_is_nobody)
 	resolver_prefetch(resolver, "yes.example", DNS_A);
 	ck_assert(peek("yes.example", &answer));
 	ck_assert_int_eq(answer.status, DNS_FAILED);
-	ck_assert(!resolver_run(resolver, start_walk, &walk));
+	memset(&walk, 0, sizeof walk);
+	walk_to(&walk, "yes.example");
+	ck_assert_int_eq(walk.failed, 1);
 	resolver_close(&resolver);
 }
 END_TEST
@@ -314,6 +335,7 @@ CHECK_MAIN("resolver", tcase)
 	tcase_add_test(tcase, what_was_not_asked_is_not_pending);
 	tcase_add_test(tcase, nothing_waits_for_the_silent);
 	tcase_add_test(tcase, open_questions_are_bounded);
+	tcase_add_test(tcase, an_answer_that_is_there_is_given_to_who_asks);
 	tcase_add_test(tcase, an_answer_may_ask_further);
 	tcase_add_test(tcase, what_is_open_at_the_end_fails);
 	tcase_add_test(tcase, without_servers_there_is_nobody);

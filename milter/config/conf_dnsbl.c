@@ -5,8 +5,6 @@
 #include "config/conf_value.h"
 #include "mail/dns_list.h"
 
-#define ZONES_MAX 32 /* of one section */
-
 struct dnsbl_options {
 	char **zones;
 	int64_t of; /* enum dnsbl_of */
@@ -133,10 +131,10 @@ read_zones(struct conf_build *build, const struct conf_section *section,
 	if (count == 0)
 		conf_error(build->report, section->line,
 		    "dnsbl \"%s\" has no zones", section->title);
-	if (count > ZONES_MAX)
+	if (count > DNSBL_ZONES_MAX)
 		conf_error(build->report, section->line,
 		    "dnsbl \"%s\" has more than %d zones", section->title,
-		    ZONES_MAX);
+		    DNSBL_ZONES_MAX);
 	if (build->policy->dnsbl_count == DNSBLS_MAX)
 		conf_error(build->report, section->line,
 		    "there are more than %d sections dnsbl", DNSBLS_MAX);

@@ -1,90 +1,265 @@
 #include "dns/evidence.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/seconds.h"
-#include "dns/dns_lists.h"
-#include "dns/geo.h"
 #include "dns/spf.h"
+#include "mail/netaddr.h"
 
 /* No answer lives shorter, so that asking again before would be in vain. */
 #define ASK_AGAIN_S 60
 
-struct dns {
-	struct resolver *resolver;
-	struct dns_lists *lists;
-	struct geo *geo;
-	atomic_uint spf_going_on; /* checks, in the resolver's thread */
+/* ---- Lists: who is asked about */
+
+/* Addresses that no list has (RFC 6890). */
+static const struct network private_networks[] = {
+    {{{0}, 4}, 8},
+    {{{10}, 4}, 8},
+    {{{100, 64}, 4}, 10},
+    {{{127}, 4}, 8},
+    {{{169, 254}, 4}, 16},
+    {{{172, 16}, 4}, 12},
+    {{{192, 168}, 4}, 16},
+    {{{224}, 4}, 3},
+    {{{0}, 16}, 96},
+    {{{0xfc}, 16}, 7},
+    {{{0xfe, 0x80}, 16}, 10},
+    {{{0xff}, 16}, 8},
 };
 
-struct dns *
-dns_open(void)
+static bool
+is_private(const struct netaddr *address)
 {
-	struct dns *dns = calloc(1, sizeof *dns);
+	const size_t count =
+	    sizeof private_networks / sizeof private_networks[0];
 
-	if (dns == NULL)
-		return NULL;
-	dns->resolver = resolver_open();
-	if (dns->resolver != NULL)
-		dns->lists = dns_lists_open(dns->resolver);
-	dns->geo = geo_open();
-	if (dns->geo == NULL || dns->lists == NULL)
-		dns_close(&dns);
-	return dns;
+	for (size_t i = 0; i < count; i++)
+		if (network_contains(&private_networks[i], address))
+			return true;
+	return false;
 }
 
-void
-dns_close(struct dns **dns)
+/* What a section asks for: whether that is known, and whether there is anything
+ * to ask for. */
+struct subject {
+	bool known;
+	const struct netaddr *address; /* or */
+	const char *name;	       /* NULL both: nothing */
+};
+
+static struct subject
+subject_of(const struct dnsbl *dnsbl, const struct facts *facts)
 {
-	if (*dns == NULL)
+	struct subject subject = {.known = true};
+
+	switch (dnsbl->of) {
+	case DNSBL_OF_CLIENT:
+		if (!is_private(&facts->client))
+			subject.address = &facts->client;
+		break;
+	case DNSBL_OF_CLIENT_NAME:
+		subject.known = facts->name_certainty == FACT_KNOWN;
+		subject.name = facts->name;
+		break;
+	case DNSBL_OF_HELO:
+		subject.known = facts->helo_certainty == FACT_KNOWN;
+		subject.name = facts->helo;
+		break;
+	case DNSBL_OF_SENDER_DOMAIN:
+		subject.name = facts->null_sender ? NULL : facts->sender_domain;
+		break;
+	}
+	return subject;
+}
+
+/* False: there is nothing to ask for. */
+static bool
+name_of(const struct subject *subject, const char *zone,
+    char name_r[DNS_LIST_NAME_SIZE])
+{
+	if (subject->address != NULL) {
+		dns_list_name_of_address(subject->address, zone, name_r);
+		return true;
+	}
+	return subject->name != NULL &&
+	    dns_list_name_of_domain(subject->name, zone, name_r);
+}
+
+/* Whether an earlier list of the section is of the same zone. */
+static bool
+is_again(const struct dnsbl *dnsbl, size_t place)
+{
+	for (size_t i = 0; i < place; i++)
+		if (strcmp(dnsbl->lists[i].zone, dnsbl->lists[place].zone) == 0)
+			return true;
+	return false;
+}
+
+/* Of one zone, for all lists of it. */
+struct verdict {
+	bool is_known;
+	bool is_there; /* nothing else will come */
+	bool pending;
+	struct dns_answer answer;
+	unsigned char room[DNS_CODES_SIZE];
+};
+
+/* `asks`: see to it that it will be there; else only take what is. */
+static void
+hear_zone(struct dns *dns, const char *zone, const struct subject *subject,
+    bool asks, struct verdict *verdict_r)
+{
+	char name[DNS_LIST_NAME_SIZE];
+	const struct resolver_question question = {.name = name,
+	    .type = DNS_A,
+	    .room = verdict_r->room,
+	    .size = sizeof verdict_r->room};
+	bool is_all;
+
+	verdict_r->is_known = verdict_r->is_there = verdict_r->pending = false;
+	verdict_r->answer = (struct dns_answer){.status = DNS_NOTHING};
+	if (!subject->known)
 		return;
-	dns_lists_close(&(*dns)->lists);
-	resolver_close(&(*dns)->resolver);
-	geo_close(&(*dns)->geo);
-	free(*dns);
-	*dns = NULL;
+	if (!name_of(subject, zone, name)) {
+		/* What is not there is not listed. */
+		verdict_r->is_known = verdict_r->is_there = true;
+		return;
+	}
+	if (!dns_list_is_on(dns, zone, subject->name != NULL,
+		subject->address != NULL && subject->address->length == 16))
+		return;
+	is_all = asks
+	    ? resolver_ask(dns->resolver, &question, &verdict_r->answer)
+	    : resolver_peek(dns->resolver, name, DNS_A, verdict_r->room,
+		  sizeof verdict_r->room, &verdict_r->answer);
+	verdict_r->is_known = verdict_r->answer.status != DNS_FAILED;
+	verdict_r->is_there = verdict_r->is_known && is_all;
+	/* What was there before serves until the new answer is. */
+	verdict_r->pending = !verdict_r->is_known && !is_all;
 }
 
-/* A policy that asks no DNS gets no thread for it. */
-void
-dns_use(struct dns *dns, const struct policy *policy)
+static enum dns_list_code
+judge_list(const struct dns_list *list, struct dns_answer answer)
 {
-	const struct settings *settings = &policy->settings;
-	struct resolver_terms terms = {.servers = settings->dns.servers,
-	    .timeout_ms = settings->dns.timeout_ms,
-	    .answers_max = (size_t)settings->dns.answers_max,
-	    .memory_max = (size_t)settings->dns.memory_max};
+	enum dns_list_code found = DNS_LIST_NO_MATCH;
+	struct dns_record record;
 
-	if (!resolver_use(dns->resolver, policy->wants_dns ? &terms : NULL))
-		log_error("no thread for DNS: what it says is unknown");
+	while (dns_answer_next(&answer, &record)) {
+		enum dns_list_code code = dns_list_judge(list, record.data);
+
+		if (code > found)
+			found = code;
+	}
+	return found;
 }
 
-void
-dns_tick(struct dns *dns, const struct policy *policy)
+static int64_t
+positive(int weight)
 {
-	const char *const files[GEO_KINDS] = {
-	    [GEO_COUNTRY] = policy->settings.geo.country_file,
-	    [GEO_ASN] = policy->settings.geo.asn_file};
-
-	dns_lists_tick(dns->lists, policy);
-	geo_tick(dns->geo, files);
+	return weight > 0 ? weight : 0;
 }
 
-size_t
-dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE])
+static int64_t
+negative(int weight)
 {
-	return resolver_take_news(dns->resolver, bytes_r);
+	return weight < 0 ? weight : 0;
 }
 
-void
-dns_learn(struct dns *dns, const void *bytes, size_t length)
+/* Add all lists of the zone of the list at `place`. */
+static void
+add_zone_to_sum(const struct dnsbl *dnsbl, size_t place,
+    const struct verdict *verdict, struct dnsbl_sum *sum)
 {
-	resolver_learn(dns->resolver, bytes, length);
+	bool good = false, bad = false, may_good = false, may_bad = false;
+
+	for (size_t i = place; i < dnsbl->list_count; i++) {
+		const struct dns_list *list = &dnsbl->lists[i];
+		enum dns_list_code code;
+
+		if (strcmp(list->zone, dnsbl->lists[place].zone) != 0)
+			continue;
+		code = verdict->is_known ? judge_list(list, verdict->answer)
+					 : DNS_LIST_WRONG;
+		if (code == DNS_LIST_NO_MATCH)
+			continue;
+		may_good = may_good || list->weight < 0;
+		may_bad = may_bad || list->weight > 0;
+		if (code == DNS_LIST_MATCH) {
+			good = good || list->weight < 0;
+			bad = bad || list->weight > 0;
+			sum->least += list->weight;
+			sum->most += list->weight;
+		} else {
+			sum->least += negative(list->weight);
+			sum->most += positive(list->weight);
+		}
+	}
+	sum->good += good;
+	sum->bad += bad;
+	sum->most_good += may_good;
+	sum->most_bad += may_bad;
+	sum->pending = sum->pending || verdict->pending;
+}
+
+/* All of the section is to be heard, each zone once. */
+static void
+forget_section(struct evidence *evidence, size_t section)
+{
+	const struct dnsbl *dnsbl = &evidence->policy->dnsbls[section];
+	struct evidence_heard *heard = &evidence->heard[section];
+
+	heard->sum = (struct dnsbl_sum){.needed = dnsbl->alone ? 1 : 2};
+	heard->left = 0;
+	for (size_t i = 0; i < dnsbl->list_count; i++)
+		if (!is_again(dnsbl, i))
+			heard->left |= UINT32_C(1) << i;
+}
+
+/* What is there already is taken; the rest will be read later. */
+static void
+ask_section(struct evidence *evidence, size_t section)
+{
+	const struct dnsbl *dnsbl = &evidence->policy->dnsbls[section];
+	struct evidence_heard *heard = &evidence->heard[section];
+	struct subject subject = subject_of(dnsbl, evidence->facts);
+	struct verdict verdict;
+
+	forget_section(evidence, section);
+	for (size_t i = 0; i < dnsbl->list_count; i++) {
+		if ((heard->left >> i & 1) == 0)
+			continue;
+		hear_zone(evidence->dns, dnsbl->lists[i].zone, &subject, true,
+		    &verdict);
+		if (!verdict.is_there)
+			continue;
+		add_zone_to_sum(dnsbl, i, &verdict, &heard->sum);
+		heard->left &= ~(UINT32_C(1) << i);
+	}
+}
+
+/* False: some is pending. */
+static bool
+read_section(struct evidence *evidence, size_t section)
+{
+	const struct dnsbl *dnsbl = &evidence->policy->dnsbls[section];
+	const struct evidence_heard *heard = &evidence->heard[section];
+	struct subject subject = subject_of(dnsbl, evidence->facts);
+	struct dnsbl_sum *sum = &evidence->dnsbls[section];
+	struct verdict verdict;
+
+	*sum = heard->sum;
+	for (size_t i = 0; i < dnsbl->list_count; i++) {
+		if ((heard->left >> i & 1) == 0)
+			continue;
+		hear_zone(evidence->dns, dnsbl->lists[i].zone, &subject, false,
+		    &verdict);
+		add_zone_to_sum(dnsbl, i, &verdict, sum);
+	}
+	return !sum->pending;
 }
 
 /* ---- SPF on the answers that the resolver has, or gets
@@ -100,8 +275,6 @@ struct check {
 	struct dns *dns;
 	struct spf spf;
 	int64_t due_us;
-	bool asking; /* within resolver_ask() */
-	bool answered;
 	unsigned char room[DNS_DATA_MAX];
 };
 
@@ -112,10 +285,20 @@ prefetch(void *arg, const char *name, enum dns_type type)
 }
 
 static void
-take_spf(struct check *check, const struct dns_answer *answer)
+take(struct check *check, const struct dns_answer *answer)
 {
 	spf_take(&check->spf, answer);
 	spf_foresee(&check->spf, prefetch, check->dns->resolver);
+}
+
+/* Ask for what the check wants next, for `done` unless that is NULL. */
+static bool
+ask_next(struct check *check, resolver_done *done, struct dns_answer *answer_r)
+{
+	const struct resolver_question question = {check->spf.name,
+	    check->spf.type, check->room, sizeof check->room, done, check};
+
+	return resolver_ask(check->dns->resolver, &question, answer_r);
 }
 
 /* Go as far as the answers reach that are there, and have the next one asked
@@ -123,92 +306,40 @@ take_spf(struct check *check, const struct dns_answer *answer)
 static bool
 go_through(struct check *check)
 {
-	struct resolver *resolver = check->dns->resolver;
-	struct spf *spf = &check->spf;
+	struct dns_answer answer;
 
-	while (!spf->done) {
-		struct dns_answer answer;
-		bool all;
-
-		resolver_prefetch(resolver, spf->name, spf->type);
-		all = resolver_peek(resolver, spf->name, spf->type, check->room,
-		    sizeof check->room, &answer);
-		if (answer.status == DNS_FAILED && !all)
+	while (!check->spf.done) {
+		if (!ask_next(check, NULL, &answer) &&
+		    answer.status == DNS_FAILED)
 			return false;
-		take_spf(check, &answer);
+		take(check, &answer);
 	}
 	return true;
 }
 
-/* NULL: out of memory. */
-static struct check *
-begin_check(struct dns *dns, const struct spf_question *question)
-{
-	struct check *check = malloc(sizeof *check);
+static void take_answer(void *arg, const struct dns_answer *answer);
 
-	if (check == NULL)
-		return NULL;
-	check->dns = dns;
-	check->asking = check->answered = false;
-	spf_begin(&check->spf, question);
-	return check;
-}
-
-/* `all`: what is needed is there.  Frees the check. */
-static bool
-end_check(struct check *check, bool all, enum spf_result *result_r)
+/* Go on without anybody who waits, to the end or until an answer has to come:
+ * from then on in the resolver's thread. */
+static void
+go_on(struct check *check)
 {
-	if (all)
-		*result_r = check == NULL ? SPF_TEMPERROR : check->spf.result;
+	struct dns_answer answer;
+
+	while (!check->spf.done && clock_steady_us() < check->due_us) {
+		if (!ask_next(check, take_answer, &answer))
+			return;
+		take(check, &answer);
+	}
+	atomic_fetch_sub(&check->dns->spf_going_on, 1);
 	free(check);
-	return all;
 }
-
-/* What is known now of what was asked for. */
-static bool
-read_spf(struct dns *dns, const struct spf_question *question,
-    enum spf_result *result_r)
-{
-	struct check *check = begin_check(dns, question);
-
-	return end_check(check, check == NULL || go_through(check), result_r);
-}
-
-/* In the resolver's thread. */
-
-static void go_on(void *arg);
 
 static void
 take_answer(void *arg, const struct dns_answer *answer)
 {
-	struct check *check = arg;
-
-	take_spf(check, answer);
-	if (check->asking)
-		check->answered = true;
-	else
-		go_on(check);
-}
-
-/* An answer that is there at once is taken within the loop, so that no chain of
- * them grows the stack. */
-static void
-go_on(void *arg)
-{
-	struct check *check = arg;
-	struct spf *spf = &check->spf;
-
-	while (!spf->done && clock_steady_us() < check->due_us) {
-		check->answered = false;
-		check->asking = true;
-		resolver_ask(check->dns->resolver, spf->name, spf->type,
-		    take_answer, check);
-		check->asking = false;
-		if (!check->answered)
-			return;
-	}
-	atomic_fetch_sub(&check->dns->spf_going_on, 1);
-	free(check);
+	take(arg, answer);
+	go_on(arg);
 }
 
 static bool
@@ -216,27 +347,64 @@ hand_over(struct check *check)
 {
 	struct dns *dns = check->dns;
 
+	if (atomic_fetch_add(&dns->spf_going_on, 1) >= CHECKS_MAX) {
+		atomic_fetch_sub(&dns->spf_going_on, 1);
+		return false;
+	}
 	check->due_us = clock_steady_us() + LONGEST_US;
-	if (atomic_fetch_add(&dns->spf_going_on, 1) < CHECKS_MAX &&
-	    resolver_run(dns->resolver, go_on, check))
-		return true;
-	atomic_fetch_sub(&dns->spf_going_on, 1);
-	return false;
+	go_on(check);
+	return true;
 }
 
-/* What is known now.  False: it may still come, and will be seen to. */
+/* What is known now.  False: it may still come, and if it `goes_on` that will be
+ * seen to. */
 static bool
-ask_spf(struct dns *dns, const struct spf_question *question,
-    enum spf_result *result_r)
+check_spf(
+    const struct evidence *evidence, bool goes_on, enum spf_result *result_r)
 {
-	struct check *check = begin_check(dns, question);
-	bool all = check == NULL || go_through(check);
+	const struct facts *facts = evidence->facts;
+	const struct spf_question question = {.client = facts->client,
+	    .sender = facts->null_sender ? "" : facts->sender,
+	    .helo = facts->helo};
+	struct check *check = malloc(sizeof *check);
+	bool all;
 
-	return (!all && hand_over(check)) ? false
-					  : end_check(check, all, result_r);
+	*result_r = SPF_TEMPERROR;
+	if (check == NULL)
+		return true;
+	check->dns = evidence->dns;
+	spf_begin(&check->spf, &question);
+	all = go_through(check);
+	if (!all && goes_on && hand_over(check))
+		return false;
+	*result_r = check->spf.result;
+	free(check);
+	return all;
+}
+
+/* A failure of the DNS tells nothing. */
+static void
+take_spf(const struct evidence *evidence, bool goes_on)
+{
+	struct facts *facts = evidence->facts;
+	enum spf_result result;
+
+	if (!check_spf(evidence, goes_on, &result))
+		return;
+	facts->spf = result;
+	facts->spf_certainty =
+	    result == SPF_TEMPERROR ? FACT_UNKNOWN : FACT_KNOWN;
 }
 
 /* ---- Of one session */
+
+/* What was there at the asking serves as long as asking again would be in vain. */
+static bool
+is_long_ago(const struct evidence *evidence)
+{
+	return seconds_apart(evidence->facts->now, evidence->asked_at) >=
+	    ASK_AGAIN_S;
+}
 
 /* In memory, so it is known at once. */
 static void
@@ -257,42 +425,27 @@ find_place(struct evidence *evidence)
 	    : FACT_UNKNOWN;
 }
 
-static struct spf_question
-question_of(const struct evidence *evidence)
-{
-	const struct facts *facts = evidence->facts;
-
-	return (struct spf_question){.client = facts->client,
-	    .sender = facts->null_sender ? "" : facts->sender,
-	    .helo = facts->helo};
-}
-
-/* The check is over; a failure of the DNS tells nothing. */
-static void
-learn_spf(struct facts *facts)
-{
-	facts->spf_certainty =
-	    facts->spf == SPF_TEMPERROR ? FACT_UNKNOWN : FACT_KNOWN;
-}
-
 /* A session may have many messages, so MAIL asks for all when it is time. */
-static unsigned
-lists_at(struct evidence *evidence, enum evidence_step step)
+static void
+ask_lists(struct evidence *evidence, enum evidence_step step)
 {
-	static const unsigned of[] = {
+	static const unsigned asked_at[] = {
 	    [EVIDENCE_CONNECT] =
 		1U << DNSBL_OF_CLIENT | 1U << DNSBL_OF_CLIENT_NAME,
 	    [EVIDENCE_HELO] = 1U << DNSBL_OF_HELO,
 	    [EVIDENCE_MAIL] = 1U << DNSBL_OF_SENDER_DOMAIN,
 	};
-	int64_t now = evidence->facts->now;
-	bool again = step == EVIDENCE_MAIL &&
-	    seconds_apart(now, evidence->asked_at) >= ASK_AGAIN_S;
+	unsigned asks = asked_at[step];
 
-	if (step == EVIDENCE_CONNECT || again)
-		evidence->asked_at = now;
-	return again ? of[EVIDENCE_CONNECT] | of[EVIDENCE_HELO] | of[step]
-		     : of[step];
+	if (step == EVIDENCE_MAIL && is_long_ago(evidence))
+		asks |= asked_at[EVIDENCE_CONNECT] | asked_at[EVIDENCE_HELO];
+	if ((asks & asked_at[EVIDENCE_CONNECT]) != 0)
+		evidence->asked_at = evidence->facts->now;
+	for (size_t i = 0; i < evidence->policy->dnsbl_count; i++)
+		if ((asks >> evidence->policy->dnsbls[i].of & 1) != 0)
+			ask_section(evidence, i);
+		else if (step == EVIDENCE_CONNECT)
+			forget_section(evidence, i);
 }
 
 void
@@ -301,14 +454,9 @@ evidence_ask(struct evidence *evidence, enum evidence_step step)
 	if (step == EVIDENCE_CONNECT)
 		find_place(evidence);
 	if (evidence->policy->wants_dns)
-		dns_lists_ask(evidence->dns->lists, evidence->policy,
-		    evidence->facts, lists_at(evidence, step));
-	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL) {
-		struct spf_question question = question_of(evidence);
-
-		if (ask_spf(evidence->dns, &question, &evidence->facts->spf))
-			learn_spf(evidence->facts);
-	}
+		ask_lists(evidence, step);
+	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL)
+		take_spf(evidence, true);
 }
 
 void
@@ -329,14 +477,16 @@ evidence_forget(struct evidence *evidence)
 static bool
 read_all(struct evidence *evidence)
 {
-	struct facts *facts = evidence->facts;
-	struct spf_question question = question_of(evidence);
-	bool all = dns_lists_read(
-	    evidence->dns->lists, evidence->policy, facts, evidence->dnsbls);
+	const struct facts *facts = evidence->facts;
+	bool all = true, again = is_long_ago(evidence);
 
-	if (facts->spf_certainty == FACT_LATER &&
-	    read_spf(evidence->dns, &question, &facts->spf))
-		learn_spf(facts);
+	for (size_t i = 0; i < evidence->policy->dnsbl_count; i++) {
+		if (again)
+			forget_section(evidence, i);
+		all = read_section(evidence, i) && all;
+	}
+	if (facts->spf_certainty == FACT_LATER)
+		take_spf(evidence, false);
 	return all && facts->spf_certainty != FACT_LATER;
 }
 
@@ -367,15 +517,13 @@ evidence_take(struct evidence *evidence, enum stage stage)
 bool
 evidence_await(struct evidence *evidence, int64_t due_us)
 {
-	unsigned long seen;
+	unsigned long seen = 0;
 
 	if (!evidence->pending)
 		return false;
-	do {
-		seen = resolver_count(evidence->dns->resolver);
+	while (evidence->pending &&
+	    resolver_wait(evidence->dns->resolver, &seen, due_us))
 		evidence->pending = !read_all(evidence);
-	} while (evidence->pending &&
-	    resolver_wait(evidence->dns->resolver, seen, due_us));
 	do_without(evidence);
 	return true;
 }
@@ -384,15 +532,13 @@ bool
 evidence_passes_spf(const struct evidence *evidence)
 {
 	const struct facts *facts = evidence->facts;
-	struct spf_question question = question_of(evidence);
 	enum spf_result result;
 
 	if (!evidence->policy->wants_spf)
 		return false;
 	if (facts->spf_certainty == FACT_KNOWN)
 		return facts->spf == SPF_PASS;
-	return read_spf(evidence->dns, &question, &result) &&
-	    result == SPF_PASS;
+	return check_spf(evidence, false, &result) && result == SPF_PASS;
 }
 
 /* What the log says of SPF; a failure is told, though no rule goes by it. */

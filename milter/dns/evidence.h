@@ -1,41 +1,26 @@
 /* evidence -- what DNS, and databases of networks, say of a client and its message:
- * asked for as soon as their names are known, taken when the message is judged.
+ * asked for as soon as their names are known, told when the message is judged.
  *
  * All that a session needs of DNS. */
 #ifndef EVIDENCE_H
 #define EVIDENCE_H
 
-#include "dns/geo.h"
-#include "dns/resolver.h"
-#include "policy/policy.h"
+#include "dns/dns.h"
 
-/* ---- For all sessions: the resolver, and what is asked with it. */
+/* What the zones of a section said when they were asked, and those that had not
+ * said anything yet: a bit of each. */
+struct evidence_heard {
+	struct dnsbl_sum sum;
+	uint32_t left;
+};
 
-struct dns;
-
-/* No thread is started yet.  NULL: out of memory. */
-struct dns *dns_open(void);
-void dns_close(struct dns **dns);
-
-/* Ask by this policy from now on, or nobody if it asks nothing. */
-void dns_use(struct dns *dns, const struct policy *policy);
-
-/* Once a second, in the background: test the lists that the policy names. */
-void dns_tick(struct dns *dns, const struct policy *policy);
-
-/* What DNS told here since this was last called, for other servers; how many octets
- * it is.  And what it told them. */
-size_t
-dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE]);
-void dns_learn(struct dns *dns, const void *bytes, size_t length);
-
-/* ---- Of one session.  It is used by that alone. */
-
+/* Of one session.  It is used by that alone. */
 struct evidence {
 	struct dns *dns;
 	const struct policy *policy;
 	struct facts *facts; /* what is asked about, and what was told */
-	struct dnsbl_sum dnsbls[DNSBLS_MAX];
+	struct evidence_heard heard[DNSBLS_MAX];
+	struct dnsbl_sum dnsbls[DNSBLS_MAX]; /* once the message is judged */
 	char country[GEO_TEXT_SIZE];
 	char asn[GEO_TEXT_SIZE];
 	int64_t asked_at; /* when DNS was asked about the client */

@@ -24,7 +24,6 @@
 #include "policy/settings.h"
 
 #define OPEN_MOST    1024 /* questions that wait for their answer */
-#define WORKS_MAX    1024
 #define CLASS_IN     1
 #define DNS_PORT     53
 #define SERVERS_SIZE (DNS_SERVERS_MAX * (NETADDR_TEXT_SIZE + 10))
@@ -43,11 +42,6 @@ struct waiter {
 	void *arg;
 };
 
-struct work {
-	void (*run)(void *arg);
-	void *arg;
-};
-
 /* Whom to ask, and how long. */
 struct asked {
 	char servers[SERVERS_SIZE]; /* "" : the system's */
@@ -60,8 +54,6 @@ struct resolver {
 	struct dns_cache *cache;
 	struct dns_entry *queue, **queue_end; /* to be asked */
 	size_t open; /* entries that are asking, queued or not */
-	struct work works[WORKS_MAX];
-	size_t first_work, work_count;
 	unsigned char news[RESOLVER_NEWS_SIZE];
 	size_t news_used;
 	unsigned long answers;
@@ -172,15 +164,16 @@ queue_question(struct resolver *resolver, struct dns_entry *entry)
 
 /* See to it that it is asked for, if it need be; NULL: it cannot be. */
 static struct dns_entry *
-ask_for(struct resolver *resolver, const char *name, enum dns_type type)
+ask_for(struct resolver *resolver, const char *name, enum dns_type type,
+    int64_t now)
 {
 	bool can = resolver->enabled && !resolver->stop &&
 	    resolver->health != RESOLVER_DEAD;
 	struct dns_entry *entry =
 	    dns_cache_find(resolver->cache, name, type, can);
 
-	if (entry == NULL || entry->asking ||
-	    dns_entry_is_fresh(entry, now_s()) || !can)
+	if (entry == NULL || entry->asking || dns_entry_is_fresh(entry, now) ||
+	    !can)
 		return entry;
 	if (resolver->open < OPEN_MOST)
 		queue_question(resolver, entry);
@@ -189,12 +182,60 @@ ask_for(struct resolver *resolver, const char *name, enum dns_type type)
 	return entry;
 }
 
+static bool
+add_waiter(struct dns_entry *entry, resolver_done *done, void *arg)
+{
+	struct waiter *waiter = malloc(sizeof *waiter);
+
+	if (waiter == NULL)
+		return false;
+	*waiter = (struct waiter){entry->waiting, done, arg};
+	entry->waiting = waiter;
+	return true;
+}
+
+/* True: that is all there will be.  `entry` may be NULL. */
+static bool
+read_entry(const struct dns_entry *entry, int64_t now, unsigned char *room,
+    size_t size, struct dns_answer *answer_r)
+{
+	*answer_r = (struct dns_answer){.status = DNS_FAILED};
+	if (entry != NULL)
+		*answer_r = dns_entry_answer(entry, now);
+	if (answer_r->length > size)
+		*answer_r = (struct dns_answer){.status = DNS_FAILED};
+	if (answer_r->length > 0)
+		memcpy(room, answer_r->data, answer_r->length);
+	answer_r->data = room;
+	return entry == NULL || !entry->asking;
+}
+
+bool
+resolver_ask(struct resolver *resolver,
+    const struct resolver_question *question, struct dns_answer *answer_r)
+{
+	struct dns_entry *entry;
+	int64_t now = now_s();
+	bool is_all;
+
+	pthread_mutex_lock(&resolver->mutex);
+	entry = ask_for(resolver, question->name, question->type, now);
+	is_all =
+	    read_entry(entry, now, question->room, question->size, answer_r);
+	if (!is_all && question->done != NULL)
+		is_all = !add_waiter(entry, question->done, question->arg);
+	pthread_mutex_unlock(&resolver->mutex);
+	return is_all;
+}
+
 void
 resolver_prefetch(
     struct resolver *resolver, const char *name, enum dns_type type)
 {
+	int64_t now = now_s();
+
 	pthread_mutex_lock(&resolver->mutex);
-	(void)ask_for(resolver, name, type);
+	(void)ask_for(resolver, name, type, now);
 	pthread_mutex_unlock(&resolver->mutex);
 }
 
@@ -202,22 +243,14 @@ bool
 resolver_peek(struct resolver *resolver, const char *name, enum dns_type type,
     unsigned char *room, size_t size, struct dns_answer *answer_r)
 {
-	const struct dns_entry *entry;
-	bool asking;
+	int64_t now = now_s();
+	bool is_all;
 
-	*answer_r = (struct dns_answer){.status = DNS_FAILED};
 	pthread_mutex_lock(&resolver->mutex);
-	entry = dns_cache_find(resolver->cache, name, type, false);
-	asking = entry != NULL && entry->asking;
-	if (entry != NULL)
-		*answer_r = dns_entry_answer(entry, now_s());
-	if (answer_r->length > size)
-		*answer_r = (struct dns_answer){.status = DNS_FAILED};
-	if (answer_r->length > 0)
-		memcpy(room, answer_r->data, answer_r->length);
-	answer_r->data = room;
+	is_all = read_entry(dns_cache_find(resolver->cache, name, type, false),
+	    now, room, size, answer_r);
 	pthread_mutex_unlock(&resolver->mutex);
-	return !asking;
+	return is_all;
 }
 
 size_t
@@ -252,19 +285,8 @@ resolver_learn(
 	pthread_mutex_unlock(&resolver->mutex);
 }
 
-unsigned long
-resolver_count(struct resolver *resolver)
-{
-	unsigned long answers;
-
-	pthread_mutex_lock(&resolver->mutex);
-	answers = resolver->answers;
-	pthread_mutex_unlock(&resolver->mutex);
-	return answers;
-}
-
 bool
-resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us)
+resolver_wait(struct resolver *resolver, unsigned long *seen, int64_t due_us)
 {
 	struct timespec due = {.tv_sec = (time_t)(due_us / 1000000),
 	    .tv_nsec = (long)(due_us % 1000000) * 1000};
@@ -272,10 +294,11 @@ resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us)
 	int error = 0;
 
 	pthread_mutex_lock(&resolver->mutex);
-	while (resolver->answers == seen && error != ETIMEDOUT)
+	while (resolver->answers == *seen && error != ETIMEDOUT)
 		error = pthread_cond_timedwait(
 		    &resolver->answered, &resolver->mutex, &due);
-	came = resolver->answers != seen;
+	came = resolver->answers != *seen;
+	*seen = resolver->answers;
 	pthread_mutex_unlock(&resolver->mutex);
 	return came;
 }
@@ -289,25 +312,6 @@ resolver_health(struct resolver *resolver)
 	health = resolver->health;
 	pthread_mutex_unlock(&resolver->mutex);
 	return health;
-}
-
-bool
-resolver_run(struct resolver *resolver, void (*work)(void *arg), void *arg)
-{
-	bool can;
-
-	pthread_mutex_lock(&resolver->mutex);
-	can = resolver->enabled && !resolver->stop &&
-	    resolver->work_count < WORKS_MAX;
-	if (can) {
-		size_t at =
-		    (resolver->first_work + resolver->work_count++) % WORKS_MAX;
-
-		resolver->works[at] = (struct work){work, arg};
-		wake(resolver);
-	}
-	pthread_mutex_unlock(&resolver->mutex);
-	return can;
 }
 
 /* ---- Whether anybody answers */
@@ -543,57 +547,6 @@ probe(struct resolver *resolver)
 		resolver->probing = false;
 }
 
-static bool
-add_waiter(struct dns_entry *entry, resolver_done *done, void *arg)
-{
-	struct waiter *waiter = malloc(sizeof *waiter);
-
-	if (waiter == NULL)
-		return false;
-	*waiter = (struct waiter){entry->waiting, done, arg};
-	entry->waiting = waiter;
-	return true;
-}
-
-/* A copy of what an entry says, for use without the mutex. */
-static bool
-copy_answer(const struct dns_entry *entry, struct dns_answer *answer_r)
-{
-	unsigned char *copy;
-
-	*answer_r = dns_entry_answer(entry, now_s());
-	if (answer_r->length == 0)
-		return true;
-	copy = malloc(answer_r->length);
-	if (copy != NULL)
-		memcpy(copy, answer_r->data, answer_r->length);
-	else
-		*answer_r = (struct dns_answer){.status = DNS_FAILED};
-	answer_r->data = copy;
-	return copy != NULL;
-}
-
-void
-resolver_ask(struct resolver *resolver, const char *name, enum dns_type type,
-    resolver_done *done, void *arg)
-{
-	struct dns_answer answer = {.status = DNS_FAILED};
-	struct dns_entry *entry;
-	bool waits = false;
-
-	pthread_mutex_lock(&resolver->mutex);
-	entry = ask_for(resolver, name, type);
-	if (entry != NULL && entry->asking)
-		waits = add_waiter(entry, done, arg);
-	else if (entry != NULL)
-		(void)copy_answer(entry, &answer);
-	pthread_mutex_unlock(&resolver->mutex);
-	if (waits)
-		return;
-	done(arg, &answer);
-	free((unsigned char *)answer.data);
-}
-
 /* ---- The thread */
 
 static ares_channel
@@ -688,27 +641,6 @@ follow_terms(struct resolver *resolver)
 	return true;
 }
 
-static void
-run_works(struct resolver *resolver)
-{
-	struct work work;
-	bool has;
-
-	do {
-		pthread_mutex_lock(&resolver->mutex);
-		has = resolver->work_count > 0;
-		if (has) {
-			work = resolver->works[resolver->first_work];
-			resolver->first_work =
-			    (resolver->first_work + 1) % WORKS_MAX;
-			resolver->work_count--;
-		}
-		pthread_mutex_unlock(&resolver->mutex);
-		if (has)
-			work.run(work.arg);
-	} while (has);
-}
-
 static int
 poll_ms(const struct resolver *resolver)
 {
@@ -785,14 +717,12 @@ run(void *arg)
 	struct resolver *resolver = arg;
 
 	while (follow_terms(resolver)) {
-		run_works(resolver);
 		put_questions(resolver);
 		probe(resolver);
 		note_crowd(resolver);
 		await(resolver);
 	}
 	close_channel(resolver);
-	run_works(resolver);
 	put_questions(resolver);
 	return NULL;
 }

@@ -40,33 +40,46 @@ resolver_use(struct resolver *resolver, const struct resolver_terms *terms);
 
 /* ---- From any thread.  Names are lower case without a dot at the end. */
 
-/* See to it that the answer will be there, if it is not. */
+/* Called on the resolver's thread, once, with an answer that is borrowed for the
+ * call.  May ask further. */
+typedef void resolver_done(void *arg, const struct dns_answer *answer);
+
+struct resolver_question {
+	const char *name;
+	enum dns_type type;
+	unsigned char
+	    *room;   /* for the records; more than `size` octets are as */
+	size_t size; /*   DNS_FAILED */
+	resolver_done *done; /* who waits for the answer; NULL: nobody */
+	void *arg;
+};
+
+/* See to it that the answer will be there, and take what is known now.  True: that
+ * is all there will be.  False: an answer may still come, and `done` will be called
+ * with it; what there was before, if anything, is given all the same. */
+bool resolver_ask(struct resolver *resolver,
+    const struct resolver_question *question, struct dns_answer *answer_r);
+
+/* Only see to it that the answer will be there. */
 void resolver_prefetch(
     struct resolver *resolver, const char *name, enum dns_type type);
 
-/* What is known now.  The records are copied to `room`; more than `size` octets
- * are as DNS_FAILED.  True: that is all there will be.  False: an answer may
- * still come; what there was before, if anything, is given all the same. */
+/* Only take what is known now, as above. */
 bool
 resolver_peek(struct resolver *resolver, const char *name, enum dns_type type,
     unsigned char *room, size_t size, struct dns_answer *answer_r);
 
-/* Wait until an answer comes after the moment when `seen` was counted, but no
- * longer than until `due_us` of the steady clock.  False: none came. */
-unsigned long resolver_count(struct resolver *resolver);
+/* Wait until more answers have come than `*seen`, which gets how many have; 0 at
+ * first: then what came before counts, too.  No longer than until `due_us` of the
+ * steady clock.  False: none came. */
 bool
-resolver_wait(struct resolver *resolver, unsigned long seen, int64_t due_us);
+resolver_wait(struct resolver *resolver, unsigned long *seen, int64_t due_us);
 
 /* Whether the servers answer: in doubt after a question that none of them did.
  * When a probe was not answered either they are dead, and nothing is asked but
  * further probes. */
 enum resolver_health { RESOLVER_LIVES, RESOLVER_IN_DOUBT, RESOLVER_DEAD };
 enum resolver_health resolver_health(struct resolver *resolver);
-
-/* Run `work` on the resolver's thread, soon; at the end of the resolver too, so
- * that it always runs.  False: there is no such thread, or too much to do. */
-bool
-resolver_run(struct resolver *resolver, void (*work)(void *arg), void *arg);
 
 /* What was learned since this was called last, for other servers (dns_share.h); how
  * many octets it is.  And what they learned. */
@@ -75,16 +88,5 @@ size_t resolver_take_news(
     struct resolver *resolver, unsigned char bytes_r[RESOLVER_NEWS_SIZE]);
 void resolver_learn(
     struct resolver *resolver, const unsigned char *bytes, size_t length);
-
-/* ---- From the resolver's thread alone: in `work`, or in `done`. */
-
-/* Called once for each question, with an answer that is borrowed for the call.
- * May ask further. */
-typedef void resolver_done(void *arg, const struct dns_answer *answer);
-
-/* Ask; `done` may be called before this returns, if the answer is known or the
- * question cannot be put. */
-void resolver_ask(struct resolver *resolver, const char *name,
-    enum dns_type type, resolver_done *done, void *arg);
 
 #endif

@@ -16,11 +16,12 @@
 #include "policy/reputation.h"
 #include "policy/settings.h"
 
-#define RULES_MAX   256
-#define LIMITS_MAX  16
-#define LISTS_MAX   32
-#define HEADERS_MAX 32
-#define DNSBLS_MAX  8
+#define RULES_MAX	256
+#define LIMITS_MAX	16
+#define LISTS_MAX	32
+#define HEADERS_MAX	32
+#define DNSBLS_MAX	8
+#define DNSBL_ZONES_MAX 32 /* of one section */
 
 enum rule_verdict { RULE_ACCEPT, RULE_DEFER, RULE_GREYLIST };
 enum greylist_by { BY_TRIPLET, BY_CLIENT };

@@ -10,7 +10,6 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "dns/evidence.h"
 #include "store/matched.h"
 #include "store/tracer.h"
 
@@ -136,7 +135,7 @@ shared_publish(struct shared *shared, struct policy *policy)
 static void
 learn_dns(void *arg, const struct store_shared *theirs)
 {
-	dns_learn(arg, theirs->bytes, theirs->length);
+	resolver_learn(arg, theirs->bytes, theirs->length);
 }
 
 /* A farm asks once, and a retry at another server finds the answer there. */
@@ -148,8 +147,9 @@ share_dns(struct shared *shared, const struct policy *policy)
 
 	if (!policy->wants_dns || !policy->settings.dns.share)
 		return;
-	own.length = dns_take_news(shared->dns, bytes);
-	(void)store_share(shared->store, &own, learn_dns, shared->dns);
+	own.length = resolver_take_news(shared->dns->resolver, bytes);
+	(void)store_share(
+	    shared->store, &own, learn_dns, shared->dns->resolver);
 }
 
 /* ---- What was set by hand */

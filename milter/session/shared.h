@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "dns/client_names.h"
+#include "dns/dns.h"
 #include "load/load_watch.h"
 #include "policy/policy.h"
 #include "store/counters.h"
@@ -29,7 +30,7 @@ struct shared {
 	struct store *store;
 	struct load_watch *load_watch;
 	struct lists *lists;
-	struct dns *dns; /* see dns/evidence.h */
+	struct dns *dns;
 	struct journal *journal;
 	struct counters *counters;
 	struct matched *matched;

@@ -1,5 +1,6 @@
-/* Takes the place of dns/evidence.c: what DNS says of a client is a part of the
- * world, and comes without a wire, at the first attempt or while it waits. */
+/* Takes the place of dns/evidence.c and dns/dns.c: what DNS says of a client is a
+ * part of the world, and comes without a wire, at the first attempt or while it
+ * waits. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,20 +16,20 @@ farm_evidence_of(const struct farm_says *those)
 	says = those;
 }
 
-/* The members are of no use here. */
-struct dns {
-	char unused;
-};
-
 struct dns *
 dns_open(void)
 {
-	return calloc(1, sizeof(struct dns));
+	struct dns *dns = calloc(1, sizeof *dns);
+
+	if (dns != NULL)
+		dns->resolver = resolver_open();
+	return dns;
 }
 
 void
 dns_close(struct dns **dns)
 {
+	resolver_close(&(*dns)->resolver);
 	free(*dns);
 	*dns = NULL;
 }
@@ -45,22 +46,6 @@ dns_tick(struct dns *dns, const struct policy *policy)
 {
 	(void)dns;
 	(void)policy;
-}
-
-size_t
-dns_take_news(struct dns *dns, unsigned char bytes_r[RESOLVER_NEWS_SIZE])
-{
-	(void)dns;
-	(void)bytes_r;
-	return 0;
-}
-
-void
-dns_learn(struct dns *dns, const void *bytes, size_t length)
-{
-	(void)dns;
-	(void)bytes;
-	(void)length;
 }
 
 void
