@@ -37,10 +37,10 @@ drop_list(struct memory_matches *matches, struct matched *list)
 void
 memory_matches_clear(struct memory_matches *matches)
 {
-	while (matches->list_count > 0)
-		drop_list(matches, matches->lists);
+	for (size_t i = 0; i < matches->list_count; i++)
+		free(matches->lists[i].table);
 	free(matches->lists);
-	matches->lists = NULL;
+	*matches = (struct memory_matches){0};
 }
 
 static struct matched *
