@@ -10,7 +10,6 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "store/matched.h"
 #include "store/tracer.h"
 
 /* How long list files are waited for. */
@@ -32,21 +31,18 @@ open_parts(struct shared *shared)
 	shared->lists = lists_open();
 	shared->journal = journal_open();
 	shared->counters = counters_open(now);
-	shared->matched = matched_open();
 	shared->tracer = tracer_open();
 	shared->known_cache = known_cache_create(KNOWN_CACHE_SLOTS, seed);
 	shared->passed = known_cache_create(PASSED_SLOTS, seed);
 	shared->client_names = client_names_create(seed);
-	shared->reports = reports_open();
-	shared->file_reports = reports_open();
+	shared->file_reports.of_file = true;
 	shared->psl = psl_latest(NULL);
 	shared->dns = dns_open();
 	return shared->load_watch != NULL && shared->lists != NULL &&
 	    shared->known_cache != NULL && shared->passed != NULL &&
-	    shared->client_names != NULL && shared->reports != NULL &&
-	    shared->file_reports != NULL && shared->dns != NULL &&
+	    shared->client_names != NULL && shared->dns != NULL &&
 	    shared->journal != NULL && shared->counters != NULL &&
-	    shared->tracer != NULL && shared->matched != NULL;
+	    shared->tracer != NULL;
 }
 
 struct shared *
@@ -87,13 +83,12 @@ shared_close(struct shared **shared)
 	lists_close(&mine->lists);
 	journal_close(&mine->journal);
 	counters_close(&mine->counters);
-	matched_close(&mine->matched);
+	matched_clear(&mine->matched);
 	tracer_close(&mine->tracer);
 	known_cache_free(&mine->known_cache);
 	known_cache_free(&mine->passed);
 	client_names_free(&mine->client_names);
-	reports_close(&mine->reports);
-	reports_close(&mine->file_reports);
+	reports_end(&mine->file_reports);
 	psl_free(mine->psl);
 	policy_release(&mine->policy);
 	pthread_mutex_destroy(&mine->mutex);
@@ -161,11 +156,9 @@ forget(void *arg, const char *what)
 	const struct store_forget nobody = {.tag = NULL};
 	size_t count;
 
-	if (strcmp(what, "*") == 0)
-		known_cache_clear(shared->known_cache);
-	else
-		known_cache_forget(shared->known_cache, what);
-	known_cache_clear(shared->passed);
+	known_cache_forget(
+	    shared->known_cache, strcmp(what, "*") == 0 ? NULL : what);
+	known_cache_forget(shared->passed, NULL);
 	(void)store_forget(shared->store, &nobody, &count);
 }
 
@@ -192,7 +185,7 @@ shared_tick(struct shared *shared, int64_t now)
 	dns_tick(shared->dns, policy);
 	share_dns(shared, policy);
 	lists_refresh(shared->lists, policy, shared->store, TICK_WAIT_MS);
-	reports_take(shared->reports, policy, shared->store, now);
+	reports_take(&shared->reports, policy, shared->store, now);
 	store_tidy(shared->store, now);
 	policy_release(&policy);
 }
@@ -202,7 +195,7 @@ shared_tick_file(struct shared *shared, int64_t now)
 {
 	struct policy *policy = shared_policy(shared);
 
-	reports_take_file(shared->file_reports, policy, shared->store, now);
+	reports_take(&shared->file_reports, policy, shared->store, now);
 	policy_release(&policy);
 }
 
@@ -217,7 +210,7 @@ shared_tick_journal(struct shared *shared, int64_t now)
 	journal_flush(shared->journal, shared->store, &terms);
 	tracer_tick(shared->tracer, shared->store, now);
 	matched_tick(
-	    shared->matched, policy, shared->lists, shared->store, now);
+	    &shared->matched, policy, shared->lists, shared->store, now);
 	counters_tick(
 	    shared->counters, shared->store, settings->log_summary, now);
 	policy_release(&policy);

@@ -16,6 +16,7 @@
 #include "store/known_cache.h"
 #include "store/levers.h"
 #include "store/lists.h"
+#include "store/matched.h"
 #include "store/reports.h"
 #include "store/store.h"
 
@@ -33,13 +34,13 @@ struct shared {
 	struct dns *dns;
 	struct journal *journal;
 	struct counters *counters;
-	struct matched *matched;
+	struct matched matched;
 	struct tracer *tracer;
 	struct known_cache *known_cache;
 	struct known_cache *passed; /* pairs that have just passed */
 	struct client_names *client_names;
-	struct reports *reports;
-	struct reports *file_reports; /* for the thread that reads the file */
+	struct reports reports;
+	struct reports file_reports; /* for the thread that reads the file */
 	/* NULL: no public suffix list, hence no pools. */
 	struct psl_ctx_st *psl;
 	struct levers levers;  /* only for the background thread */

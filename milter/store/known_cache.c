@@ -137,22 +137,16 @@ known_cache_note(struct known_cache *cache, const char *network,
 void
 known_cache_forget(struct known_cache *cache, const char *network)
 {
-	uint64_t key = key_of(cache, network);
-	struct slot *slot;
+	uint64_t key = network == NULL ? 0 : key_of(cache, network);
+	struct slot *slot = NULL;
 
 	pthread_mutex_lock(&cache->lock);
-	slot = find(cache, key);
+	if (network != NULL)
+		slot = find(cache, key);
+	else
+		memset(cache->slots, 0, cache->sets * WAYS * sizeof *slot);
 	if (slot != NULL)
 		slot->key = 0;
-	pthread_mutex_unlock(&cache->lock);
-}
-
-void
-known_cache_clear(struct known_cache *cache)
-{
-	pthread_mutex_lock(&cache->lock);
-	for (size_t i = 0; i < cache->sets * WAYS; i++)
-		cache->slots[i].key = 0;
 	pthread_mutex_unlock(&cache->lock);
 }
 

@@ -38,11 +38,8 @@ void known_cache_free(struct known_cache **cache);
 void known_cache_note(struct known_cache *cache, const char *network,
     const struct known_cache_entry *entry);
 
-/* Forget a network that is no longer in good standing. */
+/* Forget a network that is no longer in good standing; NULL: all of them. */
 void known_cache_forget(struct known_cache *cache, const char *network);
-
-/* Forget all of them. */
-void known_cache_clear(struct known_cache *cache);
 
 /* True and *entry_r if this network was noted at most `max_age` seconds away
  * from `now`, on either side: a clock may have gone back.  Else false, and

@@ -8,20 +8,10 @@
 #include "mail/sightings.h"
 #include "store/record.h"
 
-#define POLICIES   8  /* that are kept in mind; of more the oldest is let go */
 #define PUTS	   16 /* to the store, at once */
 #define VALUE_SIZE 1024
 #define KIND_LIST  'L'
 #define KIND_ENTRY 'E'
-
-struct matched {
-	struct policy *policies[POLICIES]; /* the first is in force */
-	size_t count;
-	/* Which lists of that one the store was told of on this day, that we look
-	 * after them: first those of files and of the store.  NULL: none. */
-	int64_t day;
-	bool *is_told;
-};
 
 /* ---- Names */
 
@@ -91,24 +81,13 @@ matched_name_value(const struct triplet_namer *namer,
 	matched_name_entry(namer, text, name_r);
 }
 
-/* ---- Life */
-
-struct matched *
-matched_open(void)
-{
-	return calloc(1, sizeof(struct matched));
-}
-
 void
-matched_close(struct matched **matched)
+matched_clear(struct matched *matched)
 {
-	if (*matched == NULL)
-		return;
-	for (size_t i = 0; i < (*matched)->count; i++)
-		policy_release(&(*matched)->policies[i]);
-	free((*matched)->is_told);
-	free(*matched);
-	*matched = NULL;
+	for (size_t i = 0; i < matched->count; i++)
+		policy_release(&matched->policies[i]);
+	free(matched->is_told);
+	*matched = (struct matched){.count = 0};
 }
 
 /* ---- Telling */
@@ -260,7 +239,7 @@ use(struct matched *matched, struct policy *policy)
 		return;
 	while (at < matched->count && matched->policies[at] != policy)
 		at++;
-	if (at == POLICIES)
+	if (at == MATCHED_POLICIES)
 		let_go(matched, --at);
 	if (at == matched->count) {
 		(void)policy_hold(policy);

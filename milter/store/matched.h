@@ -12,11 +12,19 @@
 #include "store/store.h"
 #include "store/triplet.h"
 
-struct matched;
+/* All zero at the beginning. */
+#define MATCHED_POLICIES 8 /* kept in mind; of more the oldest is let go */
+struct matched {
+	struct policy *policies[MATCHED_POLICIES]; /* the first is in force */
+	size_t count;
+	/* Which lists of that one the store was told of on this day, that we look
+	 * after them: first those of files and of the store.  NULL: none. */
+	int64_t day;
+	bool *is_told;
+};
 
-/* NULL: out of memory. */
-struct matched *matched_open(void);
-void matched_close(struct matched **matched);
+/* Let all go. */
+void matched_clear(struct matched *matched);
 
 /* Tell what is new of this policy, which is in force, and of those before it that
  * sessions may still go by: a bounded number at once.  One background thread; waits

@@ -1,6 +1,5 @@
 #include "store/record.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,25 +78,6 @@ record_clear(struct store_record *record)
 }
 
 /* ---- Time */
-
-static void
-fade(struct record_points *points, double left)
-{
-	points->good *= left;
-	points->bad *= left;
-}
-
-void
-record_fade(struct store_record *record, int64_t half_life, int64_t age)
-{
-	double left = age <= 0
-	    ? 1
-	    : exp2(-(double)age / (double)(half_life > 0 ? half_life : 1));
-
-	fade(&record->points, left);
-	for (size_t i = 0; i < record->host_count; i++)
-		fade(&record->hosts[i].points, left);
-}
 
 static void
 turn_back(int64_t *time, int64_t now)

@@ -82,9 +82,6 @@ bool record_is_network(const char *name);
 /* Free what it holds, and clear it. */
 void record_clear(struct store_record *record);
 
-/* Let points fade for so many seconds. */
-void record_fade(struct store_record *record, int64_t half_life, int64_t age);
-
 /* What would be of no use at `now` is left out: clocks and trust that have ended.
  * No time lies ahead of `now` any more. */
 void record_tidy(

@@ -94,17 +94,6 @@ report_parse(const char *text, const struct reputation_weights *weights,
 #define LINES_MAX 10000	      /* of the file, in one round */
 #define BYTES_MAX (4 << 20)   /* the same: lines may have no end */
 
-struct reports {
-	unsigned long long malformed;
-	unsigned long long lost;
-	int64_t said_at;
-	int file_fault;		/* errno of what was told last; 0: none */
-	FILE *file;		/* that is being read; NULL: none */
-	char line[REPORT_SIZE]; /* of the file, as far as it was read */
-	size_t length;		/* sizeof line: it is longer, and skipped */
-	bool is_whole;		/* and only waits for the store */
-};
-
 /* What one round needs. */
 struct round {
 	struct reports *reports;
@@ -113,24 +102,14 @@ struct round {
 	int64_t now;
 };
 
-struct reports *
-reports_open(void)
-{
-	return calloc(1, sizeof(struct reports));
-}
-
 void
-reports_close(struct reports **reports)
+reports_end(struct reports *reports)
 {
-	if (*reports == NULL)
+	if (reports->file == NULL)
 		return;
-	if ((*reports)->file != NULL) {
-		log_warning("reports of a file that was not read to its end "
-			    "are lost");
-		fclose((*reports)->file);
-	}
-	free(*reports);
-	*reports = NULL;
+	log_warning("reports of a file that was not read to its end are lost");
+	fclose(reports->file);
+	reports->file = NULL;
 }
 
 enum store_result
@@ -315,19 +294,11 @@ reports_take(struct reports *reports, const struct policy *policy,
     struct store *store, int64_t now)
 {
 	struct round round = {reports, policy, store, now};
-
-	(void)store_take_reports(store, now, take_or_lose, &round);
-	complain(reports, now);
-}
-
-void
-reports_take_file(struct reports *reports, const struct policy *policy,
-    struct store *store, int64_t now)
-{
-	struct round round = {reports, policy, store, now};
 	const char *path = policy->settings.reputation.reports_file;
 
-	if (path[0] != '\0')
+	if (!reports->of_file)
+		(void)store_take_reports(store, now, take_or_lose, &round);
+	else if (path[0] != '\0')
 		take_file(&round, path);
 	complain(reports, now);
 }

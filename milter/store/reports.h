@@ -17,6 +17,7 @@
 #define REPORTS_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "policy/policy.h"
 #include "store/store.h"
@@ -37,20 +38,27 @@ bool report_parse(const char *text, const struct reputation_weights *weights,
 enum store_result report_give(const struct policy *policy, struct store *store,
     const struct report *report, int64_t now);
 
-struct reports;
+/* How far the reading of one source is; all zero at the beginning, but for which it
+ * is. */
+struct reports {
+	bool of_file; /* that the policy names; else the store */
+	unsigned long long malformed;
+	unsigned long long lost;
+	int64_t said_at;
+	int file_fault;		/* errno of what was told last; 0: none */
+	FILE *file;		/* that is being read; NULL: none */
+	char line[REPORT_SIZE]; /* of the file, as far as it was read */
+	size_t length;		/* sizeof line: it is longer, and skipped */
+	bool is_whole;		/* and only waits for the store */
+};
 
-/* NULL: out of memory. */
-struct reports *reports_open(void);
-void reports_close(struct reports **reports);
+/* Tell what is lost now. */
+void reports_end(struct reports *reports);
 
-/* Take in what has come through the store since the last time, a bounded number.
- * Background only: may wait for the store. */
+/* Take in what has come since the last time, a bounded number.  Background only: may
+ * wait for the store, or hang as long as the file system does; so with a thread of
+ * its own for a file. */
 void reports_take(struct reports *reports, const struct policy *policy,
-    struct store *store, int64_t now);
-
-/* The same from the file that the policy names, if it does.  May hang as long as
- * the file system does; so with a `reports` and a thread of its own. */
-void reports_take_file(struct reports *reports, const struct policy *policy,
     struct store *store, int64_t now);
 
 #endif

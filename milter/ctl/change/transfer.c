@@ -4,6 +4,7 @@
  * there were.  To take over twice what was taken over once changes nothing, so
  * whatever broke off is just begun again. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,24 @@ gather(void *arg, struct store_record *record)
 		flush(incoming);
 }
 
+static void
+fade(struct record_points *points, double left)
+{
+	points->good *= left;
+	points->bad *= left;
+}
+
+/* Let points fade for so many seconds. */
+static void
+fade_all(struct store_record *record, int64_t half_life, int64_t age)
+{
+	double left = age <= 0 ? 1 : exp2(-(double)age / (double)half_life);
+
+	fade(&record->points, left);
+	for (size_t i = 0; i < record->host_count; i++)
+		fade(&record->hosts[i].points, left);
+}
+
 static const char *
 take_record(struct incoming *incoming, const json_t *object)
 {
@@ -237,7 +256,7 @@ take_record(struct incoming *incoming, const json_t *object)
 	const char *wrong = record_from_json(object, &record);
 
 	if (wrong == NULL) {
-		record_fade(&record, settings->reputation.half_life,
+		fade_all(&record, settings->reputation.half_life,
 		    now_of(incoming->ctl) - incoming->at);
 		if (!incoming->same_key || incoming->clients_only)
 			strip(&record);
