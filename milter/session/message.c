@@ -1,6 +1,5 @@
 #include "session/message.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,17 +7,11 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/seconds.h"
-#include "mail/mailaddr.h"
-#include "policy/effects.h"
 #include "policy/reputation.h"
-#include "session/message_parts.h"
-#include "session/shared.h"
 
 /* A question answered and put again gets further each time; this many times is
  * more than a policy can need. */
 #define LOOK_UPS_MAX 4
-
-#define PASSED_LATELY INT64_C(3600) /* seconds */
 
 static void
 set_local_time(struct facts *facts)
@@ -104,8 +97,8 @@ message_begin(struct message *message, int64_t now)
 	note_exemption(message);
 }
 
-static struct store_client
-client_of(const struct message *message)
+struct store_client
+message_client(const struct message *message)
 {
 	struct store_client client = {.network = message->network,
 	    .host = message->host,
@@ -119,7 +112,7 @@ client_of(const struct message *message)
 const char *
 message_identity(const struct message *message)
 {
-	const struct store_client client = client_of(message);
+	const struct store_client client = message_client(message);
 
 	return client.pool != NULL   ? client.pool
 	    : client.address != NULL ? client.address
@@ -141,7 +134,7 @@ static void
 learn_nothing(struct message *message, enum store_result why)
 {
 	struct facts *facts = &message->facts;
-	const struct store_client client = client_of(message);
+	const struct store_client client = message_client(message);
 	struct known_cache_entry entry;
 
 	facts->store_down = why == STORE_DOWN;
@@ -179,7 +172,7 @@ learn_record(struct message *message, const struct store_query *query,
 {
 	struct facts *facts = &message->facts;
 	const struct settings *settings = &message->policy->settings;
-	const struct store_client client = client_of(message);
+	const struct store_client client = message_client(message);
 	struct standing standing;
 
 	standing_of(settings, &answer->host, &answer->network, answer->passes,
@@ -272,7 +265,7 @@ look_up(
 	size_t which[LIMIT_TAKES_MAX];
 	struct store_query query = {.now = message->clock,
 	    .waited_ms = waited_ms,
-	    .client = client_of(message),
+	    .client = message_client(message),
 	    .pairs = &message->pairs[message->pairs_asked],
 	    .pair_count = message->facts.recipient_count - message->pairs_asked,
 	    .takes = takes};
@@ -303,8 +296,9 @@ look_up(
 void
 message_recall(struct message *message)
 {
-	struct store_query query = {
-	    .now = message->clock, .client = client_of(message), .peeks = true};
+	struct store_query query = {.now = message->clock,
+	    .client = message_client(message),
+	    .peeks = true};
 
 	if (store_look_up(message->shared->store, &query, &message->answer) ==
 	    STORE_OK)
@@ -366,201 +360,4 @@ message_judge(struct message *message, size_t recipient, enum stage stage)
 		counters_wait(message->shared->counters, took_us);
 		waited_us += took_us;
 	}
-}
-
-/* ---- Afterwards */
-
-/* Who does wrong again while its reputation is poor waits again. */
-static void
-end_pass(const struct message *message, struct store_effects *stored)
-{
-	const struct facts *facts = &message->facts;
-
-	if (facts->record_certainty != FACT_KNOWN ||
-	    facts->clock_certainty != FACT_KNOWN ||
-	    facts->score >= message->policy->settings.reputation.poor_below)
-		return;
-	for (int space = 0; space < CLOCK_SPACES; space++)
-		if (facts->client_clock[space].last_passed != 0 &&
-		    (stored->client_mark[space] == MARK_NONE ||
-			stored->client_mark[space] == MARK_PASSED))
-			stored->client_mark[space] = MARK_FORGET;
-}
-
-/* What a message earned, which is known only when it is over. */
-static void
-add_earned(struct message *message, struct store_effects *stored)
-{
-	reputation_cap_message(
-	    &message->earned, message->policy->settings.reputation.message_cap);
-	stored->good = message->earned.good;
-	stored->bad = message->earned.bad;
-	stored->accepted = message->accepted;
-	if (stored->bad > 0)
-		end_pass(message, stored);
-	memset(&message->earned, 0, sizeof message->earned);
-	message->accepted = 0;
-}
-
-/* `effects` of a verdict, or NULL; what is left of the message when it is over. */
-static void
-hand_over(struct message *message, const struct effects *effects, bool is_over)
-{
-	struct store_take returned[LIMIT_TAKES_MAX];
-	struct store_effects stored = {.now = message->facts.now,
-	    .client = client_of(message),
-	    .pairs = message->pairs,
-	    .is_new = message->is_new,
-	    .pool_is_new = message->pool_is_new};
-
-	if (effects != NULL) {
-		stored.pair_count = message->facts.recipient_count;
-		stored.marks = effects->pairs;
-		stored.passes = effects->passes;
-		stored.worthy = effects->worthy;
-		memcpy(stored.client_mark, effects->client,
-		    sizeof effects->client);
-	}
-	if (is_over)
-		add_earned(message, &stored);
-	stored.returned = returned;
-	stored.returned_count = limits_return(message, is_over, returned);
-	if (store_has_marks(&stored) || stored.passes > 0 || stored.worthy ||
-	    stored.good > 0 || stored.bad > 0 || stored.accepted > 0 ||
-	    stored.returned_count > 0) {
-		message->is_new = message->pool_is_new = false;
-		(void)store_remember(message->shared->store, &stored);
-		organisation_remember(message, &stored);
-	}
-}
-
-void
-message_deferred(struct message *message, size_t recipient)
-{
-	struct effects effects;
-
-	effects_of_deferral(
-	    message->policy, &message->facts, recipient, &effects);
-	if (effects.hammered && !message->hammered) {
-		message->hammered = true;
-		message_event(message, REPUTATION_HAMMERING);
-	}
-	message->joins_late = organisation_may_come(message);
-	hand_over(message, &effects, recipient == MESSAGE_WHOLE);
-}
-
-/* Whether this has not been noted lately; now it is. */
-static bool
-is_news(const struct message *message, const char *what)
-{
-	const struct known_cache_entry entry = {true, 0, message->facts.now};
-	struct known_cache_entry found;
-
-	if (known_cache_recall(message->shared->passed, what, entry.seen,
-		PASSED_LATELY, &found))
-		return false;
-	known_cache_note(message->shared->passed, what, &entry);
-	return true;
-}
-
-/* One pair that passes in several sessions at once has passed once. */
-static bool
-passes_anew(const struct message *message, size_t recipient)
-{
-	const struct store_pair *pair = &message->pairs[recipient];
-	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
-
-	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
-	    pair->sender, pair->recipient);
-	return is_news(message, who);
-}
-
-/* What DNS says is no pass that was waited for: such counts once an hour, so that
- * a burst of messages makes nobody known. */
-static int64_t
-count_evident(const struct message *message)
-{
-	char who[STORE_POOL_MAX + sizeof "evident "];
-
-	(void)snprintf(
-	    who, sizeof who, "evident %s", message_identity(message));
-	return is_news(message, who) ? 1 : 0;
-}
-
-static int64_t
-count_passes(const struct message *message, const struct effects *effects)
-{
-	bool anew = false;
-
-	if (effects->passes == 0)
-		return 0;
-	for (size_t i = 0; i < message->facts.recipient_count; i++)
-		if (effects->pairs[i][CLOCK_REAL] == MARK_PASSED)
-			anew |= passes_anew(message, i);
-	return anew ? effects->passes : 0;
-}
-
-void
-message_completed(struct message *message, const struct outcome *outcome)
-{
-	struct effects effects;
-
-	message->complete = true;
-	effects_of_acceptance(message->policy, &message->facts, outcome,
-	    message->last_used, &effects);
-	effects.passes = count_passes(message, &effects);
-	if (effects.passes > 0)
-		message_event(message, REPUTATION_GREYLIST_PASSED);
-	else if (effects.is_evident)
-		effects.passes = count_evident(message);
-	hand_over(message, &effects, true);
-}
-
-void
-message_event(struct message *message, enum reputation_event event)
-{
-	const struct reputation_weights *weights =
-	    &message->policy->settings.reputation.weights;
-	struct reputation_sums earned = {0, 0};
-
-	if (message->exempt)
-		return;
-	/* Callouts and backscatter are no fault of their sender. */
-	if (event == REPUTATION_REFUSED_RECIPIENT) {
-		message->refused++;
-		if (message->facts.null_sender)
-			return;
-	}
-	if (event != REPUTATION_ACCEPTED &&
-	    event != REPUTATION_GREYLIST_PASSED) {
-		reputation_add(&message->earned, weights, event);
-		return;
-	}
-	reputation_add(&earned, weights, event);
-	message->accepted += earned.good;
-}
-
-void
-message_end(struct message *message)
-{
-	if (message->begun)
-		organisation_settle(message);
-	if (message->network[0] != '\0')
-		hand_over(message, NULL, true);
-	if (!message->begun)
-		return;
-	message->begun = false;
-	lists_release(message->snapshots, message->policy->list_count);
-}
-
-void
-message_count_connection(struct message *message, int64_t now)
-{
-	struct store_take taken[LIMIT_TAKES_MAX];
-	struct store_effects stored = {
-	    .now = now, .client = client_of(message), .returned = taken};
-
-	stored.returned_count = limits_of_connection(message, taken);
-	if (stored.returned_count > 0)
-		(void)store_remember(message->shared->store, &stored);
 }

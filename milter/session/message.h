@@ -35,7 +35,7 @@ struct message {
 	char pool[STORE_POOL_MAX];
 	char family[STORE_POOL_MAX]; /* identity_family() */
 	char address[NETADDR_TEXT_SIZE];
-	/* message_organisation.c: "@example.org", "" for none (yet) */
+	/* see message_remember.c: "@example.org", "" for none (yet) */
 	char organisation[STORE_POOL_MAX + 1];
 	bool joins;	    /* its clocks of pairs are the client's */
 	bool joins_late;    /* it was deferred before that could be known */
@@ -57,8 +57,11 @@ struct message {
 	struct store_answer answer;		     /* to the last look-up */
 };
 
-/* Who the client is to the store, and in the journal: its pool, or else its
- * address or network. */
+/* Who the client is to the store; borrowed from the message. */
+struct store_client message_client(const struct message *message);
+
+/* The same in one word, as the journal has it: its pool, or else its address or
+ * network. */
 const char *message_identity(const struct message *message);
 
 /* Begin a message, of which the sender is known and no recipient yet, after the last
@@ -94,5 +97,45 @@ void message_end(struct message *message);
 
 /* Count a connection that never came to ask the store. */
 void message_count_connection(struct message *message, int64_t now);
+
+/* ---- The inside, for message*.c */
+
+/* message_remember.c: see whether the organisation is known by now, before each
+ * question. */
+void organisation_find(struct message *message);
+
+/* message_limits.c: the units of limits that it takes and gives back.  Each limit
+ * may count twice: for the client and for its family. */
+#define LIMIT_TAKES_MAX (2 * LIMITS_MAX)
+
+/* Begin a message, or with a recipient's index: limits of recipients are about
+ * that one from now on. */
+void limits_begin(struct message *message, size_t recipient);
+
+/* The takes of a look-up at this stage; `which_r` names the limit of each,
+ * from LIMITS_MAX on that of a family.  `only_reads`: nothing is taken of what a
+ * deferral would give back. */
+size_t limits_choose(const struct message *message, enum stage stage,
+    bool only_reads, struct store_take takes_r[LIMIT_TAKES_MAX],
+    size_t which_r[LIMIT_TAKES_MAX]);
+
+/* Note what that look-up said. */
+void limits_learn(struct message *message, const struct store_query *query,
+    const size_t *which, const struct store_answer *answer);
+
+/* Whether units were only read: the counts hold what taking them would have given,
+ * and that is good for a deferral.  The next look-up takes them. */
+bool limits_take_rest(struct message *message);
+
+/* What changes when the recipient in hand is deferred, or the message `is_over`: the
+ * units to give back (of a message that is complete only those of rules that turned
+ * out not to concern it) and, as negative ones, those of recipients that the MTA
+ * refused.  None are held afterwards. */
+size_t limits_return(struct message *message, bool is_over,
+    struct store_take takes_r[LIMIT_TAKES_MAX]);
+
+/* The units of a connection that never came to ask, as negative ones. */
+size_t limits_of_connection(
+    const struct message *message, struct store_take takes_r[LIMIT_TAKES_MAX]);
 
 #endif

@@ -1,5 +1,5 @@
 /* The units of limits that one message takes and gives back. */
-#include "session/message_parts.h"
+#include "session/message.h"
 
 #include <string.h>
 

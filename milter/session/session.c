@@ -410,7 +410,7 @@ defer(struct session *session, const struct outcome *outcome, size_t recipient,
 		session->standing = STANDS_DEFERRED;
 		session->reply = *reply_r;
 		/* else what DNS says may still be told, see
-		 * organisation_settle() */
+		 * settle_organisation() */
 		if (!session->message.joins_late)
 			end_message(session);
 	}
