@@ -368,19 +368,15 @@ read_tree(struct conf_build *build, const struct conf_tree *tree, bool observes)
 }
 
 static struct policy *
-make_policy(const char *text, bool observes, struct conf_report *report)
+make_policy(
+    const struct conf_tree *tree, bool observes, struct conf_report *report)
 {
-	struct conf_build build = {.report = report};
-	struct conf_tree tree;
+	struct conf_build build = {.report = report, .policy = new_policy()};
 
-	if (conf_file_parse(text, &grammar, report, &tree)) {
-		build.policy = new_policy();
-		if (build.policy == NULL)
-			conf_error(report, 0, "out of memory");
-		else
-			read_tree(&build, &tree, observes);
-	}
-	conf_tree_free(&tree);
+	if (build.policy == NULL)
+		conf_error(report, 0, "out of memory");
+	else
+		read_tree(&build, tree, observes);
 	if (report->errors > 0)
 		policy_release(&build.policy);
 	return build.policy;
@@ -440,8 +436,6 @@ say_nothing(void *arg, bool error, const char *text)
 static void
 note_origins(const struct conf_report *report, struct policy *policy)
 {
-	if (policy == NULL)
-		return;
 	note_files(report, policy);
 	place_rules(report, policy);
 }
@@ -455,18 +449,24 @@ conf_load(const char *path, conf_say *say, void *arg)
 	struct conf_report silent;
 	char *text = conf_text_read(&report);
 	struct policy *policy = NULL;
+	struct conf_tree tree = {0};
+	bool is_parsed;
 
 	silent = report;
 	silent.say = say_nothing;
 	pthread_mutex_lock(&one_at_a_time);
-	if (text != NULL)
-		policy = make_policy(text, false, &report);
-	if (policy != NULL)
-		policy->trial = make_policy(text, true, &silent);
+	is_parsed =
+	    text != NULL && conf_file_parse(text, &grammar, &report, &tree);
 	pthread_mutex_unlock(&one_at_a_time);
-	note_origins(&report, policy);
-	if (policy != NULL)
+	if (is_parsed)
+		policy = make_policy(&tree, false, &report);
+	if (policy != NULL) {
+		note_origins(&report, policy);
+		policy->trial = make_policy(&tree, true, &silent);
+	}
+	if (policy != NULL && policy->trial != NULL)
 		note_origins(&report, policy->trial);
+	conf_tree_free(&tree);
 	free_origins(&report);
 	free(text);
 	return policy;

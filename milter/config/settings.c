@@ -116,33 +116,23 @@ place_of(const char *text, const char *words)
 }
 
 static bool
-find_choice(const struct setting *setting, const char *text, int64_t *place_r,
+assign_choice(int64_t *member, const struct setting *setting, const char *text,
     char why_r[SETTING_WHY_SIZE])
 {
+	int64_t place = place_of(text, setting->choices);
 	struct near near;
 	char like[NEAR_SIZE];
 
-	*place_r = place_of(text, setting->choices);
-	if (*place_r >= 0)
+	if (place >= 0) {
+		*member = place;
 		return true;
+	}
 	near_begin(&near, text);
 	near_try_words(&near, setting->choices);
 	near_say(&near, like);
 	(void)snprintf(why_r, SETTING_WHY_SIZE, "it has to be one of: %s%s",
 	    setting->choices, like);
 	return false;
-}
-
-static bool
-assign_choice(int64_t *member, const struct setting *setting, const char *text,
-    char why_r[SETTING_WHY_SIZE])
-{
-	int64_t place;
-
-	if (!find_choice(setting, text, &place, why_r))
-		return false;
-	*member = place;
-	return true;
 }
 
 /* ---- Strings */
@@ -154,7 +144,7 @@ check_string(const struct setting *setting, const char *text,
 	int64_t place;
 
 	if (setting->choices != NULL &&
-	    !find_choice(setting, text, &place, why_r))
+	    !assign_choice(&place, setting, text, why_r))
 		return false;
 	return setting->check == NULL ||
 	    setting->check(text, why_r, SETTING_WHY_SIZE);
