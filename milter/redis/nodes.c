@@ -435,8 +435,21 @@ pause_of(const struct redis_nodes *nodes)
 							    : HASTE_MS;
 }
 
-int
-redis_nodes_work(struct redis_nodes *nodes)
+void
+redis_nodes_hurry(struct redis_nodes *nodes)
+{
+	nodes->rebuffs = 0;
+	nodes->rebuffed_ms = 0;
+	nodes->asked_at = INT64_MIN / 2;
+	redis_nodes_refresh(nodes);
+	for (size_t i = 0; i < REDIS_NODES; i++)
+		if (nodes->nodes[i].conn != NULL)
+			redis_connection_hurry(nodes->nodes[i].conn);
+}
+
+/* Milliseconds until there is something to ask, or to look for. */
+static int
+work(struct redis_nodes *nodes)
 {
 	int64_t pause = pause_of(nodes), left;
 
@@ -452,24 +465,13 @@ redis_nodes_work(struct redis_nodes *nodes)
 	return left > 0 ? (int)left : SOON_MS;
 }
 
-void
-redis_nodes_hurry(struct redis_nodes *nodes)
-{
-	nodes->rebuffs = 0;
-	nodes->rebuffed_ms = 0;
-	nodes->asked_at = INT64_MIN / 2;
-	redis_nodes_refresh(nodes);
-	for (size_t i = 0; i < REDIS_NODES; i++)
-		if (nodes->nodes[i].conn != NULL)
-			redis_connection_hurry(nodes->nodes[i].conn);
-}
-
 size_t
-redis_nodes_list(
-    struct redis_nodes *nodes, struct redis_connection *conns_r[REDIS_CONNS])
+redis_nodes_work(struct redis_nodes *nodes,
+    struct redis_connection *conns_r[REDIS_CONNS], int *patience_r)
 {
 	size_t count = 0;
 
+	*patience_r = work(nodes);
 	for (size_t i = 0; i < REDIS_NODES; i++)
 		if (nodes->nodes[i].conn != NULL)
 			conns_r[count++] = nodes->nodes[i].conn;

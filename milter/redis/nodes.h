@@ -42,13 +42,11 @@ bool redis_nodes_are_up(const struct redis_nodes *nodes, bool all);
 
 /* ---- For the client's thread */
 
-/* The connections to poll for; at most REDIS_CONNS. */
+/* Ask for the master or the map, if it is time.  The connections to poll for, and
+ * for how many milliseconds at most. */
 enum { REDIS_CONNS = 64 + 1 };
-size_t redis_nodes_list(
-    struct redis_nodes *nodes, struct redis_connection *conns_r[REDIS_CONNS]);
-
-/* Ask for the master or the map, if it is time; milliseconds until the next. */
-int redis_nodes_work(struct redis_nodes *nodes);
+size_t redis_nodes_work(struct redis_nodes *nodes,
+    struct redis_connection *conns_r[REDIS_CONNS], int *patience_r);
 
 /* The connection to where the server at `asked` has redirected; it may not be up
  * yet.  The map follows if the slot has moved.  NULL: nowhere. */

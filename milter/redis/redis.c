@@ -181,8 +181,7 @@ run(void *arg)
 		int patience, ready;
 
 		use_next_login(redis);
-		patience = redis_nodes_work(redis->nodes);
-		count = redis_nodes_list(redis->nodes, conns);
+		count = redis_nodes_work(redis->nodes, conns, &patience);
 		patience = lie_down(redis, conns, waits, count, seen, patience);
 		if (patience < 0)
 			return NULL;
