@@ -231,7 +231,7 @@ say(char *text, size_t size, struct span span, bool even_empty)
 	size_t length = strlen(text);
 	char piece[512];
 
-	span_copy(span, piece, sizeof piece);
+	(void)snprintf(piece, sizeof piece, "%.*s", (int)span.length, span.at);
 	(void)snprintf(text + length, size - length, " %s",
 	    span.length > 0  ? piece
 		: even_empty ? "<>"

@@ -49,15 +49,6 @@ bytes_put_number(struct bytes_out *out, uint64_t number)
 
 /* A double of IEEE 754, as its 64 bits. */
 void
-bytes_put_real(struct bytes_out *out, double real)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &real, sizeof bits);
-	bytes_put_number(out, bits);
-}
-
-void
 bytes_free(struct bytes_out *out)
 {
 	free(out->data);
@@ -87,14 +78,4 @@ bytes_get_number(struct bytes_in *in)
 	for (int i = NUMBER - 1; data != NULL && i >= 0; i--)
 		number = number << 8 | data[i];
 	return number;
-}
-
-double
-bytes_get_real(struct bytes_in *in)
-{
-	uint64_t bits = bytes_get_number(in);
-	double real;
-
-	memcpy(&real, &bits, sizeof real);
-	return real;
 }

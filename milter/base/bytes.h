@@ -16,7 +16,6 @@ struct bytes_out {
 
 void bytes_put(struct bytes_out *out, const void *data, size_t length);
 void bytes_put_number(struct bytes_out *out, uint64_t number);
-void bytes_put_real(struct bytes_out *out, double real);
 void bytes_free(struct bytes_out *out);
 
 /* Borrows its data.  Once they did not suffice `failed` stays set, and all
@@ -30,6 +29,5 @@ struct bytes_in {
 /* NULL when there are not as many left. */
 const unsigned char *bytes_get(struct bytes_in *in, size_t length);
 uint64_t bytes_get_number(struct bytes_in *in);
-double bytes_get_real(struct bytes_in *in);
 
 #endif

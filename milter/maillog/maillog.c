@@ -61,16 +61,20 @@ struct maillog {
 
 /* ---- Texts */
 
+/* Cut; octets that are 0 become blanks. */
 static char *
 text_of(struct maillog *log, struct span span)
 {
 	size_t length = span.length < TEXT_MAX ? span.length : TEXT_MAX - 1;
 	char *text = malloc(length + 1);
 
-	if (text == NULL)
+	if (text == NULL) {
 		log->failed = true;
-	else
-		span_copy(span, text, length + 1);
+		return NULL;
+	}
+	for (size_t i = 0; i < length; i++)
+		text[i] = span.at[i] == '\0' ? ' ' : span.at[i];
+	text[length] = '\0';
 	return text;
 }
 

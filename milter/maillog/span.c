@@ -17,16 +17,6 @@ span_is(struct span span, const char *text)
 	    memcmp(span.at, text, span.length) == 0;
 }
 
-void
-span_copy(struct span span, char *text_r, size_t size)
-{
-	size_t length = span.length < size ? span.length : size - 1;
-
-	for (size_t i = 0; i < length; i++)
-		text_r[i] = span.at[i] == '\0' ? ' ' : span.at[i];
-	text_r[length] = '\0';
-}
-
 bool
 span_begins(struct span span, const char *text)
 {

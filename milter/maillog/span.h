@@ -33,7 +33,4 @@ bool span_take_until(struct span *span, const char *end, struct span *taken_r);
 bool
 span_take_number(struct span *span, size_t least, size_t most, int *number_r);
 
-/* Copied, cut to `size` - 1 octets; octets that are 0 become blanks. */
-void span_copy(struct span span, char *text_r, size_t size);
-
 #endif

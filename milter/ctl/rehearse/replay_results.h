@@ -1,12 +1,40 @@
 /* replay_results -- what a replay has found: its figures by name, tests of them
- * (--fail-if), and all of it as objects. */
+ * (--fail-if), clients of note, and all of it as objects. */
 #ifndef REPLAY_RESULTS_H
 #define REPLAY_RESULTS_H
 
 #include "ctl/ctl.h"
 #include "maillog/maillog_lines.h"
-#include "replay/findings.h"
 #include "replay/replay.h"
+
+/* ---- Clients to be listed, each once for each rule that put it off */
+
+/* A client as it is remembered, and the first time that it was found. */
+struct finding {
+	char *who; /* its organisation, or its network */
+	char *client, *name, *sender, *recipient;
+	const struct rule *rule;
+	int64_t first; /* Unix seconds */
+	int64_t count; /* messages */
+};
+
+#define FINDINGS_MAX 10000
+
+/* All zero is an empty one. */
+struct findings {
+	struct finding *found; /* NULL: none yet */
+	size_t count;
+	int64_t unlisted; /* messages of clients for which there was no room */
+};
+
+/* The recipient of this number was put off.  False: out of memory. */
+bool
+findings_note(struct findings *findings, const struct maillog_attempt *attempt,
+    const struct rehearsed *played, size_t recipient);
+
+void findings_free(struct findings *findings);
+
+/* ---- The run */
 
 #define REPLAY_TESTS_MAX 16
 

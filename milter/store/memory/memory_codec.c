@@ -15,10 +15,19 @@ put_time(struct bytes_out *out, int64_t time)
 }
 
 static void
+put_real(struct bytes_out *out, double real)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &real, sizeof bits);
+	bytes_put_number(out, bits);
+}
+
+static void
 put_sums(struct bytes_out *out, const struct memory_sums *sums)
 {
-	bytes_put_real(out, sums->good);
-	bytes_put_real(out, sums->bad);
+	put_real(out, sums->good);
+	put_real(out, sums->bad);
 	put_time(out, sums->at);
 }
 
@@ -98,13 +107,23 @@ get_text(struct bytes_in *in, char *text_r, size_t length)
 		memcpy(text_r, data, length);
 }
 
+static double
+get_real(struct bytes_in *in)
+{
+	uint64_t bits = bytes_get_number(in);
+	double real;
+
+	memcpy(&real, &bits, sizeof real);
+	return real;
+}
+
 static struct memory_sums
 get_sums(struct bytes_in *in)
 {
 	struct memory_sums sums;
 
-	sums.good = bytes_get_real(in);
-	sums.bad = bytes_get_real(in);
+	sums.good = get_real(in);
+	sums.bad = get_real(in);
 	sums.at = get_time(in);
 	if (!isfinite(sums.good) || !isfinite(sums.bad) || sums.good < 0 ||
 	    sums.bad < 0)
