@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/secret.h"
@@ -41,138 +40,6 @@ tell_fault(void *arg, enum redis_news news, const char *where, const char *why)
 		store_redis_say(store, false, "Redis at %s %s", where, why);
 	else
 		store_redis_say(store, true, "Redis at %s: %s", where, why);
-}
-
-/* ---- What no look-up can do without */
-
-static void
-tell_secret(const struct redis_store *store, enum secret_news news)
-{
-	switch (news) {
-	case SECRET_SAME:
-	case SECRET_LATE:
-	case SECRET_DOWN:
-		return;
-	case SECRET_RESTORED:
-		store_redis_say(store, true,
-		    "the key for hashing was lost in Redis: ours is there "
-		    "again");
-		return;
-	case SECRET_MADE:
-	case SECRET_FOUND:
-		store_redis_say(store, true,
-		    "no secret_file is set: sender addresses are hashed with "
-		    "a key %s in Redis, where others may read it",
-		    news == SECRET_MADE ? "newly made" : "found");
-		return;
-	case SECRET_CHANGED:
-		store_redis_say(store, true,
-		    "the key for hashing in Redis was replaced: first attempts "
-		    "made before are forgotten");
-		return;
-	case SECRET_UNFIT:
-		store_redis_say(store, true,
-		    "the key for hashing in Redis, %skey, has less than 32 "
-		    "characters: nothing can be looked up",
-		    store->keys.prefix);
-		return;
-	}
-}
-
-static enum secret_news
-refresh_secret(struct redis_store *store, bool renews, int64_t due_ms)
-{
-	char name[KEYS_KEY_SIZE];
-	const struct secret_place place = {
-	    store, name, due_ms, renews && !store->reads_only};
-	enum secret_news news;
-
-	keys_shared(&store->keys, "key", name);
-	news = redis_secret_refresh(&store->secret, &place);
-	tell_secret(store, news);
-	return news;
-}
-
-static void
-tell_clock(
-    const struct redis_store *store, enum clock_news news, int64_t change)
-{
-	switch (news) {
-	case CLOCK_GOOD:
-	case CLOCK_STILL:
-		return;
-	case CLOCK_APART:
-		store_redis_say(store, true,
-		    "Redis's clock is %lld seconds ahead of this server's, "
-		    "and all times go by it",
-		    (long long)change);
-		return;
-	case CLOCK_NONSENSE:
-		store_redis_say(
-		    store, true, "Redis does not tell its time when asked");
-		return;
-	case CLOCK_LEAPT:
-		store_redis_say(store, true,
-		    "Redis's clock jumped by %lld seconds: this is not "
-		    "followed, unless it lasts for ten minutes",
-		    (long long)change);
-		return;
-	case CLOCK_FOLLOWED:
-		store_redis_say(store, true,
-		    "Redis's clock jumped by %lld seconds, and is followed",
-		    (long long)change);
-		return;
-	}
-}
-
-void
-store_redis_learn_time(
-    struct redis_store *store, const struct resp_reply *reply, int64_t asked)
-{
-	const struct clock_moment moment = {
-	    asked, clock_steady_us(), (int64_t)time(NULL)};
-	int64_t change;
-	enum clock_news news =
-	    redis_clock_learn(&store->clock, reply, &moment, &change);
-
-	tell_clock(store, news, change);
-}
-
-/* Any key will do to ask a server for its time. */
-static enum store_result
-learn_clock(struct redis_store *store, int64_t due_ms)
-{
-	char name[KEYS_KEY_SIZE];
-	struct redis_request request = {.key = name};
-	int64_t asked = clock_steady_us();
-	enum redis_answer answer;
-
-	keys_shared(&store->keys, "load", name);
-	resp_add(&request.commands, "TIME");
-	answer = redis_ask(store->redis, &request, 1, due_ms);
-	if (answer == REDIS_ANSWERED)
-		store_redis_learn_time(store, request.replies[0], asked);
-	redis_request_free(&request);
-	if (redis_clock_is_known(&store->clock))
-		return STORE_OK;
-	return answer == REDIS_LATE ? STORE_LATE : STORE_DOWN;
-}
-
-enum store_result
-store_redis_prepare(
-    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms)
-{
-	enum store_result result = STORE_OK;
-	enum secret_news news;
-
-	if (!redis_clock_is_known(&store->clock))
-		result = learn_clock(store, due_ms);
-	if (result != STORE_OK || redis_secret_read(&store->secret, namer_r))
-		return result;
-	news = refresh_secret(store, true, due_ms);
-	if (redis_secret_read(&store->secret, namer_r))
-		return STORE_OK;
-	return news == SECRET_LATE ? STORE_LATE : STORE_DOWN;
 }
 
 /* ---- Who we are: passwords and certificates */
@@ -348,7 +215,8 @@ tidy(struct store *store, int64_t now)
 		return;
 	/* Each time, because Redis may have lost it, and another server may
 	 * have put its own there since. */
-	if (refresh_secret(self, renews, 0) != SECRET_DOWN && renews)
+	if (store_redis_refresh_secret(self, renews, 0) != SECRET_DOWN &&
+	    renews)
 		self->renewed_at = steady;
 	store_redis_compare_secrets(self);
 	store_redis_sweep(self);

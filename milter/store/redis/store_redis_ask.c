@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/ascii.h"
 #include "base/bytes.h"
@@ -21,6 +22,90 @@ store_redis_result(enum redis_answer answer)
 		break;
 	}
 	return STORE_DOWN;
+}
+
+/* ---- What no look-up can do without */
+
+static void
+tell_clock(
+    const struct redis_store *store, enum clock_news news, int64_t change)
+{
+	switch (news) {
+	case CLOCK_GOOD:
+	case CLOCK_STILL:
+		return;
+	case CLOCK_APART:
+		store_redis_say(store, true,
+		    "Redis's clock is %lld seconds ahead of this server's, "
+		    "and all times go by it",
+		    (long long)change);
+		return;
+	case CLOCK_NONSENSE:
+		store_redis_say(
+		    store, true, "Redis does not tell its time when asked");
+		return;
+	case CLOCK_LEAPT:
+		store_redis_say(store, true,
+		    "Redis's clock jumped by %lld seconds: this is not "
+		    "followed, unless it lasts for ten minutes",
+		    (long long)change);
+		return;
+	case CLOCK_FOLLOWED:
+		store_redis_say(store, true,
+		    "Redis's clock jumped by %lld seconds, and is followed",
+		    (long long)change);
+		return;
+	}
+}
+
+void
+store_redis_learn_time(
+    struct redis_store *store, const struct resp_reply *reply, int64_t asked)
+{
+	const struct clock_moment moment = {
+	    asked, clock_steady_us(), (int64_t)time(NULL)};
+	int64_t change;
+	enum clock_news news =
+	    redis_clock_learn(&store->clock, reply, &moment, &change);
+
+	tell_clock(store, news, change);
+}
+
+/* Any key will do to ask a server for its time. */
+static enum store_result
+learn_clock(struct redis_store *store, int64_t due_ms)
+{
+	char name[KEYS_KEY_SIZE];
+	struct redis_request request = {.key = name};
+	int64_t asked = clock_steady_us();
+	enum redis_answer answer;
+
+	keys_shared(&store->keys, "load", name);
+	resp_add(&request.commands, "TIME");
+	answer = redis_ask(store->redis, &request, 1, due_ms);
+	if (answer == REDIS_ANSWERED)
+		store_redis_learn_time(store, request.replies[0], asked);
+	redis_request_free(&request);
+	if (redis_clock_is_known(&store->clock))
+		return STORE_OK;
+	return answer == REDIS_LATE ? STORE_LATE : STORE_DOWN;
+}
+
+enum store_result
+store_redis_prepare(
+    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms)
+{
+	enum store_result result = STORE_OK;
+	enum secret_news news;
+
+	if (!redis_clock_is_known(&store->clock))
+		result = learn_clock(store, due_ms);
+	if (result != STORE_OK || redis_secret_read(&store->secret, namer_r))
+		return result;
+	news = store_redis_refresh_secret(store, true, due_ms);
+	if (redis_secret_read(&store->secret, namer_r))
+		return STORE_OK;
+	return news == SECRET_LATE ? STORE_LATE : STORE_DOWN;
 }
 
 /* ---- A trip */

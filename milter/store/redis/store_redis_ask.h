@@ -8,6 +8,21 @@
 #include "store/redis/store_redis_keys.h"
 #include "store/store.h"
 
+struct redis_store;
+struct triplet_namer;
+
+/* Learn what no look-up can do without, the clock and the secret, if they are
+ * not known yet; may wait for Redis, until `due_ms` (redis_ask). */
+enum store_result store_redis_prepare(
+    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms);
+
+/* Take the answer to TIME that was asked for at `asked` (of the steady clock) and
+ * has just come. */
+void store_redis_learn_time(
+    struct redis_store *store, const struct resp_reply *reply, int64_t asked);
+
+/* ---- For a message */
+
 /* The client's network, its pool, its organisation, and holders of limits. */
 #define TRIP_STOPS (3 + STORE_HOLDERS_MAX)
 
@@ -84,8 +99,6 @@ void trip_add_first_life(
     struct resp_commands *commands, const char *key, int64_t life);
 
 /* ---- In the background */
-
-struct redis_store;
 
 enum store_result store_redis_result(enum redis_answer answer);
 

@@ -81,16 +81,6 @@ struct redis_store {
 void store_redis_say(const struct redis_store *store, bool bad,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Learn what no look-up can do without, the clock and the secret, if they are
- * not known yet; may wait for Redis, until `due_ms` (redis_ask). */
-enum store_result store_redis_prepare(
-    struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms);
-
-/* Take the answer to TIME that was asked for at `asked` (of the steady clock) and
- * has just come. */
-void store_redis_learn_time(
-    struct redis_store *store, const struct resp_reply *reply, int64_t asked);
-
 /* Where the units of a limit are counted: the stop of a trip and its tag, and
  * whose they are there. */
 struct limit_place {
@@ -110,9 +100,6 @@ void
 store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
     const struct store_take *take, int64_t slot);
 
-/* Notice, and tell, if another server hashes with another secret. */
-void store_redis_compare_secrets(struct redis_store *store);
-
 /* The operations of struct store_ops, and its tables. */
 enum store_result store_redis_look_up(struct store *store,
     const struct store_query *query, struct store_answer *answer_r);
@@ -126,10 +113,6 @@ extern const struct store_board_ops store_redis_board_ops;
 extern const struct store_record_ops store_redis_record_ops;
 enum store_result store_redis_forget(
     struct store *store, const struct store_forget *forget, size_t *count_r);
-
-/* Add bad points to a network and a host in it, without waiting. */
-void store_redis_charge(
-    struct redis_store *store, const char *network, unsigned host, double bad);
 
 /* What lists were when they were last read. */
 void store_redis_free_lists(struct redis_store *store);

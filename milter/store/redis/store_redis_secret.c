@@ -49,6 +49,14 @@ redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r)
 	return known;
 }
 
+/* The Redis key where it stands, and how it is asked for. */
+struct secret_place {
+	struct redis_store *store;
+	const char *name;
+	int64_t due_ms;
+	bool renews;
+};
+
 static bool
 make_text(char text_r[SECRET_TEXT_SIZE])
 {
@@ -178,25 +186,65 @@ find(struct redis_secret *secret, const struct secret_place *place,
 	return answer;
 }
 
-enum secret_news
-redis_secret_refresh(
-    struct redis_secret *secret, const struct secret_place *place)
+static void
+tell_secret(const struct redis_store *store, enum secret_news news)
 {
+	switch (news) {
+	case SECRET_SAME:
+	case SECRET_LATE:
+	case SECRET_DOWN:
+		return;
+	case SECRET_RESTORED:
+		store_redis_say(store, true,
+		    "the key for hashing was lost in Redis: ours is there "
+		    "again");
+		return;
+	case SECRET_MADE:
+	case SECRET_FOUND:
+		store_redis_say(store, true,
+		    "no secret_file is set: sender addresses are hashed with "
+		    "a key %s in Redis, where others may read it",
+		    news == SECRET_MADE ? "newly made" : "found");
+		return;
+	case SECRET_CHANGED:
+		store_redis_say(store, true,
+		    "the key for hashing in Redis was replaced: first attempts "
+		    "made before are forgotten");
+		return;
+	case SECRET_UNFIT:
+		store_redis_say(store, true,
+		    "the key for hashing in Redis, %skey, has less than 32 "
+		    "characters: nothing can be looked up",
+		    store->keys.prefix);
+		return;
+	}
+}
+
+enum secret_news
+store_redis_refresh_secret(
+    struct redis_store *store, bool renews, int64_t due_ms)
+{
+	struct redis_secret *secret = &store->secret;
+	char name[KEYS_KEY_SIZE];
+	const struct secret_place place = {
+	    store, name, due_ms, renews && !store->reads_only};
 	struct finding found = {0};
 	enum secret_news news = SECRET_DOWN;
 	enum redis_answer answer;
 
 	if (!secret->shared)
 		return SECRET_SAME;
+	keys_shared(&store->keys, "key", name);
 	pthread_mutex_lock(&secret->mutex);
 	found.was_known = secret->known;
 	pthread_mutex_unlock(&secret->mutex);
-	answer = find(secret, place, &found);
+	answer = find(secret, &place, &found);
 	if (answer == REDIS_ANSWERED)
 		news = adopt(secret, &found);
 	else if (answer == REDIS_LATE)
 		news = SECRET_LATE;
 	secret_wipe(&found, sizeof found);
+	tell_secret(store, news);
 	return news;
 }
 

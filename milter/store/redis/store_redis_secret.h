@@ -47,17 +47,14 @@ enum secret_news {
 	SECRET_DOWN
 };
 
-/* Read it from the Redis key `name`, or put it there; with `renews` it lives on
- * there for another 400 days.  What stands there and can be no key of ours is
+/* Read it from Redis, or put it there, and tell what is new; with `renews` it lives
+ * on there for another 400 days.  What stands there and can be no key of ours is
  * removed first.  Waits for Redis until `due_ms` (redis_ask). */
 struct redis_store;
-struct secret_place {
-	struct redis_store *store;
-	const char *name;
-	int64_t due_ms;
-	bool renews;
-};
-enum secret_news redis_secret_refresh(
-    struct redis_secret *secret, const struct secret_place *place);
+enum secret_news store_redis_refresh_secret(
+    struct redis_store *store, bool renews, int64_t due_ms);
+
+/* Notice, and tell, if another server hashes with another secret. */
+void store_redis_compare_secrets(struct redis_store *store);
 
 #endif

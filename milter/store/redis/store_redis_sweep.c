@@ -425,18 +425,19 @@ charge(const struct sweeping *sweeping)
 	for (size_t i = 0; i < sweeping->blamed_count && left > 0; i++) {
 		const struct blamed *blamed = &sweeping->blamed[i];
 		const char *network = blamed->opener.network;
+		struct store_effects effects = {.now = sweeping->now,
+		    .client = {.host = blamed->opener.host}};
 		int64_t count = 0;
-		double bad;
 
 		(void)resp_integer(sweeping->removal.replies[i], &count);
 		if (count > left)
 			count = left;
 		left -= count;
-		bad = (double)count * sweeping->store->terms.abandoned_points;
-		if (bad > 0)
-			store_redis_charge(sweeping->store,
-			    network[0] != '\0' ? network : sweeping->entry->tag,
-			    blamed->opener.host, bad);
+		effects.client.network =
+		    network[0] != '\0' ? network : sweeping->entry->tag;
+		effects.bad =
+		    (double)count * sweeping->store->terms.abandoned_points;
+		(void)store_remember(&sweeping->store->store, &effects);
 	}
 }
 

@@ -565,29 +565,3 @@ store_redis_remember(struct store *store, const struct store_effects *effects)
 	trip_free(&writing.trip);
 	return told ? STORE_OK : STORE_DOWN;
 }
-
-void
-store_redis_charge(
-    struct redis_store *store, const char *network, unsigned host, double bad)
-{
-	const uint32_t whose[] = {KEYS_NO_HOST, host};
-	int64_t now = redis_clock_now(&store->clock);
-	struct resp_commands *commands;
-	struct redis_trip trip;
-	size_t stop;
-
-	trip_init(&trip, &store->keys);
-	stop = trip_stop_for(&trip, network);
-	commands = trip_commands(&trip, stop);
-	trip_begin_whole(commands);
-	for (int i = 0; i < 2; i++) {
-		const struct sum sum = {'b', bad, now, whose[i]};
-
-		add_points(store, commands, trip_key(&trip, stop), &sum);
-	}
-	trip_add_life(
-	    commands, trip_key(&trip, stop), store->terms.pending_life);
-	trip_end_whole(commands);
-	(void)trip_tell(&trip, store->redis);
-	trip_free(&trip);
-}
