@@ -222,6 +222,17 @@ class Unused:
         expected[self.named("@FILES@/nets")].sort()
         self.told(expected, "what was met before still counts")
 
+    def test_who_was_made_in_the_second_in_which_counting_began(self):
+        """Could not match before, and is not blamed; who was there before is."""
+        self.watch()
+        since = self.usage()["partners"]["since"]
+        self.ctl.run("list", "import", "partners",
+                     stdin=f"new.example  # by=anne at={since}\n"
+                     f"old.example  # by=anne at={since - 1}\n")
+        unused = self.unused()["partners"]
+        self.assertIn("old.example", unused)
+        self.assertNotIn("new.example", unused)
+
     def test_a_session_that_outlives_a_reload(self):
         """It goes by the policy with which it began, and that counts."""
         self.watch()

@@ -162,8 +162,8 @@ name_first(struct walk *walk, const char *text)
 		    walk->first + length, sizeof walk->first - length, ", ...");
 }
 
-/* A day counts to its end; what was made within the time could not match before.
- * False: that is enough. */
+/* A day counts to its end; what was made within the time, or in the second in which
+ * that begins, could not match before.  False: that is enough. */
 static bool
 see(struct walk *walk, const struct listed *listed)
 {
@@ -179,7 +179,7 @@ see(struct walk *walk, const struct listed *listed)
 		return true;
 	walk->entries++;
 	day = day_of(walk, listed);
-	if (walk->since == 0 || listed->note.at > from ||
+	if (walk->since == 0 || listed->note.at >= from ||
 	    (day != 0 && (day + 1) * DAY > from))
 		return true;
 	name_first(walk, listed->text);
