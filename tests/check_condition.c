@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 #include "mail/sightings.h"
 
 #define NOON   INT64_C(1767268800) /* 2026-01-01 12:00 UTC, an hour's edge */

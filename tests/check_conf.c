@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 
 /* What was said: one sentence a line, "E " or "W " before it, the path of the
  * file left out. */

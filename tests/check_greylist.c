@@ -1,6 +1,7 @@
 #include "policy/greylist.h"
 
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 #include "store/clock_worth.h"
 
 #define NEVER INT64_C(0)

@@ -7,6 +7,7 @@
 
 #include "config/conf.h"
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 
 static void
 no_errors(void *arg, bool error, const char *text)
@@ -249,16 +250,14 @@ END_TEST
 START_TEST(points_come_from_the_settings)
 {
 	struct policy *policy = plan("reputation { spam = 7.5 }\n");
-	struct reputation_weights shipped;
 
-	reputation_default_weights(&shipped);
 	ck_assert_double_eq(
 	    policy->settings.reputation.weights.points[REPUTATION_SPAM], 7.5);
 	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++)
 		if (i != REPUTATION_SPAM)
 			ck_assert_double_eq(
 			    policy->settings.reputation.weights.points[i],
-			    shipped.points[i]);
+			    shipped_weights.points[i]);
 	policy_release(&policy);
 }
 END_TEST

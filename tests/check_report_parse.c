@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 
 /* The shipped weights: spam 10, ham 2, trap 20. */
 static const struct {
@@ -30,12 +31,11 @@ static const struct {
 
 START_TEST(reports_that_count)
 {
-	struct reputation_weights weights;
 	char client[NETADDR_TEXT_SIZE];
 	struct report report;
 
-	reputation_default_weights(&weights);
-	ck_assert_msg(report_parse(good_rows[_i].text, &weights, &report),
+	ck_assert_msg(
+	    report_parse(good_rows[_i].text, &shipped_weights, &report),
 	    "%s: refused", good_rows[_i].when);
 	netaddr_format(&report.client, client);
 	ck_assert_str_eq(client, good_rows[_i].client);
@@ -43,6 +43,20 @@ START_TEST(reports_that_count)
 		report.points.bad == good_rows[_i].bad,
 	    "%s: got %g and %g", good_rows[_i].when, report.points.good,
 	    report.points.bad);
+}
+END_TEST
+
+START_TEST(every_event_counts_on_its_side)
+{
+	const struct reputation_event_info *info = &reputation_events[_i];
+	double points = shipped_weights.points[_i];
+	struct report report;
+	char text[64];
+
+	snprintf(text, sizeof text, "192.0.2.7 %s", info->name);
+	ck_assert(report_parse(text, &shipped_weights, &report));
+	ck_assert_double_eq(report.points.good, info->good ? points : 0);
+	ck_assert_double_eq(report.points.bad, info->good ? 0 : points);
 }
 END_TEST
 
@@ -60,6 +74,8 @@ static const struct {
     {"one whose name is none", "@exa_mple..org spam"},
     {"a name", "mx.example.org spam"},
     {"an unknown event", "192.0.2.7 murder"},
+    {"an event cut short", "192.0.2.7 spa"},
+    {"an event with more behind", "192.0.2.7 spammer"},
     {"an event in capitals", "192.0.2.7 SPAM"},
     {"too many points", "192.0.2.7 1000.1"},
     {"too many bad ones", "192.0.2.7 -1000.1"},
@@ -77,11 +93,10 @@ static const struct {
 
 START_TEST(reports_that_are_malformed)
 {
-	struct reputation_weights weights;
 	struct report report;
 
-	reputation_default_weights(&weights);
-	ck_assert_msg(!report_parse(bad_rows[_i].text, &weights, &report),
+	ck_assert_msg(
+	    !report_parse(bad_rows[_i].text, &shipped_weights, &report),
 	    "%s was taken", bad_rows[_i].when);
 }
 END_TEST
@@ -98,38 +113,36 @@ END_TEST
 
 START_TEST(an_organisation_is_named_by_its_domain)
 {
-	struct reputation_weights weights;
 	struct report report;
 
-	reputation_default_weights(&weights);
-	ck_assert(report_parse("@Example.ORG -2.5", &weights, &report));
+	ck_assert(report_parse("@Example.ORG -2.5", &shipped_weights, &report));
 	ck_assert_str_eq(report.organisation, "@example.org");
 	ck_assert_double_eq_tol(report.points.bad, 2.5, 0.001);
-	ck_assert(report_parse("192.0.2.7 spam", &weights, &report));
+	ck_assert(report_parse("192.0.2.7 spam", &shipped_weights, &report));
 	ck_assert_str_eq(report.organisation, "");
 }
 END_TEST
 
 START_TEST(long_lines_are_malformed)
 {
-	struct reputation_weights weights;
 	struct report report;
 	char line[REPORT_SIZE + 1];
 
-	reputation_default_weights(&weights);
 	memset(line, ' ', sizeof line);
 	memcpy(line, "192.0.2.7 spam", 14);
 	line[REPORT_SIZE - 1] = '\0';
-	ck_assert(report_parse(line, &weights, &report));
+	ck_assert(report_parse(line, &shipped_weights, &report));
 	line[REPORT_SIZE - 1] = ' ';
 	line[REPORT_SIZE] = '\0';
-	ck_assert(!report_parse(line, &weights, &report));
+	ck_assert(!report_parse(line, &shipped_weights, &report));
 }
 END_TEST
 
 CHECK_MAIN("report_parse", tcase)
 {
 	tcase_add_loop_test(tcase, reports_that_count, 0, COUNT(good_rows));
+	tcase_add_loop_test(
+	    tcase, every_event_counts_on_its_side, 0, REPUTATION_EVENT_COUNT);
 	tcase_add_loop_test(
 	    tcase, reports_that_are_malformed, 0, COUNT(bad_rows));
 	tcase_add_test(tcase, an_event_without_weight_is_well_formed);

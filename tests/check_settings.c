@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "lib/check_main.h"
+#include "lib/shipped.h"
 #include "load/load.h"
-#include "policy/greylist.h"
 #include "policy/reputation.h"
 
 static const struct setting *
@@ -69,15 +69,14 @@ END_TEST
 START_TEST(the_default_points_are_those_of_the_events)
 {
 	struct settings settings;
-	const struct reputation_event_info *info =
-	    reputation_event_info((enum reputation_event)_i);
-	const struct setting *setting = find("reputation", info->name);
+	const struct setting *setting =
+	    find("reputation", reputation_events[_i].name);
 	double points;
 
 	ck_assert(settings_init(&settings));
 	memcpy(
 	    &points, (const char *)&settings + setting->offset, sizeof points);
-	ck_assert_double_eq(points, info->default_points);
+	ck_assert_double_eq(points, shipped_weights.points[_i]);
 	settings_clear(&settings);
 }
 END_TEST

@@ -181,8 +181,8 @@ check_added_field(const char *text, char *why_r, size_t why_size)
 	"mail daemon user local0 local1 local2 local3 local4 local5 local6 "   \
 	"local7"
 
-/* Sorted as milter-defer.conf(5) and the sample file present them.  The points
- * and the prior are those of reputation.h; a test compares them. */
+/* Sorted as milter-defer.conf(5) and the sample file present them.  The prior is
+ * that of reputation.h; a test compares them. */
 const struct setting setting_table[] = {
     /* clang-format off */
     {"", "socket", TEXT(socket), "unix:" RUN ".sock", .check = check_socket,
@@ -291,6 +291,11 @@ const struct setting setting_table[] = {
 	YEAR, RESTART},
     {"reputation", "prior", REAL(reputation.prior), "50", 1, 100000},
     {"reputation", "poor_below", REAL(reputation.poor_below), "-30", -100, 0},
+    /* Refused recipients, commands and HELO names tell of a client's intent at
+     * once; an abandoned triplet may be clumsiness, so it weighs little, and an
+     * eager retry is what a second MX at once looks like (RFC 5321 5.1), so it
+     * weighs nothing.  Accepted messages weigh least, because they are the most
+     * frequent. */
     {"reputation", "greylist_passed",
 	REAL(reputation.weights.points[REPUTATION_GREYLIST_PASSED]), "5", POINTS},
     {"reputation", "accepted",

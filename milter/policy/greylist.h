@@ -13,11 +13,6 @@ struct greylist_terms {
 	int64_t keep;	/* seconds after which a pass is forgotten */
 };
 
-/* Shipped defaults: 3 minutes, 25 hours, 36 days. */
-#define GREYLIST_DELAY	INT64_C(180)
-#define GREYLIST_WINDOW (INT64_C(25) * 3600)
-#define GREYLIST_KEEP	(INT64_C(36) * 86400)
-
 /* What is remembered.  Unix seconds, 0 for never; at most one of them is set,
  * and where both are, the pass counts. */
 struct greylist_clock {

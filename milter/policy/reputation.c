@@ -1,7 +1,6 @@
 #include "policy/reputation.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "policy/settings.h"
 
@@ -9,51 +8,20 @@
 #define SCALE_MIN  0.1
 #define SCALE_MAX  2.0
 
-/* Refused recipients, commands and HELO names tell of a client's intent at
- * once; an abandoned triplet may be clumsiness, so it weighs little, and an eager
- * retry is what a second MX at once looks like (RFC 5321 5.1), so it weighs
- * nothing.  Accepted messages weigh least, because they are the most frequent. */
-static const struct reputation_event_info events[REPUTATION_EVENT_COUNT] = {
-    [REPUTATION_ACCEPTED] = {"accepted", true, 1},
-    [REPUTATION_GREYLIST_PASSED] = {"greylist_passed", true, 5},
-    [REPUTATION_HAM] = {"ham", true, 2},
-    [REPUTATION_ABANDONED] = {"abandoned", false, 2},
-    [REPUTATION_HAMMERING] = {"hammering", false, 0},
-    [REPUTATION_UNKNOWN_COMMAND] = {"unknown_command", false, 5},
-    [REPUTATION_MALFORMED_HELO] = {"malformed_helo", false, 5},
-    [REPUTATION_REFUSED_RECIPIENT] = {"refused_recipient", false, 5},
-    [REPUTATION_SPAM] = {"spam", false, 10},
-    [REPUTATION_REPORT_HAM] = {"report_ham", true, 10},
-    [REPUTATION_REPORT_SPAM] = {"report_spam", false, 10},
-    [REPUTATION_REPORT_TRAP] = {"report_trap", false, 20},
+const struct reputation_event_info reputation_events[REPUTATION_EVENT_COUNT] = {
+    [REPUTATION_ACCEPTED] = {"accepted", true},
+    [REPUTATION_GREYLIST_PASSED] = {"greylist_passed", true},
+    [REPUTATION_HAM] = {"ham", true},
+    [REPUTATION_ABANDONED] = {"abandoned", false},
+    [REPUTATION_HAMMERING] = {"hammering", false},
+    [REPUTATION_UNKNOWN_COMMAND] = {"unknown_command", false},
+    [REPUTATION_MALFORMED_HELO] = {"malformed_helo", false},
+    [REPUTATION_REFUSED_RECIPIENT] = {"refused_recipient", false},
+    [REPUTATION_SPAM] = {"spam", false},
+    [REPUTATION_REPORT_HAM] = {"report_ham", true},
+    [REPUTATION_REPORT_SPAM] = {"report_spam", false},
+    [REPUTATION_REPORT_TRAP] = {"report_trap", false},
 };
-
-const struct reputation_event_info *
-reputation_event_info(enum reputation_event event)
-{
-	return &events[event];
-}
-
-bool
-reputation_event_by_name(
-    const char *name, size_t len, enum reputation_event *event_r)
-{
-	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++) {
-		if (strlen(events[i].name) == len &&
-		    memcmp(events[i].name, name, len) == 0) {
-			*event_r = (enum reputation_event)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-void
-reputation_default_weights(struct reputation_weights *weights_r)
-{
-	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++)
-		weights_r->points[i] = events[i].default_points;
-}
 
 /* NaN fails the first comparison. */
 static double
@@ -70,7 +38,7 @@ reputation_add(struct reputation_sums *message,
 {
 	double points = sane_points(weights->points[event]);
 
-	if (events[event].good)
+	if (reputation_events[event].good)
 		message->good = sane_points(message->good + points);
 	else
 		message->bad = sane_points(message->bad + points);

@@ -14,12 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Shipped defaults.  Six refused recipients (30 points) give -37; a half-life
+/* As it is shipped: six refused recipients (30 points) give -37; a half-life
  * later 15 points are left, which is -23.  So a prior between 35 and 70 makes
  * "below -30" mean: six of them, and forgiven after one half-life. */
-#define REPUTATION_PRIOR       50.0
-#define REPUTATION_MESSAGE_CAP 30.0
-#define REPUTATION_HALF_LIFE   (INT64_C(7) * 86400) /* seconds */
+#define REPUTATION_PRIOR 50.0
 
 enum reputation_event {
 	REPUTATION_ACCEPTED,	    /* a message accepted and complete */
@@ -38,26 +36,16 @@ enum reputation_event {
 };
 
 struct reputation_event_info {
-	const char *name;      /* as in the config and in reports */
-	bool good;	       /* which of the two sums it goes to */
-	double default_points; /* > 0 */
+	const char *name; /* as in the config and in reports */
+	bool good;	  /* which of the two sums it goes to */
 };
-
-/* Never NULL for an event of the enum; the table is constant. */
-const struct reputation_event_info *
-reputation_event_info(enum reputation_event event);
-
-/* False, and *event_r unchanged, if no event has this name.  The `len` bytes of
- * `name` need no terminator and may hold anything. */
-bool reputation_event_by_name(
-    const char *name, size_t len, enum reputation_event *event_r);
+extern const struct reputation_event_info
+    reputation_events[REPUTATION_EVENT_COUNT];
 
 /* The points of each event, from the config; 0 switches an event off. */
 struct reputation_weights {
 	double points[REPUTATION_EVENT_COUNT];
 };
-
-void reputation_default_weights(struct reputation_weights *weights_r);
 
 struct reputation_sums {
 	double good;

@@ -57,6 +57,17 @@ parse_subject(const char *text, struct report *report_r)
 	return true;
 }
 
+static bool
+find_event(const char *name, enum reputation_event *event_r)
+{
+	for (int i = 0; i < REPUTATION_EVENT_COUNT; i++)
+		if (strcmp(reputation_events[i].name, name) == 0) {
+			*event_r = (enum reputation_event)i;
+			return true;
+		}
+	return false;
+}
+
 bool
 report_parse(const char *text, const struct reputation_weights *weights,
     struct report *report_r)
@@ -79,7 +90,7 @@ report_parse(const char *text, const struct reputation_weights *weights,
 	    !parse_subject(address, report_r) ||
 	    (count != NULL && !parse_times(count, &times)))
 		return false;
-	if (!reputation_event_by_name(event, strlen(event), &which)) {
+	if (!find_event(event, &which)) {
 		if (!parse_points(event, &report_r->points))
 			return false;
 	} else {

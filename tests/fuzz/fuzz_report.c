@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/shipped.h"
 #include "store/reports.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,12 +13,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = calloc(1, size + 1);
-	struct reputation_weights weights;
 	struct report report;
 
 	memcpy(text, data, size);
-	reputation_default_weights(&weights);
-	if (report_parse(text, &weights, &report)) {
+	if (report_parse(text, &shipped_weights, &report)) {
 		if (!(report.points.good >= 0 && report.points.good <= 1e5) ||
 		    !(report.points.bad >= 0 && report.points.bad <= 1e5) ||
 		    (report.points.good > 0 && report.points.bad > 0))
