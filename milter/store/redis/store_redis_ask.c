@@ -24,6 +24,20 @@ store_redis_result(enum redis_answer answer)
 	return STORE_DOWN;
 }
 
+enum store_result
+store_redis_ask_until(struct redis_store *store, struct redis_request *requests,
+    size_t count, int64_t due_ms)
+{
+	enum store_result result = store_redis_result(
+	    redis_ask(store->redis, requests, count, due_ms));
+
+	for (size_t i = 0; result == STORE_OK && i < count; i++)
+		for (size_t j = 0; j < requests[i].commands.count; j++)
+			if (redis_reply_error(requests[i].replies[j]) != NULL)
+				return STORE_UNREADABLE;
+	return result;
+}
+
 /* ---- What no look-up can do without */
 
 static void
@@ -149,35 +163,6 @@ trip_stop_for(struct redis_trip *trip, const char *tag)
 	return trip->count++;
 }
 
-static bool
-is_readable(const struct redis_request *request)
-{
-	for (size_t i = 0; i < request->commands.count; i++)
-		if (redis_reply_error(request->replies[i]) != NULL)
-			return false;
-	return true;
-}
-
-enum store_result
-trip_ask(struct redis_trip *trip, struct redis *redis, int64_t due_ms)
-{
-	enum store_result result;
-
-	if (trip->failed)
-		return STORE_UNREADABLE;
-	for (size_t i = 0; i < trip->count; i++)
-		if (!redis_takes_writes(redis, trip->requests[i].key))
-			return STORE_DOWN;
-	result = store_redis_result(
-	    redis_ask(redis, trip->requests, trip->count, due_ms));
-	if (result != STORE_OK)
-		return result;
-	for (size_t i = 0; i < trip->count; i++)
-		if (!is_readable(&trip->requests[i]))
-			return STORE_UNREADABLE;
-	return STORE_OK;
-}
-
 const struct resp_reply *
 trip_reply(const struct redis_trip *trip, size_t stop, size_t position)
 {
@@ -186,20 +171,6 @@ trip_reply(const struct redis_trip *trip, size_t stop, size_t position)
 	if (request->replies == NULL || position >= request->commands.count)
 		return NULL;
 	return request->replies[position];
-}
-
-bool
-trip_tell(struct redis_trip *trip, struct redis *redis)
-{
-	struct redis_request busy[TRIP_STOPS];
-	size_t count = 0;
-
-	for (size_t i = 0; i < trip->count; i++)
-		if (trip->requests[i].commands.count > 0)
-			busy[count++] = trip->requests[i];
-	if (trip->failed)
-		return false;
-	return count == 0 || redis_tell(redis, busy, count);
 }
 
 void
@@ -326,16 +297,10 @@ store_redis_ask(
     struct redis_store *store, struct redis_request *request, size_t count)
 {
 	int64_t most = atomic_load(&store->is_stopping) ? LAST_MS : WAIT_MS;
-	enum store_result result = store_redis_result(redis_ask(
-	    store->redis, request, count, redis_due(store->redis, most)));
+	enum store_result result = store_redis_ask_until(
+	    store, request, count, redis_due(store->redis, most));
 
-	if (result != STORE_OK)
-		return result;
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < request[i].commands.count; j++)
-			if (redis_reply_error(request[i].replies[j]) != NULL) {
-				store_redis_heal(store, &request[i]);
-				return STORE_UNREADABLE;
-			}
-	return STORE_OK;
+	for (size_t i = 0; result == STORE_UNREADABLE && i < count; i++)
+		store_redis_heal(store, &request[i]);
+	return result;
 }

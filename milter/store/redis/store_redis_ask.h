@@ -67,18 +67,9 @@ trip_position(const struct redis_trip *trip, size_t stop)
 	return trip->requests[stop].commands.count;
 }
 
-/* Go there and wait for the answers, until `due_ms` (redis_ask).  STORE_DOWN also
- * where a server answers but takes no writes: a first attempt that is not
- * remembered would have to wait for ever. */
-enum store_result
-trip_ask(struct redis_trip *trip, struct redis *redis, int64_t due_ms);
-
 /* The answer to a command, NULL if there is none. */
 const struct resp_reply *
 trip_reply(const struct redis_trip *trip, size_t stop, size_t position);
-
-/* Go there without waiting; stops without commands are left out. */
-bool trip_tell(struct redis_trip *trip, struct redis *redis);
 
 /* What is added between these two is done at once or not at all (MULTI, EXEC):
  * so a key gets its time to live with the write that makes it, whoever ends in
@@ -101,6 +92,10 @@ void trip_add_first_life(
 /* ---- In the background */
 
 enum store_result store_redis_result(enum redis_answer answer);
+
+/* Ask, until `due_ms` (redis_ask).  STORE_UNREADABLE: an answer is an error. */
+enum store_result store_redis_ask_until(struct redis_store *store,
+    struct redis_request *requests, size_t count, int64_t due_ms);
 
 /* Ask in the background, for half a second at most; an answer about a key that is
  * not ours heals it, and is STORE_UNREADABLE. */

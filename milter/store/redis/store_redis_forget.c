@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "policy/window.h"
-#include "redis/error.h"
 #include "store/redis/decay.h"
 
 struct forgetting {
@@ -153,14 +152,8 @@ add_removals(struct forgetting *forgetting, const struct resp_reply *fields)
 static enum store_result
 ask(struct forgetting *forgetting)
 {
-	enum store_result result = store_redis_result(
-	    redis_ask(forgetting->store->redis, &forgetting->request, 1, 0));
-
-	for (size_t i = 0;
-	     result == STORE_OK && i < forgetting->request.commands.count; i++)
-		if (redis_reply_error(forgetting->request.replies[i]) != NULL)
-			result = STORE_UNREADABLE;
-	return result;
+	return store_redis_ask_until(
+	    forgetting->store, &forgetting->request, 1, 0);
 }
 
 static enum store_result

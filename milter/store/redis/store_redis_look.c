@@ -38,13 +38,6 @@ struct clocks_read {
 	int64_t clocks[CLOCK_SPACES][1 + RECIPIENTS_MAX];
 };
 
-/* What a network's record tells of all its addresses, as another program knew it
- * (record.h). */
-struct wide_read {
-	int64_t passes;
-	int64_t pairs[RECIPIENTS_MAX]; /* in CLOCK_REAL */
-};
-
 struct look_up {
 	struct redis_store *store;
 	const struct store_query *query;
@@ -61,7 +54,9 @@ struct look_up {
 	size_t organisation; /* likewise */
 	struct clocks_read network_clocks;
 	struct clocks_read pool_clocks;
-	struct wide_read wide;
+	/* What a network's record tells of all its addresses, as another program
+	 * knew it (record.h): of pairs, in CLOCK_REAL. */
+	struct clocks_read wide;
 	struct counting countings[STORE_TAKES_MAX];
 	struct redis_trip trip; /* last: the rest is cleared */
 };
@@ -91,27 +86,41 @@ ask_sums(struct look_up *look_up, struct resp_commands *commands, uint32_t host)
 	}
 }
 
-/* What is the address's, or with NULL the pool's. */
-static void
-ask_clocks(struct look_up *look_up, struct resp_commands *commands,
-    const char *address)
+/* Whose: an address's, or with NULL the pool's or, `is_wide`, all addresses'. */
+struct whose {
+	const char *address;
+	bool is_wide;
+};
+
+static bool
+asks_space(const struct look_up *look_up, int space, bool is_wide)
 {
-	const struct store_query *query = look_up->query;
+	return look_up->query->spaces[space] &&
+	    (!is_wide || space == CLOCK_REAL);
+}
+
+static void
+ask_clocks(
+    struct look_up *look_up, struct resp_commands *commands, struct whose whose)
+{
 	char field[KEYS_FIELD_SIZE];
 
-	keys_trust(KEYS_PASSES, address, field);
+	keys_trust(KEYS_PASSES, whose.address, field);
 	resp_add_string(commands, field);
-	keys_trust(KEYS_USED, address, field);
+	keys_trust(KEYS_USED, whose.address, field);
 	resp_add_string(commands, field);
 	for (int i = 0; i < CLOCK_SPACES; i++) {
 		enum clock_space space = (enum clock_space)i;
 
-		if (!query->spaces[space])
+		if (!asks_space(look_up, space, whose.is_wide))
 			continue;
-		keys_clock(space, address, NULL, field);
-		resp_add_string(commands, field);
-		for (size_t j = 0; j < query->pair_count; j++) {
-			keys_clock(space, address, look_up->pairs[j], field);
+		if (!whose.is_wide) {
+			keys_clock(space, whose.address, NULL, field);
+			resp_add_string(commands, field);
+		}
+		for (size_t j = 0; j < look_up->query->pair_count; j++) {
+			keys_clock(
+			    space, whose.address, look_up->pairs[j], field);
 			resp_add_string(commands, field);
 		}
 	}
@@ -121,23 +130,6 @@ static size_t
 wide_fields(const struct store_query *query)
 {
 	return 2 + (query->spaces[CLOCK_REAL] ? query->pair_count : 0);
-}
-
-static void
-ask_wide(struct look_up *look_up, struct resp_commands *commands)
-{
-	const struct store_query *query = look_up->query;
-	char field[KEYS_FIELD_SIZE];
-
-	keys_trust(KEYS_PASSES, NULL, field);
-	resp_add_string(commands, field);
-	keys_trust(KEYS_USED, NULL, field);
-	resp_add_string(commands, field);
-	for (size_t i = 0; query->spaces[CLOCK_REAL] && i < query->pair_count;
-	     i++) {
-		keys_clock(CLOCK_REAL, NULL, look_up->pairs[i], field);
-		resp_add_string(commands, field);
-	}
 }
 
 /* KEYS_PACED of the network and of the host, and KEYS_CROWD of the host. */
@@ -186,11 +178,12 @@ ask_record(struct look_up *look_up, size_t stop)
 	if (of_organisation)
 		ask_sums(look_up, commands, KEYS_NO_HOST);
 	ask_clocks(look_up, commands,
-	    of_network		  ? look_up->address
-		: of_organisation ? look_up->of_organisation
-				  : NULL);
+	    (struct whose){of_network ? look_up->address
+		    : of_organisation ? look_up->of_organisation
+				      : NULL,
+		false});
 	if (of_network)
-		ask_wide(look_up, commands);
+		ask_clocks(look_up, commands, (struct whose){NULL, true});
 	resp_add(commands, "HLEN", key);
 }
 
@@ -434,15 +427,15 @@ next_clock(const struct resp_reply *fields, size_t *at)
 
 static void
 read_clocks(const struct look_up *look_up, const struct resp_reply *fields,
-    size_t *at, struct clocks_read *read_r)
+    size_t *at, bool is_wide, struct clocks_read *read_r)
 {
 	read_r->passes = next_number(fields, at);
 	read_r->last_used =
 	    greylist_clock_decode(next_number(fields, at)).first_seen;
 	for (int space = 0; space < CLOCK_SPACES; space++) {
-		if (!look_up->query->spaces[space])
+		if (!asks_space(look_up, space, is_wide))
 			continue;
-		for (size_t i = 0; i <= look_up->query->pair_count; i++)
+		for (size_t i = is_wide; i <= look_up->query->pair_count; i++)
 			read_r->clocks[space][i] = next_clock(fields, at);
 	}
 	/* kept alive by others, but of no use for long */
@@ -450,24 +443,6 @@ read_clocks(const struct look_up *look_up, const struct resp_reply *fields,
 	    seconds_between(look_up->now, read_r->last_used) >
 		look_up->store->terms.worthy_life)
 		read_r->passes = read_r->last_used = 0;
-}
-
-static void
-read_wide(struct look_up *look_up, const struct resp_reply *fields, size_t *at)
-{
-	const struct store_query *query = look_up->query;
-	struct wide_read *wide = &look_up->wide;
-	int64_t last_used;
-
-	wide->passes = next_number(fields, at);
-	last_used = greylist_clock_decode(next_number(fields, at)).first_seen;
-	if (last_used != 0 &&
-	    seconds_between(look_up->now, last_used) >
-		look_up->store->terms.worthy_life)
-		wide->passes = 0;
-	for (size_t i = 0; query->spaces[CLOCK_REAL] && i < query->pair_count;
-	     i++)
-		wide->pairs[i] = next_clock(fields, at);
 }
 
 /* The oldest pending clock of those that were read, or 0. */
@@ -484,16 +459,6 @@ oldest_of(const struct look_up *look_up, const struct clocks_read *read)
 				oldest = clock;
 		}
 	return greylist_clock_decode(oldest).first_seen;
-}
-
-static void
-notice_sweep(
-    struct look_up *look_up, size_t stop, const struct sweep_reading *reading)
-{
-	/* longer ones never get here: their trip has failed */
-	if (!look_up->query->peeks)
-		sweep_notice(&look_up->store->sweeps, &look_up->store->terms,
-		    reading, look_up->trip.stops[stop].tag, look_up->now);
 }
 
 /* What stands in the record of the network only. */
@@ -556,9 +521,9 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 		read_network(look_up, fields, &at, answer);
 	if (of_organisation)
 		answer->organisation = read_sums(look_up, fields, &at);
-	read_clocks(look_up, fields, &at, clocks);
+	read_clocks(look_up, fields, &at, false, clocks);
 	if (of_network)
-		read_wide(look_up, fields, &at);
+		read_clocks(look_up, fields, &at, true, &look_up->wide);
 	if (of_organisation)
 		join(look_up, clocks);
 	reading.oldest = oldest_of(look_up, clocks);
@@ -567,7 +532,9 @@ read_record(struct look_up *look_up, size_t stop, size_t position,
 	if (!of_organisation)
 		*(of_network ? &answer->is_new : &answer->pool_is_new) =
 		    reading.fields == 0;
-	notice_sweep(look_up, stop, &reading);
+	if (!look_up->query->peeks)
+		sweep_notice(&look_up->store->sweeps, &look_up->store->terms,
+		    &reading, look_up->trip.stops[stop].tag, look_up->now);
 }
 
 static void
@@ -601,6 +568,7 @@ combine(const struct look_up *look_up, struct store_answer *answer)
 	const struct store_query *query = look_up->query;
 	const struct clocks_read *own = &look_up->network_clocks;
 	const struct clocks_read *pool = &look_up->pool_clocks;
+	const int64_t *wide = look_up->wide.clocks[CLOCK_REAL];
 
 	combine_trust(look_up, answer);
 	for (int space = 0; space < CLOCK_SPACES; space++)
@@ -613,10 +581,9 @@ combine(const struct look_up *look_up, struct store_answer *answer)
 	for (size_t i = 0; i < query->pair_count; i++) {
 		struct greylist_clock *pair = &answer->pairs[i][CLOCK_REAL];
 
-		if (look_up->wide.pairs[i] != 0)
+		if (wide[1 + i] != 0)
 			*pair = clock_either(greylist_clock_encode(pair),
-			    look_up->wide.pairs[i], &look_up->store->terms,
-			    look_up->now);
+			    wide[1 + i], &look_up->store->terms, look_up->now);
 	}
 }
 
@@ -708,13 +675,29 @@ read_answers(struct look_up *look_up, struct store_answer *answer_r)
 			read_take(look_up, i, &answer_r->counts[i]);
 }
 
+/* STORE_DOWN also where a server answers but takes no writes: a first attempt that
+ * is not remembered would have to wait for ever. */
+static enum store_result
+go(struct look_up *look_up, int64_t due_ms)
+{
+	struct redis_trip *trip = &look_up->trip;
+
+	if (!ask(look_up) || trip->failed)
+		return STORE_UNREADABLE;
+	for (size_t i = 0; i < trip->count; i++)
+		if (!redis_takes_writes(
+			look_up->store->redis, trip->requests[i].key))
+			return STORE_DOWN;
+	return store_redis_ask_until(
+	    look_up->store, trip->requests, trip->count, due_ms);
+}
+
 static enum store_result
 look_up_in(struct look_up *look_up, struct store_answer *answer_r)
 {
 	const struct store_query *query = look_up->query;
-	struct redis *redis = look_up->store->redis;
 	/* For all that it takes. */
-	int64_t due_ms = redis_due(redis, 0) - query->waited_ms;
+	int64_t due_ms = redis_due(look_up->store->redis, 0) - query->waited_ms;
 	enum store_result result;
 
 	result = store_redis_prepare(look_up->store, &look_up->namer, due_ms);
@@ -724,8 +707,7 @@ look_up_in(struct look_up *look_up, struct store_answer *answer_r)
 	look_up->now =
 	    query->peeks ? query->now : redis_clock_now(&look_up->store->clock);
 	look_up->asked = clock_steady_us();
-	result = ask(look_up) ? trip_ask(&look_up->trip, redis, due_ms)
-			      : STORE_UNREADABLE;
+	result = go(look_up, due_ms);
 	if (result == STORE_OK)
 		read_answers(look_up, answer_r);
 	else if (result == STORE_UNREADABLE && !query->peeks)

@@ -545,6 +545,22 @@ sane_time(const struct redis_store *store, int64_t now)
 	return now < ours ? now : ours;
 }
 
+/* Stops without commands are left out. */
+static bool
+tell(struct writing *writing)
+{
+	const struct redis_trip *trip = &writing->trip;
+	struct redis_request busy[TRIP_STOPS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < trip->count; i++)
+		if (trip->requests[i].commands.count > 0)
+			busy[count++] = trip->requests[i];
+	if (trip->failed)
+		return false;
+	return count == 0 || redis_tell(writing->store->redis, busy, count);
+}
+
 enum store_result
 store_redis_remember(struct store *store, const struct store_effects *effects)
 {
@@ -561,7 +577,7 @@ store_redis_remember(struct store *store, const struct store_effects *effects)
 	add_records(&writing);
 	for (size_t i = 0; i < effects->returned_count; i++)
 		told = told && add_returned(&writing, &effects->returned[i]);
-	told = trip_tell(&writing.trip, writing.store->redis) && told;
+	told = tell(&writing) && told;
 	trip_free(&writing.trip);
 	return told ? STORE_OK : STORE_DOWN;
 }
