@@ -123,13 +123,12 @@ START_TEST(redirections)
 	struct resp_reply *next[2 * COMMANDS] = {0};
 
 	open_answered(&answered, rows[_i].words, rows[_i].replies);
-	ck_assert_msg(redis_redirect_find(&answered.call, &redirect) ==
-		(rows[_i].again != NULL),
+	ck_assert_msg(redis_redirect_collect(&answered.call, &redirect,
+			  &again) == (rows[_i].again != NULL),
 	    "%s", when);
 	if (rows[_i].again != NULL) {
 		ck_assert_uint_eq(redirect.slot, 3999);
 		ck_assert_str_eq(redirect.to, "h:7001");
-		redis_redirect_collect(&answered.call, &redirect, &again);
 		ck_assert_msg(again.length == strlen(rows[_i].again) &&
 			memcmp(again.bytes, rows[_i].again, again.length) == 0,
 		    "%s", when);

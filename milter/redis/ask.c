@@ -182,6 +182,14 @@ finish(struct flight *flight, enum redis_answer answer)
 static void follow(struct flight *flight);
 
 static void
+free_hop(struct flight *flight)
+{
+	free(flight->replies);
+	flight->replies = NULL;
+	resp_free(&flight->again);
+}
+
+static void
 take_hop(struct redis_call *hop)
 {
 	struct flight *flight = hop->arg;
@@ -189,8 +197,7 @@ take_hop(struct redis_call *hop)
 	if (hop->answer == REDIS_ANSWERED)
 		redis_redirect_merge(
 		    &flight->call, &flight->redirect, flight->replies);
-	free(flight->replies);
-	resp_free(&flight->again);
+	free_hop(flight);
 	if (hop->answer == REDIS_ANSWERED)
 		follow(flight);
 	else
@@ -211,8 +218,6 @@ send_on(struct flight *flight)
 	    redis->nodes, &flight->redirect, flight->call.conn);
 	if (conn == NULL)
 		return false;
-	redis_redirect_collect(
-	    &flight->call, &flight->redirect, &flight->again);
 	flight->replies =
 	    calloc(flight->again.count, sizeof(struct resp_reply *));
 	flight->hop = (struct redis_call){
@@ -231,20 +236,19 @@ send_on(struct flight *flight)
 		is_sent = true;
 	}
 	(void)pthread_mutex_unlock(&redis->mutex);
-	if (!is_sent) {
-		free(flight->replies);
-		resp_free(&flight->again);
-	}
 	return is_sent;
 }
 
 static void
 follow(struct flight *flight)
 {
-	if (!redis_redirect_find(&flight->call, &flight->redirect))
+	if (!redis_redirect_collect(
+		&flight->call, &flight->redirect, &flight->again)) {
 		finish(flight, REDIS_ANSWERED);
-	else if (!send_on(flight))
+	} else if (!send_on(flight)) {
+		free_hop(flight);
 		finish(flight, REDIS_AWAY);
+	}
 }
 
 static void

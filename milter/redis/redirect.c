@@ -38,9 +38,8 @@ is_same(const struct resp_reply *reply, const struct redis_redirect *redirect)
 	    strcmp(other.to, redirect->to) == 0;
 }
 
-bool
-redis_redirect_find(
-    const struct redis_call *call, struct redis_redirect *redirect_r)
+static bool
+find(const struct redis_call *call, struct redis_redirect *redirect_r)
 {
 	for (size_t i = 0; i < call->commands->count; i++)
 		if (read_redirect(resp_error(call->replies[i]), redirect_r))
@@ -83,21 +82,24 @@ is_redirected(const struct redis_call *call, size_t first, size_t end,
 	return first < end;
 }
 
-void
+bool
 redis_redirect_collect(const struct redis_call *call,
-    const struct redis_redirect *redirect, struct resp_commands *commands)
+    struct redis_redirect *redirect_r, struct resp_commands *commands)
 {
 	size_t end;
 
+	if (!find(call, redirect_r))
+		return false;
 	for (size_t first = 0; first < call->commands->count; first = end) {
 		end = group_end(call, first);
-		if (!is_redirected(call, first, end, redirect))
+		if (!is_redirected(call, first, end, redirect_r))
 			continue;
-		if (redirect->is_ask)
+		if (redirect_r->is_ask)
 			resp_add(commands, "ASKING");
 		for (size_t i = first; i < end; i++)
 			resp_add_command(commands, call->commands, i);
 	}
+	return true;
 }
 
 void

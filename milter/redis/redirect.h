@@ -15,14 +15,11 @@ struct redis_redirect {
 	char to[REDIS_WHERE_SIZE]; /* for redis_address_redirect */
 };
 
-/* The first redirection among the replies of a call, if there is one. */
-bool redis_redirect_find(
-    const struct redis_call *call, struct redis_redirect *redirect_r);
-
-/* Add all commands and transactions of the call that got this redirection, each
- * with ASKING before it where that is due. */
-void redis_redirect_collect(const struct redis_call *call,
-    const struct redis_redirect *redirect, struct resp_commands *commands);
+/* Find the first redirection among the replies of a call, and add all of its
+ * commands and transactions that got this one, each with ASKING before it where that
+ * is due.  False: there is none, and nothing was added. */
+bool redis_redirect_collect(const struct redis_call *call,
+    struct redis_redirect *redirect_r, struct resp_commands *commands);
 
 /* Put the replies to what was collected in the places where they belong.  They
  * are the call's then; those to ASKING are freed. */

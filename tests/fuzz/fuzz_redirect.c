@@ -39,13 +39,12 @@ follow(struct redis_call *call, struct resp_reply **more, size_t count)
 	struct redis_address address;
 	size_t used = 0;
 
-	if (!redis_redirect_find(call, &redirect))
+	if (!redis_redirect_collect(call, &redirect, &again))
 		return 0;
 	if (redirect.slot >= REDIS_SLOTS)
 		abort();
 	if (redis_address_redirect(redirect.to, &asked, &address))
 		check_address(&address);
-	redis_redirect_collect(call, &redirect, &again);
 	if (again.count == 0 || again.count > 2 * (size_t)COMMANDS)
 		abort();
 	if (again.count <= count) {

@@ -28,14 +28,17 @@ read_map(const struct resp_reply *reply)
 static void
 read_redirect(struct resp_reply *reply)
 {
-	struct resp_commands commands = {.count = 1};
+	struct resp_commands commands = {0}, again = {0};
 	struct redis_call call = {.commands = &commands, .replies = &reply};
 	struct redis_redirect redirect;
 	char words[REDIS_WORDS_SIZE];
 
-	if (redis_redirect_find(&call, &redirect) &&
+	resp_add(&commands, "PING");
+	if (redis_redirect_collect(&call, &redirect, &again) &&
 	    redirect.slot >= REDIS_SLOTS)
 		abort();
+	resp_free(&commands);
+	resp_free(&again);
 	if (resp_error(reply) != NULL)
 		ascii_clean(resp_error(reply), words, sizeof words);
 }
