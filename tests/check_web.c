@@ -177,6 +177,16 @@ END_TEST
 
 #define SECOND INT64_C(1000000)
 
+static struct visitors *
+visitors_new(void)
+{
+	struct visitors *visitors = calloc(1, sizeof *visitors);
+
+	ck_assert_ptr_nonnull(visitors);
+	ck_assert_int_eq(pthread_mutex_init(&visitors->mutex, NULL), 0);
+	return visitors;
+}
+
 static bool
 may(struct visitors *visitors, const char *address, int64_t now_us)
 {
@@ -188,7 +198,7 @@ may(struct visitors *visitors, const char *address, int64_t now_us)
 
 START_TEST(visits)
 {
-	struct visitors *visitors = visitors_open();
+	struct visitors *visitors = visitors_new();
 	int64_t now = 1000 * SECOND;
 
 	for (int i = 0; i < 6; i++)
@@ -200,7 +210,7 @@ START_TEST(visits)
 	ck_assert(!may(visitors, "2001:db8::1", now + 9 * SECOND));
 	ck_assert(may(visitors, "2001:db8::1", now + 10 * SECOND));
 	ck_assert(!may(visitors, "2001:db8::1", now + 10 * SECOND));
-	visitors_close(&visitors);
+	free(visitors);
 }
 END_TEST
 
@@ -208,7 +218,7 @@ END_TEST
  * rid of it by a few others. */
 START_TEST(crowd)
 {
-	struct visitors *visitors = visitors_open();
+	struct visitors *visitors = visitors_new();
 	struct netaddr visitor = {.length = 4};
 	int64_t now = 1000 * SECOND;
 
@@ -221,7 +231,7 @@ START_TEST(crowd)
 		ck_assert(visitors_may(visitors, &visitor, 6, now));
 	}
 	ck_assert(!may(visitors, "192.0.2.1", now));
-	visitors_close(&visitors);
+	free(visitors);
 }
 END_TEST
 

@@ -318,7 +318,7 @@ expect(struct visit *visit)
 void
 web_expect(struct visit *visit)
 {
-	if (!visitors_may(visit->web->logins, &visit->request->visitor,
+	if (!visitors_may(&visit->web->logins, &visit->request->visitor,
 		EXPECT_TRIES, clock_steady_us())) {
 		web_count(visit->web, WEB_REFUSED);
 		web_plain(visit, 429, "too often");

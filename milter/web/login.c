@@ -277,9 +277,9 @@ may_try(struct visit *visit)
 	const struct netaddr all = {.length = 4};
 	int64_t now_us = clock_steady_us();
 
-	return visitors_may(visit->web->logins, &visit->request->visitor, TRIES,
-		   now_us) &&
-	    visitors_may(visit->web->logins, &all, TRIES_OF_ALL, now_us);
+	return visitors_may(&visit->web->logins, &visit->request->visitor,
+		   TRIES, now_us) &&
+	    visitors_may(&visit->web->logins, &all, TRIES_OF_ALL, now_us);
 }
 
 static void

@@ -412,7 +412,7 @@ web_reason(struct visit *visit, const char *reference)
 	if (lang != NULL)
 		visit->language = language_choose(lang);
 	web_count(visit->web, WEB_LOOKUPS);
-	if (!visitors_may(visit->web->lookups, &visit->request->visitor,
+	if (!visitors_may(&visit->web->lookups, &visit->request->visitor,
 		visit->policy->settings.web.lookups, clock_steady_us())) {
 		web_count(visit->web, WEB_REFUSED);
 		http_say(visit->answer, "Retry-After", "60");

@@ -315,14 +315,13 @@ web_open(const struct http_terms *terms, char *why_r, size_t size)
 
 	(void)snprintf(why_r, size, "out of memory");
 	if (web == NULL || pthread_mutex_init(&web->door, NULL) != 0 ||
-	    pthread_mutex_init(&web->mutex, NULL) != 0) {
+	    pthread_mutex_init(&web->mutex, NULL) != 0 ||
+	    pthread_mutex_init(&web->lookups.mutex, NULL) != 0 ||
+	    pthread_mutex_init(&web->logins.mutex, NULL) != 0) {
 		free(web);
 		return NULL;
 	}
-	web->lookups = visitors_open();
-	web->logins = visitors_open();
-	if (web->lookups != NULL && web->logins != NULL)
-		web->http = http_open(terms, why_r, size);
+	web->http = http_open(terms, why_r, size);
 	if (web->http == NULL)
 		web_close(&web);
 	return web;
@@ -351,9 +350,9 @@ web_close(struct web **web)
 	if (mine == NULL)
 		return;
 	http_close(&mine->http);
-	visitors_close(&mine->lookups);
-	visitors_close(&mine->logins);
 	secret_wipe(mine->key, sizeof mine->key);
+	pthread_mutex_destroy(&mine->lookups.mutex);
+	pthread_mutex_destroy(&mine->logins.mutex);
 	pthread_mutex_destroy(&mine->door);
 	pthread_mutex_destroy(&mine->mutex);
 	free(mine);

@@ -47,8 +47,8 @@ struct web {
 	atomic_bool draining;
 	pthread_mutex_t mutex;	      /* guards the key */
 	unsigned char key[TOKEN_KEY]; /* signs what visitors bring back */
-	struct visitors *lookups;
-	struct visitors *logins;
+	struct visitors lookups;
+	struct visitors logins;
 	pthread_mutex_t door; /* one message is let in at a time */
 	atomic_llong counts[WEB_COUNTS];
 };
