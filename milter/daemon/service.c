@@ -22,6 +22,7 @@
 #include "daemon/filter.h"
 #include "daemon/process.h"
 #include "session/shared.h"
+#include "store/tracer.h"
 #include "web/web.h"
 
 #define STOP_MS	      1200 /* for all callbacks and ticks; they have deadlines */
@@ -213,10 +214,24 @@ tick(void *service, int64_t now)
 	shared_tick(((struct service *)service)->shared, now);
 }
 
+/* Write down what the journal and the counters have been told, and show who watches
+ * what he asked for. */
 static void
 tick_journal(void *service, int64_t now)
 {
-	shared_tick_journal(((struct service *)service)->shared, now);
+	struct shared *shared = ((struct service *)service)->shared;
+	struct policy *policy = shared_policy(shared);
+	const struct settings *settings = &policy->settings;
+	const struct journal_terms terms = {
+	    settings->journal.entries, settings->journal.age};
+
+	journal_flush(shared->journal, shared->store, &terms);
+	tracer_tick(shared->tracer, shared->store, now);
+	matched_tick(
+	    &shared->matched, policy, shared->lists, shared->store, now);
+	counters_tick(
+	    shared->counters, shared->store, settings->log_summary, now);
+	policy_release(&policy);
 }
 
 static void
@@ -462,7 +477,7 @@ service_close(struct service **service)
 	quiet = stop_web(mine, due_us) && quiet;
 	quiet = stop_threads(mine, due_us) && quiet;
 	if (quiet && mine->shared != NULL) /* what was decided last */
-		shared_tick_journal(mine->shared, (int64_t)time(NULL));
+		tick_journal(mine, (int64_t)time(NULL));
 	if (mine->shared != NULL)
 		quiet = save_for_the_last_time(mine) && quiet;
 	pid_file_drop(mine->policy->settings.pid_file, &mine->pid_file);

@@ -8,7 +8,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "store/tracer.h"
 
@@ -196,22 +195,5 @@ shared_tick_file(struct shared *shared, int64_t now)
 	struct policy *policy = shared_policy(shared);
 
 	reports_take(&shared->file_reports, policy, shared->store, now);
-	policy_release(&policy);
-}
-
-void
-shared_tick_journal(struct shared *shared, int64_t now)
-{
-	struct policy *policy = shared_policy(shared);
-	const struct settings *settings = &policy->settings;
-	const struct journal_terms terms = {
-	    settings->journal.entries, settings->journal.age};
-
-	journal_flush(shared->journal, shared->store, &terms);
-	tracer_tick(shared->tracer, shared->store, now);
-	matched_tick(
-	    &shared->matched, policy, shared->lists, shared->store, now);
-	counters_tick(
-	    shared->counters, shared->store, settings->log_summary, now);
 	policy_release(&policy);
 }

@@ -75,8 +75,4 @@ void shared_tick(struct shared *shared, int64_t now);
  * out of a file. */
 void shared_tick_file(struct shared *shared, int64_t now);
 
-/* A few times a second in another: write down what the journal and the counters
- * have been told, and show who watches what he asked for.  May wait for the store. */
-void shared_tick_journal(struct shared *shared, int64_t now);
-
 #endif
