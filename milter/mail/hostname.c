@@ -109,3 +109,17 @@ hostname_helo_is_ours(
 	    hostname_clean(our_name, ours, sizeof(ours)) &&
 	    strcmp(theirs, ours) == 0;
 }
+
+bool
+hostname_helo_fits(
+    const char *helo, const char *name, const struct psl_ctx_st *psl)
+{
+	char clean[HOSTNAME_SIZE], its[HOSTNAME_SIZE], theirs[HOSTNAME_SIZE];
+
+	if (name[0] == '\0' || !hostname_clean(helo, clean, sizeof clean))
+		return false;
+	if (strcmp(clean, name) == 0)
+		return true;
+	return hostname_organisation(clean, psl, theirs) &&
+	    hostname_organisation(name, psl, its) && strcmp(theirs, its) == 0;
+}

@@ -80,4 +80,9 @@ bool hostname_is_malformed_helo(const char *helo);
 bool hostname_helo_is_ours(
     const char *helo, const char *our_name, const struct netaddr *our_addr);
 
+/* Whether a client whose verified name is `name` ("": it has none) introduces itself
+ * with that, or with another of the same organisation. */
+bool hostname_helo_fits(
+    const char *helo, const char *name, const struct psl_ctx_st *psl);
+
 #endif

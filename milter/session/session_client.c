@@ -131,23 +131,6 @@ session_identify(struct session *session, const struct session_origin *origin)
 	set_pool(session);
 }
 
-/* `helo` is as it was sent. */
-static bool
-helo_fits(const struct session *session, const char *helo)
-{
-	char name[HOSTNAME_SIZE], ours[HOSTNAME_SIZE], its[HOSTNAME_SIZE];
-
-	if (session->name[0] == '\0' ||
-	    !hostname_clean(helo, name, sizeof name))
-		return false;
-	if (strcmp(name, session->name) == 0)
-		return true;
-	return hostname_organisation(name, session->message.shared->psl, its) &&
-	    hostname_organisation(
-		session->name, session->message.shared->psl, ours) &&
-	    strcmp(its, ours) == 0;
-}
-
 void
 session_helo(struct session *session, const char *helo)
 {
@@ -163,6 +146,7 @@ session_helo(struct session *session, const char *helo)
 	facts->helo_malformed = hostname_is_malformed_helo(helo);
 	facts->helo_ours = hostname_helo_is_ours(
 	    helo, session->server, have_ours ? &ours : NULL);
-	facts->helo_fits = helo_fits(session, helo);
+	facts->helo_fits = hostname_helo_fits(
+	    helo, session->name, session->message.shared->psl);
 	evidence_ask(&session->message.evidence, EVIDENCE_HELO);
 }
