@@ -41,12 +41,10 @@ start_clocks(const struct policy *policy, const struct recipient *recipient,
 {
 	const struct greylist_clock *clocks = recipient->clock;
 
-	if (policy->clocks_used[CLOCK_REAL])
-		marks_r[CLOCK_REAL] =
-		    start_mark(policy, &clocks[CLOCK_REAL], now);
-	if (policy->clocks_used[CLOCK_OBSERVED])
-		marks_r[CLOCK_OBSERVED] =
-		    start_mark(policy, &clocks[CLOCK_OBSERVED], now);
+	for (int space = CLOCK_REAL; space <= CLOCK_OBSERVED; space++)
+		if (policy->clocks_used[space])
+			marks_r[space] =
+			    start_mark(policy, &clocks[space], now);
 	if (policy->clocks_used[CLOCK_DEFERRED] &&
 	    clocks[CLOCK_REAL].last_passed != 0 &&
 	    marks_r[CLOCK_REAL] == MARK_NONE)

@@ -214,22 +214,19 @@ limits_choose(const struct message *message, enum stage stage, bool only_reads,
 
 	for (size_t i = 0; i < policy->limit_count; i++) {
 		const struct limit *limit = &policy->limits[i];
-		int64_t units;
+		bool of_recipient =
+		    condition_counts_recipients(limit->condition);
+		bool is_given_back = !of_recipient &&
+		    limit->condition->type->counts != LIMIT_CONNECTIONS;
 
 		if (message->limits[i].certainty != FACT_ASK ||
 		    condition_ready(limit->condition) > stage ||
+		    (of_recipient && stage > STAGE_RCPT) ||
 		    !may_hold(message, limit))
 			continue;
-		if (condition_counts_recipients(limit->condition) &&
-		    stage > STAGE_RCPT)
-			continue;
-		if (condition_counts_recipients(limit->condition) ||
-		    limit->condition->type->counts == LIMIT_CONNECTIONS)
-			units = units_of(message, limit);
-		else
-			units = only_reads ? 0 : units_of(message, limit);
-		count += add_takes(
-		    message, i, units, &takes_r[count], &which_r[count]);
+		count += add_takes(message, i,
+		    only_reads && is_given_back ? 0 : units_of(message, limit),
+		    &takes_r[count], &which_r[count]);
 	}
 	return count;
 }
