@@ -213,6 +213,36 @@ trip_add_life(struct resp_commands *commands, const char *key, int64_t life)
 	expire(commands, key, life, "GT");
 }
 
+void
+trip_add_end(struct resp_commands *commands, const char *key, int64_t seconds)
+{
+	resp_begin(commands, 3);
+	resp_add_string(commands, "EXPIRE");
+	resp_add_string(commands, key);
+	resp_add_integer(commands, seconds);
+}
+
+void
+trip_add_number(struct resp_commands *commands, const char *command,
+    const char *key, const char *field, int64_t number)
+{
+	resp_begin(commands, 4);
+	resp_add_string(commands, command);
+	resp_add_string(commands, key);
+	resp_add_string(commands, field);
+	resp_add_integer(commands, number);
+}
+
+void
+trip_add_time(struct resp_commands *commands, const char *key,
+    const char *field, int64_t time)
+{
+	const struct greylist_clock clock = {.first_seen = time};
+
+	trip_add_number(
+	    commands, "HSET", key, field, greylist_clock_encode(&clock));
+}
+
 /* ---- Of the background, and keys of ours that hold what is not ours */
 
 #define TELL_EVERY INT64_C(60000000) /* microseconds */

@@ -89,6 +89,16 @@ trip_add_life(struct resp_commands *commands, const char *key, int64_t life);
 void trip_add_first_life(
     struct resp_commands *commands, const char *key, int64_t life);
 
+/* It lives for so many seconds from now. */
+void
+trip_add_end(struct resp_commands *commands, const char *key, int64_t seconds);
+
+/* HSET or HINCRBY of a field with a number, or HSET with a time, Unix seconds. */
+void trip_add_number(struct resp_commands *commands, const char *command,
+    const char *key, const char *field, int64_t number);
+void trip_add_time(struct resp_commands *commands, const char *key,
+    const char *field, int64_t time);
+
 /* ---- In the background */
 
 enum store_result store_redis_result(enum redis_answer answer);

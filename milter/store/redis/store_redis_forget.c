@@ -106,7 +106,6 @@ static void
 take_from_network(struct forgetting *forgetting, const char *field,
     const struct resp_reply *value)
 {
-	struct resp_commands *commands = &forgetting->request.commands;
 	char of_network[KEYS_FIELD_SIZE];
 	size_t length = strlen(field) - strlen(forgetting->host);
 	int64_t sum = 0;
@@ -115,11 +114,8 @@ take_from_network(struct forgetting *forgetting, const char *field,
 		return;
 	memcpy(of_network, field, length);
 	of_network[length] = '\0';
-	resp_begin(commands, 4);
-	resp_add_string(commands, "HINCRBY");
-	resp_add_string(commands, forgetting->key);
-	resp_add_string(commands, of_network);
-	resp_add_integer(commands, -sum);
+	trip_add_number(&forgetting->request.commands, "HINCRBY",
+	    forgetting->key, of_network, -sum);
 }
 
 static void

@@ -43,10 +43,7 @@ put_entries(struct resp_commands *commands, const char *key,
 	resp_add_string(commands, key);
 	resp_add_integer(commands, 0);
 	resp_add_integer(commands, -terms->entries - 1);
-	resp_begin(commands, 3);
-	resp_add_string(commands, "EXPIRE");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, terms->age);
+	trip_add_end(commands, key, terms->age);
 	trip_end_whole(commands);
 }
 
@@ -89,10 +86,7 @@ add_lasts(struct resp_commands *commands, const char *key,
 			    commands, (int64_t)(thread & (places - 1)));
 			resp_add_string(commands, last);
 		}
-	resp_begin(commands, 3);
-	resp_add_string(commands, "EXPIRE");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, terms->age);
+	trip_add_end(commands, key, terms->age);
 	trip_end_whole(commands);
 }
 

@@ -280,10 +280,7 @@ ask_distinct(struct look_up *look_up, size_t i, const struct limit_place *place)
 		add_range(commands, "ZREMRANGEBYSCORE", key, "-inf", gone);
 		add_range(
 		    commands, "ZREMRANGEBYRANK", key, "0", -1 - take->most);
-		resp_begin(commands, 3);
-		resp_add_string(commands, "EXPIRE");
-		resp_add_string(commands, key);
-		resp_add_integer(commands, take->period + 1);
+		trip_add_end(commands, key, take->period + 1);
 	}
 	resp_begin(commands, 4);
 	resp_add_string(commands, "ZCOUNT");

@@ -70,10 +70,7 @@ put(struct store *store, const char *list, const struct store_match *matches,
 	if (count > 0)
 		add_days(commands, key, matches, count);
 	remove_surplus(commands, key, now);
-	resp_begin(commands, 3);
-	resp_add_string(commands, "EXPIRE");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, STORE_MATCHES_LIFE * DAY);
+	trip_add_end(commands, key, STORE_MATCHES_LIFE * DAY);
 	trip_end_whole(commands);
 	result = store_redis_ask(self, &request, 1);
 	redis_request_free(&request);

@@ -271,25 +271,6 @@ struct encoding {
 };
 
 static void
-add_number(const struct encoding *encoding, const char *command,
-    const char *field, int64_t number)
-{
-	resp_begin(encoding->commands, 4);
-	resp_add_string(encoding->commands, command);
-	resp_add_string(encoding->commands, encoding->key);
-	resp_add_string(encoding->commands, field);
-	resp_add_integer(encoding->commands, number);
-}
-
-static void
-add_time(const struct encoding *encoding, const char *field, int64_t time)
-{
-	const struct greylist_clock clock = {.first_seen = time};
-
-	add_number(encoding, "HSET", field, greylist_clock_encode(&clock));
-}
-
-static void
 encode_sum(
     const struct encoding *encoding, char which, uint32_t host, double more)
 {
@@ -302,7 +283,8 @@ encode_sum(
 		return;
 	keys_sum(encoding->keys, which,
 	    decay_generation(half_life, encoding->now), host, field);
-	add_number(encoding, "HINCRBY", field, weight);
+	trip_add_number(
+	    encoding->commands, "HINCRBY", encoding->key, field, weight);
 }
 
 static void
@@ -316,7 +298,8 @@ encode_points(const struct encoding *encoding, uint32_t host,
 	if (after->paced_at == before->paced_at)
 		return;
 	keys_host(KEYS_PACED, host, field);
-	add_time(encoding, field, after->paced_at);
+	trip_add_time(
+	    encoding->commands, encoding->key, field, after->paced_at);
 }
 
 /* Both begin with the same elements, in the same order. */
@@ -329,12 +312,13 @@ encode_trust(const struct encoding *encoding, const struct record_trust *before,
 
 	if (after->passes != before->passes) {
 		keys_trust(KEYS_PASSES, address, field);
-		add_number(
-		    encoding, "HINCRBY", field, after->passes - before->passes);
+		trip_add_number(encoding->commands, "HINCRBY", encoding->key,
+		    field, after->passes - before->passes);
 	}
 	if (after->last_used != before->last_used) {
 		keys_trust(KEYS_USED, address, field);
-		add_time(encoding, field, after->last_used);
+		trip_add_time(
+		    encoding->commands, encoding->key, field, after->last_used);
 	}
 }
 

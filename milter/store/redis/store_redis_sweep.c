@@ -325,7 +325,6 @@ sort_field(struct sweeping *sweeping, const char *field, const char *text,
 static void
 note_crowd(struct sweeping *sweeping, size_t item)
 {
-	struct resp_commands *commands = &sweeping->removal.commands;
 	int host = sweeping->kept_hosts[item];
 	struct clock_crowd *crowd;
 	char field[KEYS_FIELD_SIZE];
@@ -340,11 +339,8 @@ note_crowd(struct sweeping *sweeping, size_t item)
 	sweeping->has_crowd[host] = true;
 	clock_crowd_note(crowd, sweeping->now);
 	keys_host(KEYS_CROWD, (uint32_t)host, field);
-	resp_begin(commands, 4);
-	resp_add_string(commands, "HSET");
-	resp_add_string(commands, sweeping->key);
-	resp_add_string(commands, field);
-	resp_add_integer(commands, keys_put_crowd(crowd));
+	trip_add_number(&sweeping->removal.commands, "HSET", sweeping->key,
+	    field, keys_put_crowd(crowd));
 }
 
 static void

@@ -140,17 +140,6 @@ store_redis_place_take(struct redis_trip *trip,
 	return true;
 }
 
-static void
-increment(struct resp_commands *commands, const char *key, const char *field,
-    int64_t by)
-{
-	resp_begin(commands, 4);
-	resp_add_string(commands, "HINCRBY");
-	resp_add_string(commands, key);
-	resp_add_string(commands, field);
-	resp_add_integer(commands, by);
-}
-
 void
 store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
     const struct store_take *take, int64_t slot)
@@ -165,28 +154,7 @@ store_redis_add_units(struct redis_trip *trip, const struct limit_place *place,
 	resp_add_string(commands, key);
 	resp_add_integer(commands, take->units);
 	resp_add_string(commands, field);
-	resp_begin(commands, 3);
-	resp_add_string(commands, "EXPIRE");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, window_life(take->period) + CLOCK_SLACK);
-}
-
-static void
-set_field(struct resp_commands *commands, const char *command, const char *key,
-    const char *field, const char *value)
-{
-	resp_add(commands, command, key, field, value);
-}
-
-static void
-set_time(struct resp_commands *commands, const char *key, const char *field,
-    int64_t time)
-{
-	const struct greylist_clock clock = {.first_seen = time};
-	char value[KEYS_VALUE_SIZE];
-
-	decimal_write(greylist_clock_encode(&clock), value);
-	set_field(commands, "HSET", key, field, value);
+	trip_add_end(commands, key, window_life(take->period) + CLOCK_SLACK);
 }
 
 /* True if that can make the key. */
@@ -213,7 +181,7 @@ add_mark(const struct writing *writing, struct resp_commands *commands,
 		resp_add_string(commands, field);
 		resp_add_string(commands, text);
 	} else {
-		set_field(commands, mark == MARK_FIRST ? "HSETNX" : "HSET", key,
+		resp_add(commands, mark == MARK_FIRST ? "HSETNX" : "HSET", key,
 		    field, text);
 	}
 	return true;
@@ -346,11 +314,11 @@ add_trust(struct writing *writing, size_t stop)
 			made |= add_pair_marks(writing, commands, stop, i);
 	if (passes > 0) {
 		keys_trust(KEYS_PASSES, writing->share.address, field);
-		increment(commands, key, field, passes);
+		trip_add_number(commands, "HINCRBY", key, field, passes);
 	}
 	if (effects->worthy) {
 		keys_trust(KEYS_USED, writing->share.address, field);
-		set_time(commands, key, field, writing->now);
+		trip_add_time(commands, key, field, writing->now);
 	}
 	return made || passes > 0 || effects->worthy;
 }
@@ -377,7 +345,8 @@ add_points(const struct redis_store *store, struct resp_commands *commands,
 		return;
 	keys_sum(&store->keys, sum->which,
 	    decay_generation(half_life, sum->now), sum->host, field);
-	increment(commands, key, field, sum->points < 0 ? -weight : weight);
+	trip_add_number(commands, "HINCRBY", key, field,
+	    sum->points < 0 ? -weight : weight);
 }
 
 /* Of the network or of a host; true if that can make the key. */
@@ -401,7 +370,7 @@ add_sums(struct writing *writing, size_t stop, uint32_t host)
 			host == KEYS_NO_HOST ? "" : field),
 		    effects->accepted, writing->now);
 	if (gain.good > 0)
-		set_time(commands, key, field, writing->now);
+		trip_add_time(commands, key, field, writing->now);
 	good.points += gain.good;
 	bad.points -= gain.bad_less;
 	add_points(writing->store, commands, key, &good);
