@@ -256,7 +256,7 @@ take_answer(struct redis_call *call)
 {
 	struct flight *flight = call->arg;
 
-	if (call->answer == REDIS_ANSWERED)
+	if (call->is_redirected && call->answer == REDIS_ANSWERED)
 		follow(flight);
 	else
 		finish(flight, call->answer);

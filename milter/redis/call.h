@@ -34,6 +34,7 @@ struct redis_call {
 	/* Once it is over.  Answered: all replies are there, and the number
 	 * behind its batch; else all are NULL. */
 	enum redis_answer answer;
+	bool is_redirected; /* a reply names another server */
 
 	/* The connection's own. */
 	struct redis_connection *conn;

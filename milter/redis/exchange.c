@@ -312,6 +312,8 @@ judge(struct redis_exchange *exchange, struct redis_call *call,
 		why = resp_error(reply);
 	if (why != NULL) /* before the reply is freed with its call */
 		ascii_clean(why, exchange->why, sizeof exchange->why);
+	if (call != NULL && error == REDIS_ERROR_REDIRECT)
+		call->is_redirected = true;
 	if (error == REDIS_ERROR_UNABLE)
 		atomic_store(&exchange->refused_ms, redis_now());
 	return why != NULL ? exchange->why : NULL;
