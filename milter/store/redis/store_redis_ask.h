@@ -93,6 +93,11 @@ void trip_add_first_life(
 void
 trip_add_end(struct resp_commands *commands, const char *key, int64_t seconds);
 
+/* Of a sorted set, remove what has a score up to `gone`, and of more than `most`
+ * those with the lowest. */
+void trip_add_bounds(struct resp_commands *commands, const char *key,
+    int64_t gone, int64_t most);
+
 /* HSET or HINCRBY of a field with a number, or HSET with a time, Unix seconds. */
 void trip_add_number(struct resp_commands *commands, const char *command,
     const char *key, const char *field, int64_t number);

@@ -120,20 +120,13 @@ exchange_load(struct store *store, const struct load_report *own,
 	resp_add(&request.commands, "HGETALL", key);
 	resp_add(&request.commands, "TIME");
 	asked = clock_steady_us();
-	switch (redis_ask(self->redis, &request, 1, 0)) {
-	case REDIS_ANSWERED:
+	result = store_redis_result(redis_ask(self->redis, &request, 1, 0));
+	if (result == STORE_OK) {
 		store_redis_learn_time(
 		    self, request.replies[request.commands.count - 1], asked);
 		*now_r = redis_clock_now(&self->clock);
 		result =
 		    read_exchange(self, &request, reports_r, size, count_r);
-		break;
-	case REDIS_LATE:
-		result = STORE_LATE;
-		break;
-	case REDIS_AWAY:
-		result = STORE_DOWN;
-		break;
 	}
 	redis_request_free(&request);
 	return result;

@@ -33,16 +33,8 @@ put_entries(struct resp_commands *commands, const char *key,
 		if ((int64_t)items[i].place > newest)
 			newest = (int64_t)items[i].place;
 	}
-	resp_begin(commands, 4);
-	resp_add_string(commands, "ZREMRANGEBYSCORE");
-	resp_add_string(commands, key);
-	resp_add_string(commands, "-inf");
-	resp_add_integer(commands, newest - (terms->age << SECOND_BITS));
-	resp_begin(commands, 4);
-	resp_add_string(commands, "ZREMRANGEBYRANK");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, 0);
-	resp_add_integer(commands, -terms->entries - 1);
+	trip_add_bounds(commands, key, newest - (terms->age << SECOND_BITS),
+	    terms->entries);
 	trip_add_end(commands, key, terms->age);
 	trip_end_whole(commands);
 }

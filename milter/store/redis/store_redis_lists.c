@@ -8,7 +8,6 @@
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "redis/error.h"
 
 #define LIST_EVERY   INT64_C(60000000) /* microseconds */
 #define LIST_PAGE    "1000"
@@ -426,17 +425,9 @@ begin(struct changing *changing, struct store *store, const char *name)
 }
 
 static enum store_result
-ask(struct changing *changing, size_t count)
+ask(struct changing *changing)
 {
-	enum store_result result = store_redis_result(
-	    redis_ask(changing->store->redis, changing->requests, count, 0));
-	struct redis_request *request = changing->requests;
-
-	for (size_t i = 0; i < request->commands.count && result == STORE_OK;
-	     i++)
-		if (redis_reply_error(request->replies[i]) != NULL)
-			result = STORE_UNREADABLE;
-	return result;
+	return store_redis_ask_until(changing->store, changing->requests, 1, 0);
 }
 
 static void
@@ -455,7 +446,7 @@ find_room(struct changing *changing, bool *is_full_r)
 
 	resp_add(&request->commands, "SCARD", changing->keys.set);
 	resp_add(&request->commands, "ZCARD", changing->keys.until);
-	result = ask(changing, 1);
+	result = ask(changing);
 	if (result == STORE_OK) {
 		(void)resp_integer(request->replies[0], &members);
 		(void)resp_integer(request->replies[1], &brief);
@@ -496,7 +487,7 @@ ask_and_tell(struct changing *changing, const char *name)
 	enum store_result result;
 
 	trip_end_whole(&changing->requests[0].commands);
-	result = ask(changing, 1);
+	result = ask(changing);
 	if (result != STORE_OK)
 		return result;
 	resp_add(&changing->requests[1].commands, "HINCRBY",

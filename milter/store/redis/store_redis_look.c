@@ -244,17 +244,6 @@ add_members(struct look_up *look_up, struct resp_commands *commands,
 	return true;
 }
 
-static void
-add_range(struct resp_commands *commands, const char *command, const char *key,
-    const char *from, int64_t to)
-{
-	resp_begin(commands, 4);
-	resp_add_string(commands, command);
-	resp_add_string(commands, key);
-	resp_add_string(commands, from);
-	resp_add_integer(commands, to);
-}
-
 /* A sorted set of the last times.  Who only looks counts what is there, and
  * thinks its own to be new: that is good for a deferral. */
 static bool
@@ -277,9 +266,7 @@ ask_distinct(struct look_up *look_up, size_t i, const struct limit_place *place)
 		trip_begin_whole(commands);
 		if (!add_members(look_up, commands, key, take))
 			return false;
-		add_range(commands, "ZREMRANGEBYSCORE", key, "-inf", gone);
-		add_range(
-		    commands, "ZREMRANGEBYRANK", key, "0", -1 - take->most);
+		trip_add_bounds(commands, key, gone, take->most);
 		trip_add_end(commands, key, take->period + 1);
 	}
 	resp_begin(commands, 4);

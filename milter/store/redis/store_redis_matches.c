@@ -35,23 +35,6 @@ add_days(struct resp_commands *commands, const char *key,
 	}
 }
 
-/* The time of the beginning is a larger number than any day, and so the last to be
- * removed. */
-static void
-remove_surplus(struct resp_commands *commands, const char *key, int64_t now)
-{
-	resp_begin(commands, 4);
-	resp_add_string(commands, "ZREMRANGEBYSCORE");
-	resp_add_string(commands, key);
-	resp_add_string(commands, "-inf");
-	resp_add_integer(commands, now / DAY - STORE_MATCHES_LIFE);
-	resp_begin(commands, 4);
-	resp_add_string(commands, "ZREMRANGEBYRANK");
-	resp_add_string(commands, key);
-	resp_add_integer(commands, 0);
-	resp_add_integer(commands, -(STORE_MATCHES_MAX + 2));
-}
-
 static enum store_result
 put(struct store *store, const char *list, const struct store_match *matches,
     size_t count, int64_t now)
@@ -69,7 +52,10 @@ put(struct store *store, const char *list, const struct store_match *matches,
 	resp_add(commands, "ZADD", key, "NX", since, SINCE);
 	if (count > 0)
 		add_days(commands, key, matches, count);
-	remove_surplus(commands, key, now);
+	/* The time of the beginning is a larger number than any day, and so the
+	 * last to be removed. */
+	trip_add_bounds(commands, key, now / DAY - STORE_MATCHES_LIFE,
+	    STORE_MATCHES_MAX + 1);
 	trip_add_end(commands, key, STORE_MATCHES_LIFE * DAY);
 	trip_end_whole(commands);
 	result = store_redis_ask(self, &request, 1);
