@@ -7,8 +7,10 @@
 
 #include "mail/glob.h"
 #include "mail/sightings.h"
-#include "policy/identity.h"
 #include "policy/reputation.h"
+
+/* The networks of a family together may use up so many times the limit of one. */
+#define FAMILY_NETWORKS 16
 
 const char *const stage_names[STAGE_COUNT] = {"mail", "rcpt", "data", "eom"};
 

@@ -7,7 +7,6 @@
 #ifndef REHEARSE_H
 #define REHEARSE_H
 
-#include "policy/identity.h"
 #include "session/session.h"
 #include "session/shared.h"
 
@@ -47,8 +46,8 @@ struct rehearsed {
 	bool asked; /* what follows is as the store told it, before */
 	bool known;
 	double score;
-	char network[IDENTITY_NETWORK_SIZE]; /* under which it is remembered */
-	char pool[STORE_POOL_MAX];	     /* "": none */
+	char network[STORE_NETWORK_SIZE]; /* under which it is remembered */
+	char pool[STORE_POOL_MAX];	  /* "": none */
 };
 
 /* To a policy before it is published: its server is as busy as rehearse_load() says,

@@ -6,7 +6,6 @@
 #include "base/random.h"
 #include "dns/evidence.h"
 #include "policy/decide.h"
-#include "policy/identity.h"
 #include "session/shared.h"
 #include "store/lists.h"
 
@@ -30,10 +29,10 @@ struct message {
 	struct list_snapshot *snapshots[LISTS_MAX];
 	const struct list *lists[LISTS_MAX];
 	/* who the client is for the store; "" for no pool */
-	char network[IDENTITY_NETWORK_SIZE];
+	char network[STORE_NETWORK_SIZE];
 	unsigned host;
 	char pool[STORE_POOL_MAX];
-	char family[STORE_POOL_MAX]; /* identity_family() */
+	char family[STORE_POOL_MAX]; /* store_name_family() */
 	char address[NETADDR_TEXT_SIZE];
 	/* see message_remember.c: "@example.org", "" for none (yet) */
 	char organisation[STORE_POOL_MAX + 1];

@@ -62,7 +62,8 @@ set_network(struct session *session)
 	struct message *message = &session->message;
 	const struct netaddr *client = &message->facts.client;
 
-	identity_network(&message->policy->settings, client, message->network);
+	store_name_network(
+	    &message->policy->settings, client, message->network);
 	netaddr_format(client, message->address);
 	message->host = netaddr_host_bucket(client);
 	message->facts.share = share_of(message->network);
@@ -104,7 +105,7 @@ set_pool(struct session *session)
 	if (message->policy->settings.identity != IDENTITY_POOL)
 		pool = NULL;
 	copy_text(message->pool, sizeof message->pool, pool);
-	identity_family(&message->policy->settings, &message->facts.client,
+	store_name_family(&message->policy->settings, &message->facts.client,
 	    message->pool, sizeof message->family, message->family);
 }
 

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/seconds.h"
 #include "mail/hostname.h"
-#include "policy/identity.h"
 
 /* ---- What a report says */
 
@@ -127,7 +126,7 @@ enum store_result
 report_give(const struct policy *policy, struct store *store,
     const struct report *report, int64_t now)
 {
-	char network[IDENTITY_NETWORK_SIZE];
+	char network[STORE_NETWORK_SIZE];
 	struct store_effects effects = {.now = now,
 	    .client = {.network = network,
 		.host = netaddr_host_bucket(&report->client)},
@@ -136,7 +135,7 @@ report_give(const struct policy *policy, struct store *store,
 
 	if (effects.good <= 0 && effects.bad <= 0)
 		return STORE_OK;
-	identity_network(&policy->settings, &report->client, network);
+	store_name_network(&policy->settings, &report->client, network);
 	if (report->organisation[0] != '\0')
 		effects.client =
 		    (struct store_client){.network = report->organisation};

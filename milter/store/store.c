@@ -8,6 +8,8 @@
 #include "base/decimal.h"
 #include "policy/facts.h"
 
+#define FAMILY_BITS 48
+
 struct store_terms
 store_terms_of(const struct settings *settings, const char *host)
 {
@@ -22,6 +24,39 @@ store_terms_of(const struct settings *settings, const char *host)
 	    .network_cap = (size_t)settings->store.network_cap,
 	    .memory_max = (size_t)settings->store.memory_max,
 	};
+}
+
+void
+store_name_network(const struct settings *settings,
+    const struct netaddr *client, char network_r[STORE_NETWORK_SIZE])
+{
+	int64_t bits = client->length == 4 ? settings->network_ipv4
+					   : settings->network_ipv6;
+	struct network network;
+
+	if (settings->identity == IDENTITY_ADDRESS)
+		bits = 8 * client->length;
+	network = network_of(client, (unsigned)bits);
+	network_format(&network, network_r);
+}
+
+void
+store_name_family(const struct settings *settings, const struct netaddr *client,
+    const char *pool, size_t size, char *family_r)
+{
+	char text[NETWORK_TEXT_SIZE];
+	struct network network;
+
+	family_r[0] = '\0';
+	if (client->length == 4 || settings->network_ipv6 <= FAMILY_BITS)
+		return;
+	if (pool[0] == '\0') {
+		network = network_of(client, FAMILY_BITS);
+		network_format(&network, text);
+		pool = text;
+	}
+	if (strlen(pool) < size)
+		strcpy(family_r, pool);
 }
 
 bool

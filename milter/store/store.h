@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "mail/list.h"
+#include "mail/netaddr.h"
 #include "policy/facts.h"
 #include "policy/greylist.h"
 #include "policy/reputation.h"
@@ -47,6 +48,19 @@ struct store_client {
 	const char *address; /* canonical text; NULL: all of the network are
 			      * one */
 };
+
+/* Name the network under which a client is remembered, by the settings.  Pure, as
+ * the next one. */
+#define STORE_NETWORK_SIZE 64 /* "2001:db8:1:2::/64" and its NUL */
+void store_name_network(const struct settings *settings,
+    const struct netaddr *client, char network_r[STORE_NETWORK_SIZE]);
+
+/* Whom an IPv6 client stands for besides its network, "" if nobody: its pool, else
+ * its /48.  Whoever has one has as many networks as he likes, which must not give
+ * him as many limits: see FAMILY_NETWORKS. */
+void
+store_name_family(const struct settings *settings, const struct netaddr *client,
+    const char *pool, size_t size, char *family_r);
 
 /* `name` has room for STORE_NAME_SIZE octets, "" at first: there the store keeps
  * what it calls the pair from one question of a message to the next.  NULL: it

@@ -5,7 +5,6 @@
 
 #include "base/ascii.h"
 #include "mail/mailaddr.h"
-#include "policy/identity.h"
 
 #define TIME_MAX   INT64_C(253402300799) /* the end of 9999 */
 #define COUNT_MAX  INT64_C(1000000000)
@@ -382,7 +381,7 @@ record_from_json(const json_t *object, struct store_record *record_r)
 
 /* Whose what is known is. */
 struct who {
-	char network[IDENTITY_NETWORK_SIZE];
+	char network[STORE_NETWORK_SIZE];
 	char address[TRIPLET_ADDRESS_SIZE]; /* "": all of the network */
 	unsigned host;
 };
@@ -502,7 +501,7 @@ make_address(const struct client_json *terms, const json_t *object,
 	struct who who = {.host = netaddr_host_bucket(address)};
 	struct store_client client = {.network = who.network, .address = text};
 
-	identity_network(terms->settings, address, who.network);
+	store_name_network(terms->settings, address, who.network);
 	netaddr_format(address, text);
 	if (terms->settings->identity == IDENTITY_NETWORK)
 		client.address = NULL;
@@ -551,7 +550,7 @@ make_network(const struct client_json *terms, const json_t *object,
 	     i++) {
 		struct who who = {.host = 0};
 
-		identity_network(settings, &address, who.network);
+		store_name_network(settings, &address, who.network);
 		wrong = make(terms, object, &who);
 		next_network(&address, bits);
 	}

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "mail/hostname.h"
-#include "policy/identity.h"
 #include "store/journal.h"
 #include "web/form.h"
 
@@ -32,7 +31,7 @@
 /* Under which names the store remembers it. */
 struct waiting {
 	struct store_client client;
-	char network[IDENTITY_NETWORK_SIZE];
+	char network[STORE_NETWORK_SIZE];
 	char pool[HOSTNAME_SIZE];
 	struct store_pair pairs[JOURNAL_RECIPIENTS];
 	char names[JOURNAL_RECIPIENTS][STORE_NAME_SIZE];
@@ -65,7 +64,7 @@ find_waiting(const struct visit *visit, const struct journal_entry *entry,
 	memset(waiting_r, 0, sizeof *waiting_r);
 	if (!netaddr_parse(entry->client, &address))
 		return false;
-	identity_network(settings, &address, waiting_r->network);
+	store_name_network(settings, &address, waiting_r->network);
 	waiting_r->client.network = waiting_r->network;
 	waiting_r->client.host = netaddr_host_bucket(&address);
 	if (settings->identity != IDENTITY_NETWORK)

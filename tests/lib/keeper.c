@@ -1,5 +1,4 @@
 #include "keeper.h"
-#include "policy/identity.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -174,16 +173,16 @@ keeper_connect(const struct store_terms *terms)
 }
 
 static void
-name_network(int number, char name_r[IDENTITY_NETWORK_SIZE])
+name_network(int number, char name_r[STORE_NETWORK_SIZE])
 {
-	snprintf(name_r, IDENTITY_NETWORK_SIZE, "%d.0.0.0/24", number);
+	snprintf(name_r, STORE_NETWORK_SIZE, "%d.0.0.0/24", number);
 }
 
 static bool
 answers(struct store *store, int number, int64_t *now_r)
 {
 	static struct store_answer answer;
-	char network[IDENTITY_NETWORK_SIZE];
+	char network[STORE_NETWORK_SIZE];
 	const struct store_query query = {
 	    .now = selected.redis ? time(NULL) : NOON,
 	    .client = {.network = network}};
@@ -234,7 +233,7 @@ keeper_now(struct store *store)
 static bool
 all_are_up(struct redis *redis)
 {
-	char network[IDENTITY_NETWORK_SIZE], key[IDENTITY_NETWORK_SIZE + 2];
+	char network[STORE_NETWORK_SIZE], key[STORE_NETWORK_SIZE + 2];
 	bool are_up = true;
 
 	for (int number = 0; are_up && number < NETWORKS; number++) {

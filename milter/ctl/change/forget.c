@@ -13,7 +13,6 @@
 #include "ctl/commands.h"
 #include "mail/hostname.h"
 #include "mail/mailaddr.h"
-#include "policy/identity.h"
 #include "store/record.h"
 
 #define NAME_MS 3000 /* for the host name of an address */
@@ -138,7 +137,7 @@ forget_family(struct forgetting *forgetting, const struct netaddr *address)
 {
 	char family[STORE_POOL_MAX];
 
-	identity_family(&forgetting->ctl->policy->settings, address, "",
+	store_name_family(&forgetting->ctl->policy->settings, address, "",
 	    sizeof family, family);
 	if (family[0] == '\0' || forgetting->pair != NULL)
 		return CTL_DONE;
@@ -149,10 +148,10 @@ static enum ctl_status
 forget_address(struct forgetting *forgetting, const struct netaddr *address)
 {
 	const struct settings *settings = &forgetting->ctl->policy->settings;
-	char network[IDENTITY_NETWORK_SIZE], text[NETADDR_TEXT_SIZE];
+	char network[STORE_NETWORK_SIZE], text[NETADDR_TEXT_SIZE];
 	struct store_forget forget = {.tag = network};
 
-	identity_network(settings, address, network);
+	store_name_network(settings, address, network);
 	netaddr_format(address, text);
 	if (settings->identity == IDENTITY_POOL) {
 		forget.address = text;
@@ -165,12 +164,12 @@ forget_address(struct forgetting *forgetting, const struct netaddr *address)
 
 static const char *
 name_in_memory(const struct forgetting *forgetting,
-    const struct netaddr *address, char text_r[IDENTITY_NETWORK_SIZE])
+    const struct netaddr *address, char text_r[STORE_NETWORK_SIZE])
 {
 	const struct settings *settings = &forgetting->ctl->policy->settings;
 
 	if (settings->identity == IDENTITY_NETWORK)
-		identity_network(settings, address, text_r);
+		store_name_network(settings, address, text_r);
 	else
 		netaddr_format(address, text_r);
 	return text_r;
@@ -382,12 +381,12 @@ static enum ctl_status
 forget_network(struct forgetting *forgetting, const struct network *network)
 {
 	struct ctl *ctl = forgetting->ctl;
-	char tag[IDENTITY_NETWORK_SIZE];
+	char tag[STORE_NETWORK_SIZE];
 	struct network of_record;
 	char why[NETWORK_WHY_SIZE], text[NETWORK_TEXT_SIZE];
 	enum ctl_status status;
 
-	identity_network(&ctl->policy->settings, &network->base, tag);
+	store_name_network(&ctl->policy->settings, &network->base, tag);
 	if (!network_parse(tag, &of_record, why))
 		return ctl_fail(ctl, "%s: %s", tag, why);
 	if (network->bits < of_record.bits)
@@ -412,7 +411,7 @@ forget_word(struct forgetting *forgetting, const struct ctl_args *args,
     const struct list_entry *entry)
 {
 	const struct network *network = &entry->network;
-	char name[IDENTITY_NETWORK_SIZE];
+	char name[STORE_NETWORK_SIZE];
 	enum ctl_status status;
 
 	if (entry->kind == LIST_DOMAIN)

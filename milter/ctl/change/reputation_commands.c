@@ -7,7 +7,6 @@
 #include "config/conf_value.h"
 #include "ctl/change/entries.h"
 #include "ctl/commands.h"
-#include "policy/identity.h"
 #include "policy/reputation.h"
 #include "store/reports.h"
 
@@ -43,7 +42,7 @@ static enum store_result
 look(struct ctl *ctl, const struct netaddr *address, struct sums *sums_r)
 {
 	const struct settings *settings = &ctl->policy->settings;
-	char network[IDENTITY_NETWORK_SIZE], text[NETADDR_TEXT_SIZE];
+	char network[STORE_NETWORK_SIZE], text[NETADDR_TEXT_SIZE];
 	struct store_query query = {.now = (int64_t)time(NULL),
 	    .peeks = true,
 	    .client = {
@@ -53,7 +52,7 @@ look(struct ctl *ctl, const struct netaddr *address, struct sums *sums_r)
 
 	if (answer == NULL)
 		return STORE_DOWN;
-	identity_network(settings, address, network);
+	store_name_network(settings, address, network);
 	netaddr_format(address, text);
 	if (settings->identity != IDENTITY_NETWORK)
 		query.client.address = text;
@@ -70,7 +69,7 @@ look(struct ctl *ctl, const struct netaddr *address, struct sums *sums_r)
 static enum ctl_status
 show(struct ctl *ctl, const struct netaddr *address)
 {
-	char text[NETADDR_TEXT_SIZE], network[IDENTITY_NETWORK_SIZE];
+	char text[NETADDR_TEXT_SIZE], network[STORE_NETWORK_SIZE];
 	struct sums sums;
 	enum store_result result = look(ctl, address, &sums);
 	struct standing standing;
@@ -79,7 +78,7 @@ show(struct ctl *ctl, const struct netaddr *address)
 		return ctl_fail_store(ctl, result);
 	standing = judge(ctl->policy, &sums, 0, 0);
 	netaddr_format(address, text);
-	identity_network(&ctl->policy->settings, address, network);
+	store_name_network(&ctl->policy->settings, address, network);
 	(void)ctl_emit(ctl,
 	    json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:b}", "kind",
 		"reputation", "address", text, "network", network, "score",

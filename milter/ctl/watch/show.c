@@ -9,7 +9,6 @@
 #include "ctl/commands.h"
 #include "mail/hostname.h"
 #include "mail/mailaddr.h"
-#include "policy/identity.h"
 #include "policy/reputation.h"
 #include "store/record.h"
 
@@ -21,7 +20,7 @@ struct show {
 	int64_t now;
 	/* whom: an address, or "" for all of a network or a pool */
 	char address[NETADDR_TEXT_SIZE];
-	char network[IDENTITY_NETWORK_SIZE]; /* "" for a pool alone */
+	char network[STORE_NETWORK_SIZE]; /* "" for a pool alone */
 	char pool[HOSTNAME_SIZE];
 	unsigned host;
 	char token[TRIPLET_ADDRESS_SIZE]; /* of the address */
@@ -335,7 +334,7 @@ set_client(struct show *show, const struct netaddr *address)
 	bool is_named;
 
 	netaddr_format(address, show->address);
-	identity_network(show->settings, address, show->network);
+	store_name_network(show->settings, address, show->network);
 	show->host = netaddr_host_bucket(address);
 	if (show->settings->identity != IDENTITY_NETWORK)
 		client.address = show->address;
@@ -387,7 +386,7 @@ find_whom(struct show *show, const char *word)
 			  word);
 	if (!network_parse(word, &network, why))
 		return ctl_fail(show->ctl, "%s: %s", word, why);
-	identity_network(show->settings, &network.base, show->network);
+	store_name_network(show->settings, &network.base, show->network);
 	network_format(&network, why);
 	if (strcmp(why, show->network) == 0)
 		return CTL_DONE;
