@@ -347,22 +347,16 @@ next_try(const struct redis_connection *conn)
 void
 redis_connection_work(struct redis_connection *conn, short revents)
 {
+	bool is_readable;
+
 	give_up_connecting(conn);
-	switch (conn->state) {
-	case REDIS_DOWN:
-		if (next_try(conn) <= redis_now())
-			begin(conn);
-		break;
-	case REDIS_OPENING:
+	is_readable = revents != 0 &&
+	    (conn->state == REDIS_GREETING || conn->state == REDIS_UP);
+	if (conn->state == REDIS_OPENING)
 		open_stream(conn);
-		break;
-	case REDIS_GREETING:
-	case REDIS_UP:
-		serve(conn, revents != 0);
-		break;
-	}
-	if (conn->state != REDIS_UP)
-		redis_exchange_drop_late(&conn->exchange);
+	else if (conn->state == REDIS_DOWN && next_try(conn) <= redis_now())
+		begin(conn);
+	serve(conn, is_readable);
 	report(conn);
 }
 

@@ -452,6 +452,54 @@ end_of_patience(const struct redis_exchange *exchange)
 	return earlier(heard, whole);
 }
 
+/* The earliest deadline of a call that has not been taken over. */
+static int64_t
+added_due(struct redis_exchange *exchange)
+{
+	int64_t due_ms;
+
+	(void)pthread_mutex_lock(exchange->mutex);
+	due_ms = exchange->added_due_ms;
+	(void)pthread_mutex_unlock(exchange->mutex);
+	return due_ms;
+}
+
+static void
+list_lost(struct redis_queue *queue, struct call_list *lost)
+{
+	for (size_t i = 0; i < queue->count; i++) {
+		struct redis_call *call = queue_at(queue, i)->call;
+
+		if (call != NULL)
+			list_over(lost, call, REDIS_AWAY);
+	}
+	queue->count = 0;
+}
+
+static void
+drop_added(struct redis_exchange *exchange, struct call_list *lost)
+{
+	(void)pthread_mutex_lock(exchange->mutex);
+	atomic_fetch_sub(&exchange->pending, exchange->added.count);
+	list_lost(&exchange->added, lost);
+	exchange->is_unsealed = false;
+	resp_reset(&exchange->outgoing);
+	exchange->added_due_ms = INT64_MAX;
+	(void)pthread_mutex_unlock(exchange->mutex);
+}
+
+/* Calls that wait for a connection do not wait beyond their deadline. */
+static void
+drop_late(struct redis_exchange *exchange)
+{
+	struct call_list lost = {0};
+
+	if (redis_exchange_has_more(exchange) &&
+	    added_due(exchange) <= redis_now())
+		drop_added(exchange, &lost);
+	finish_all(&lost);
+}
+
 const char *
 redis_exchange_work(struct redis_exchange *exchange,
     struct redis_stream *stream, bool is_readable)
@@ -464,6 +512,8 @@ redis_exchange_work(struct redis_exchange *exchange,
 	give_up_late(exchange, &over);
 	choke(exchange);
 	finish_all(&over);
+	if (!exchange->is_open)
+		drop_late(exchange);
 	if (why == NULL && end_of_patience(exchange) <= redis_now())
 		why = "no answer in time";
 	if (why == NULL)
@@ -475,18 +525,6 @@ bool
 redis_exchange_has_more(struct redis_exchange *exchange)
 {
 	return atomic_load(&exchange->pending) > exchange->waiting.count;
-}
-
-/* The earliest deadline of a call that has not been taken over. */
-static int64_t
-added_due(struct redis_exchange *exchange)
-{
-	int64_t due_ms;
-
-	(void)pthread_mutex_lock(exchange->mutex);
-	due_ms = exchange->added_due_ms;
-	(void)pthread_mutex_unlock(exchange->mutex);
-	return due_ms;
 }
 
 int64_t
@@ -535,30 +573,6 @@ redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first)
 	return resp_is_complete(&exchange->sending);
 }
 
-static void
-list_lost(struct redis_queue *queue, struct call_list *lost)
-{
-	for (size_t i = 0; i < queue->count; i++) {
-		struct redis_call *call = queue_at(queue, i)->call;
-
-		if (call != NULL)
-			list_over(lost, call, REDIS_AWAY);
-	}
-	queue->count = 0;
-}
-
-static void
-drop_added(struct redis_exchange *exchange, struct call_list *lost)
-{
-	(void)pthread_mutex_lock(exchange->mutex);
-	atomic_fetch_sub(&exchange->pending, exchange->added.count);
-	list_lost(&exchange->added, lost);
-	exchange->is_unsealed = false;
-	resp_reset(&exchange->outgoing);
-	exchange->added_due_ms = INT64_MAX;
-	(void)pthread_mutex_unlock(exchange->mutex);
-}
-
 void
 redis_exchange_end(struct redis_exchange *exchange)
 {
@@ -576,16 +590,5 @@ redis_exchange_end(struct redis_exchange *exchange)
 	exchange->live = 0;
 	exchange->due_ms = INT64_MAX;
 	atomic_store(&exchange->is_choked, false);
-	finish_all(&lost);
-}
-
-void
-redis_exchange_drop_late(struct redis_exchange *exchange)
-{
-	struct call_list lost = {0};
-
-	if (redis_exchange_has_more(exchange) &&
-	    added_due(exchange) <= redis_now())
-		drop_added(exchange, &lost);
 	finish_all(&lost);
 }

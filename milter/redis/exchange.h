@@ -92,17 +92,13 @@ redis_exchange_add(struct redis_exchange *exchange, struct redis_call *call);
 bool
 redis_exchange_begin(struct redis_exchange *exchange, struct redis_call *first);
 
-/* Send and receive what can be now, and end what is late.  NULL, or why the
- * connection is of no more use. */
+/* Send and receive what can be now, and end what is late, be it that there is no
+ * connection yet.  NULL, or why the connection is of no more use. */
 const char *redis_exchange_work(struct redis_exchange *exchange,
     struct redis_stream *stream, bool is_readable);
 
 /* The connection is gone, and with it all calls. */
 void redis_exchange_end(struct redis_exchange *exchange);
-
-/* There is no connection: calls that wait for one do not wait beyond their
- * deadline. */
-void redis_exchange_drop_late(struct redis_exchange *exchange);
 
 /* Something waits to be taken over for which no poll is needed. */
 bool redis_exchange_has_more(struct redis_exchange *exchange);
