@@ -213,12 +213,6 @@ mailaddr_parse(const char *raw, struct mailaddr *addr_r)
 	}
 }
 
-bool
-mailaddr_is_null(const struct mailaddr *addr)
-{
-	return addr->text[0] == '\0';
-}
-
 const char *
 mailaddr_domain(const struct mailaddr *addr)
 {

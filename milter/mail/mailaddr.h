@@ -34,8 +34,6 @@ struct mailaddr {
  * result, odd ones too; "<>", "" and NULL give the null sender. */
 void mailaddr_parse(const char *raw, struct mailaddr *addr_r);
 
-bool mailaddr_is_null(const struct mailaddr *addr);
-
 /* The domain, within `addr`; "" if there is none. */
 const char *mailaddr_domain(const struct mailaddr *addr);
 

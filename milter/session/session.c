@@ -57,7 +57,7 @@ set_sender(struct session *session, const struct session_envelope *envelope)
 	mailaddr_normalise_sender(&session->sender, &session->sender_normal);
 	facts->sender = session->sender.text;
 	facts->sender_domain = mailaddr_domain(&session->sender);
-	facts->null_sender = mailaddr_is_null(&session->sender);
+	facts->null_sender = session->sender.text[0] == '\0';
 	facts->declared_size = declared_size(envelope->arguments);
 	facts->authenticated =
 	    envelope->auth_type != NULL && envelope->auth_type[0] != '\0';
