@@ -8,10 +8,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "mail/hostname.h"
 #include "store/journal.h"
 #include "web/form.h"
 
 #define ATTEMPTS_MAX 12
+#define SLACK	     INT64_C(5) /* seconds by which clocks may differ */
+#define SETTLE_TRIES 10
+#define SETTLE_MS    20
 
 /* A reference that nobody has: what is none is looked for under this name, so
  * that the answer takes as long. */
@@ -96,6 +101,223 @@ find_reason(struct visit *visit, const char *reference, struct reason *reason,
 	    entry->has_score && entry->score < settings->hide_wait_below;
 	find_attempts(visit, &terms, reason);
 	return STORE_OK;
+}
+
+/* ---- The door: a message that waits can be let in by whoever sent it, if the
+ * postmaster wants that, once, and past nothing but the delay of greylisting.  It is
+ * then one that has waited long enough: its clock is set back. */
+
+enum door {
+	DOOR_NONE, /* it waits for something else, or we cannot know */
+	DOOR_SHUT, /* it waits, and may be let in */
+	DOOR_OPEN  /* it need not wait any more */
+};
+
+/* Under which names the store remembers it. */
+struct waiting {
+	struct store_client client;
+	char network[STORE_NETWORK_SIZE];
+	char pool[HOSTNAME_SIZE];
+	struct store_pair pairs[JOURNAL_RECIPIENTS];
+	char names[JOURNAL_RECIPIENTS][STORE_NAME_SIZE];
+	size_t pair_count;
+};
+
+/* As the session did.  False: the entry does not tell. */
+static bool
+find_waiting(const struct visit *visit, const struct journal_entry *entry,
+    struct waiting *waiting_r)
+{
+	const struct settings *settings = &visit->policy->settings;
+	struct netaddr address;
+
+	memset(waiting_r, 0, sizeof *waiting_r);
+	if (!netaddr_parse(entry->client, &address))
+		return false;
+	store_name_network(settings, &address, waiting_r->network);
+	waiting_r->client.network = waiting_r->network;
+	waiting_r->client.host = netaddr_host_bucket(&address);
+	if (settings->identity != IDENTITY_NETWORK)
+		waiting_r->client.address = entry->client;
+	if (settings->identity == IDENTITY_POOL && entry->name[0] != '\0' &&
+	    hostname_organisation(
+		entry->name, visit->shared->psl, waiting_r->pool) &&
+	    hostname_classify(entry->name, &address, waiting_r->pool) ==
+		HOSTNAME_OWN)
+		waiting_r->client.pool = waiting_r->pool;
+	for (size_t i = 0; i < entry->recipient_hashes; i++) {
+		struct store_pair *pair =
+		    &waiting_r->pairs[waiting_r->pair_count];
+		char *name = waiting_r->names[waiting_r->pair_count];
+
+		if (entry->pairs[i][0] == '\0')
+			continue;
+		(void)snprintf(name, STORE_NAME_SIZE, "%s", entry->pairs[i]);
+		*pair = (struct store_pair){"", "", name};
+		waiting_r->pair_count++;
+	}
+	return waiting_r->pair_count > 0;
+}
+
+/* Look at the clocks; `*now_r` is the store's. */
+static enum door
+look(const struct visit *visit, const struct waiting *waiting,
+    const struct greylist_terms *terms, int64_t *now_r)
+{
+	const struct store_query query = {
+	    .now = visit->now,
+	    .client = waiting->client,
+	    .pairs = waiting->pairs,
+	    .pair_count = waiting->pair_count,
+	    .spaces = {[CLOCK_REAL] = true},
+	};
+	struct store_answer *answer = malloc(sizeof *answer);
+	enum door door = DOOR_NONE;
+	int64_t wait;
+
+	if (answer != NULL &&
+	    store_look_up(visit->shared->store, &query, answer) == STORE_OK) {
+		*now_r = answer->now;
+		for (size_t i = 0; i < waiting->pair_count; i++)
+			switch (
+			    greylist_judge(terms, &answer->pairs[i][CLOCK_REAL],
+				answer->now, &wait)) {
+			case GREYLIST_EARLY:
+				door = DOOR_SHUT;
+				break;
+			case GREYLIST_PASSED:
+				door = door == DOOR_NONE ? DOOR_OPEN : door;
+				break;
+			case GREYLIST_FIRST:
+				break;
+			}
+	}
+	free(answer);
+	return door;
+}
+
+/* A token is bound to the message and to who sent it. */
+#define SIGNED_SIZE (JOURNAL_REFERENCE_SIZE + NETADDR_TEXT_SIZE + 1)
+static void
+signed_text(const struct journal_entry *entry, char text_r[SIGNED_SIZE])
+{
+	(void)snprintf(
+	    text_r, SIGNED_SIZE, "%s %s", entry->reference, entry->client);
+}
+
+/* By which rule it waits, and as whom.  NULL: for nothing that a visitor may end. */
+static const struct rule *
+find_door(const struct visit *visit, const struct journal_entry *entry,
+    struct waiting *waiting_r)
+{
+	const struct policy *policy = visit->policy;
+
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		const struct rule *rule = &policy->rules[i];
+
+		if (strcmp(rule->name, entry->rule) == 0)
+			return policy->settings.web.release &&
+				rule->verdict == RULE_GREYLIST &&
+				rule->by == BY_TRIPLET &&
+				find_waiting(visit, entry, waiting_r)
+			    ? rule
+			    : NULL;
+	}
+	return NULL;
+}
+
+/* Asks the store.  What opens one that is shut is `token_r`; "": out of memory. */
+static enum door
+door_look(const struct visit *visit, const struct journal_entry *entry,
+    char token_r[TOKEN_SIZE])
+{
+	struct waiting waiting;
+	const struct rule *rule = find_door(visit, entry, &waiting);
+	char text[SIGNED_SIZE];
+	enum door door;
+	int64_t now;
+
+	token_r[0] = '\0';
+	if (rule == NULL)
+		return DOOR_NONE;
+	door = look(visit, &waiting, &rule->terms, &now);
+	signed_text(entry, text);
+	if (door == DOOR_SHUT &&
+	    !token_sign(visit->key, "release", text, token_r))
+		token_r[0] = '\0';
+	return door;
+}
+
+/* As if all of it had come first so long ago. */
+static bool
+set_back(const struct visit *visit, const struct waiting *waiting,
+    const struct greylist_terms *terms, int64_t now)
+{
+	enum clock_mark marks[JOURNAL_RECIPIENTS][CLOCK_SPACES];
+	const struct store_effects effects = {
+	    .now = now - terms->delay - SLACK,
+	    .client = waiting->client,
+	    .pairs = waiting->pairs,
+	    .marks = (const enum clock_mark(*)[CLOCK_SPACES])marks,
+	    .pair_count = waiting->pair_count,
+	};
+
+	memset(marks, 0, sizeof marks);
+	for (size_t i = 0; i < waiting->pair_count; i++)
+		marks[i][CLOCK_REAL] = MARK_RESTART;
+	return store_remember(visit->shared->store, &effects) == STORE_OK;
+}
+
+/* What is handed over is not yet there: wait for it, so that a token which comes
+ * again is seen to be used. */
+static void
+await(const struct visit *visit, const struct waiting *waiting,
+    const struct greylist_terms *terms)
+{
+	int64_t now;
+
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		if (look(visit, waiting, terms, &now) == DOOR_OPEN)
+			return;
+		clock_sleep(SETTLE_MS);
+	}
+}
+
+static bool
+open_once(const struct visit *visit, const struct waiting *waiting,
+    const struct greylist_terms *terms)
+{
+	int64_t now;
+	bool opened;
+
+	pthread_mutex_lock(&visit->web->door);
+	opened = look(visit, waiting, terms, &now) == DOOR_SHUT &&
+	    set_back(visit, waiting, terms, now);
+	if (opened)
+		await(visit, waiting, terms);
+	pthread_mutex_unlock(&visit->web->door);
+	return opened;
+}
+
+/* Let it in on its next try.  False: the token does not suit, or was used, or there
+ * is nothing to wait for any more. */
+static bool
+door_open(
+    struct visit *visit, const struct journal_entry *entry, const char *token)
+{
+	struct waiting waiting;
+	const struct rule *rule = find_door(visit, entry, &waiting);
+	char text[SIGNED_SIZE], from[NETADDR_TEXT_SIZE];
+
+	signed_text(entry, text);
+	if (rule == NULL || !token_suits(visit->key, "release", text, token) ||
+	    !open_once(visit, &waiting, &rule->terms))
+		return false;
+	netaddr_format(&visit->request->visitor, from);
+	log_info("web: released reference=%s rule=\"%s\" client=%s from=%s",
+	    entry->reference, rule->name, entry->client, from);
+	web_count(visit->web, WEB_RELEASED);
+	return true;
 }
 
 /* ---- Showing it */

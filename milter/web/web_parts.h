@@ -105,25 +105,6 @@ void web_deferrals(struct visit *visit);
 void web_client(struct visit *visit);
 void web_plot_csv(struct visit *visit);
 
-/* doors.c: a message that waits can be let in by whoever sent it, if the postmaster
- * wants that: once, and past nothing but the delay of greylisting. */
-struct journal_entry;
-
-enum door {
-	DOOR_NONE, /* it waits for something else, or we cannot know */
-	DOOR_SHUT, /* it waits, and may be let in */
-	DOOR_OPEN  /* it need not wait any more */
-};
-
-/* Asks the store.  What opens one that is shut is `token_r`; "": out of memory. */
-enum door door_look(const struct visit *visit,
-    const struct journal_entry *entry, char token_r[TOKEN_SIZE]);
-
-/* Let it in on its next try.  False: the token does not suit, or was used, or
- * there is nothing to wait for any more. */
-bool door_open(
-    struct visit *visit, const struct journal_entry *entry, const char *token);
-
 /* A table of what the journal told. */
 struct recent;
 void web_show_entries(struct visit *visit, const struct recent *recent);
