@@ -11,6 +11,7 @@
 struct named {
 	struct named *next;
 	uint64_t version;
+	uint64_t read; /* 1 more than that; only for the background thread */
 	char name[];
 };
 
@@ -20,14 +21,6 @@ struct entry {
 	int64_t until;
 	char *note;
 	char text[];
-};
-
-/* A list as it was when it was last read. */
-struct listed_name {
-	struct listed_name *next;
-	uint64_t version;
-	bool is_read;
-	char name[];
 };
 
 static size_t
@@ -54,7 +47,6 @@ void
 memory_lists_clear(struct memory_lists *lists)
 {
 	struct named *named;
-	struct listed_name *read;
 
 	for (size_t i = 0; i < MEMORY_LISTS_PLACES; i++)
 		while (lists->places[i] != NULL)
@@ -64,10 +56,6 @@ memory_lists_clear(struct memory_lists *lists)
 		free(lists->named);
 	}
 	lists->named_count = 0;
-	for (; lists->read != NULL; lists->read = read) {
-		read = lists->read->next;
-		free(lists->read);
-	}
 }
 
 static struct named *
@@ -183,14 +171,6 @@ remove_entry(struct memory_lists *lists, const char *name, const char *text)
 	return STORE_REMOVED;
 }
 
-static uint64_t
-version_of(const struct memory_lists *lists, const char *name)
-{
-	const struct named *named = find_named(lists, name);
-
-	return named == NULL ? 0 : named->version;
-}
-
 static void
 each_of(const struct memory_lists *lists, const char *name,
     store_entry_each *each, void *arg)
@@ -289,25 +269,6 @@ memory_lists_get(struct memory_lists *lists, struct bytes_in *in)
 
 /* ---- For many threads */
 
-static struct listed_name *
-find_read(struct memory_lists *lists, const char *name)
-{
-	size_t size = strlen(name) + 1;
-	struct listed_name *listed = lists->read;
-
-	while (listed != NULL && strcmp(listed->name, name) != 0)
-		listed = listed->next;
-	if (listed != NULL)
-		return listed;
-	listed = calloc(1, sizeof *listed + size);
-	if (listed == NULL)
-		return NULL;
-	memcpy(listed->name, name, size);
-	listed->next = lists->read;
-	lists->read = listed;
-	return listed;
-}
-
 static bool
 add_to_list(void *arg, const struct store_entry *entry)
 {
@@ -318,30 +279,38 @@ add_to_list(void *arg, const struct store_entry *entry)
 	return true;
 }
 
-/* A list that nobody has filled is told as an empty one, once. */
+/* A list that nobody has filled is told as an empty one, once, as far as there is
+ * room to know it by. */
 static enum store_result
 read_list(struct store *store, const char *name, struct list **list_r)
 {
 	struct memory *memory = (struct memory *)store;
-	struct listed_name *listed = find_read(&memory->lists, name);
-	bool is_due;
+	struct list *list = list_new(LIST_ALL);
+	struct named *named;
+	uint64_t version;
 
-	*list_r = list_new(LIST_ALL);
-	if (listed == NULL || *list_r == NULL) {
+	*list_r = NULL;
+	if (list == NULL)
+		return STORE_DOWN;
+	pthread_mutex_lock(&memory->mutex);
+	named = make_named(&memory->lists, name);
+	version = named == NULL ? 0 : named->version;
+	if (named == NULL || named->read != version + 1) {
+		each_of(&memory->lists, name, add_to_list, &list);
+		*list_r = list;
+	}
+	pthread_mutex_unlock(&memory->mutex);
+	if (*list_r == NULL) {
+		list_free(&list);
+		return STORE_OK;
+	}
+	if (!list_seal(list)) {
 		list_free(list_r);
 		return STORE_DOWN;
 	}
-	pthread_mutex_lock(&memory->mutex);
-	is_due = !listed->is_read ||
-	    listed->version != version_of(&memory->lists, name);
-	listed->version = version_of(&memory->lists, name);
-	if (is_due)
-		each_of(&memory->lists, name, add_to_list, list_r);
-	pthread_mutex_unlock(&memory->mutex);
-	if (!is_due || !list_seal(*list_r))
-		list_free(list_r);
-	listed->is_read = !is_due || *list_r != NULL;
-	return listed->is_read ? STORE_OK : STORE_DOWN;
+	if (named != NULL)
+		named->read = version + 1;
+	return STORE_OK;
 }
 
 static enum store_result

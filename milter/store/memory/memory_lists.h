@@ -17,8 +17,6 @@
 
 /* All zero so far. */
 struct memory_lists {
-	struct listed_name *read; /* only for the background thread */
-	/* guarded by the owner */
 	struct named *named;
 	size_t named_count;
 	size_t count;
