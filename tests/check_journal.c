@@ -587,9 +587,9 @@ START_TEST(what_was_counted_is_published)
 	counters = counters_open(now - 100);
 	use_rules(counters, rules);
 	for (int i = 0; i < 5; i++)
-		counters_verdict(counters, COUNT_DEFERRED, &rules[1], now);
-	counters_verdict(counters, COUNT_ACCEPTED, NULL, now);
-	counters_passed(counters, &rules[0], 250, now);
+		counters_verdict(counters, COUNT_DEFERRED, &rules[1], 0, now);
+	counters_verdict(counters, COUNT_ACCEPTED, NULL, 0, now);
+	counters_verdict(counters, COUNT_PASSED, &rules[0], 250, now);
 	counters_wait(counters, 300);
 	counters_count(counters, COUNT_TRIPS);
 	ck_assert_int_eq(
@@ -641,7 +641,7 @@ START_TEST(a_restart_knows_what_matched_before)
 	load.at = now;
 	counters = counters_open(now - 100000);
 	use_rules(counters, rules);
-	counters_verdict(counters, COUNT_DEFERRED, &rules[1], now - 90000);
+	counters_verdict(counters, COUNT_DEFERRED, &rules[1], 0, now - 90000);
 	ck_assert_int_eq(
 	    store_exchange_load(store, &load, loads, 4, &then, &count),
 	    STORE_OK);

@@ -333,7 +333,7 @@ count(const struct session *session, enum count which, const struct rule *rule)
 {
 	if (!is_rehearsed(session))
 		counters_verdict(session->message.shared->counters, which, rule,
-		    session->message.clock);
+		    0, session->message.clock);
 }
 
 /* Add what all entries about a message tell of it, of one recipient or of all, to
@@ -534,7 +534,7 @@ session_tell_pass(struct session *session)
 	    "delayed %" PRId64 " seconds by milter-defer at %s (reference %s)",
 	    waited, session->server[0] == '\0' ? "localhost" : session->server,
 	    session->reference);
-	counters_passed(session->message.shared->counters, rule, waited,
-	    session->message.clock);
+	counters_verdict(session->message.shared->counters, COUNT_PASSED, rule,
+	    waited, session->message.clock);
 	put_entry(session, &note, rule, MESSAGE_WHOLE, STAGE_EOM);
 }

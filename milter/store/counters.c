@@ -170,19 +170,6 @@ counters_count(struct counters *counters, enum count which)
 	add(&counters->counts[which], 1);
 }
 
-void
-counters_verdict(struct counters *counters, enum count which,
-    const struct rule *rule, int64_t now)
-{
-	struct rule_counter *counter = find_rule(counters, rule);
-
-	add(&counters->counts[which], 1);
-	if (counter == NULL)
-		return;
-	add(&counter->counts[column_of[which]], 1);
-	atomic_store_explicit(&counter->matched, now, memory_order_relaxed);
-}
-
 static size_t
 bucket_of(const int64_t *bounds, size_t count, int64_t value)
 {
@@ -202,14 +189,22 @@ counters_wait(struct counters *counters, int64_t us)
 }
 
 void
-counters_passed(struct counters *counters, const struct rule *rule,
-    int64_t waited, int64_t now)
+counters_verdict(struct counters *counters, enum count which,
+    const struct rule *rule, int64_t waited, int64_t now)
 {
-	counters_verdict(counters, COUNT_PASSED, rule, now);
-	add(&counters
-		 ->delays[bucket_of(counters_delay_s, COUNTERS_DELAYS, waited)],
-	    1);
-	add(&counters->delay_s, waited);
+	struct rule_counter *counter = find_rule(counters, rule);
+
+	add(&counters->counts[which], 1);
+	if (which == COUNT_PASSED) {
+		add(&counters->delays[bucket_of(
+			counters_delay_s, COUNTERS_DELAYS, waited)],
+		    1);
+		add(&counters->delay_s, waited);
+	}
+	if (counter == NULL)
+		return;
+	add(&counter->counts[column_of[which]], 1);
+	atomic_store_explicit(&counter->matched, now, memory_order_relaxed);
 }
 
 /* ---- Pictures */

@@ -106,13 +106,11 @@ void counters_close(struct counters **counters);
 /* Make places for the rules of a policy, before its sessions count. */
 void counters_use(struct counters *counters, const struct policy *policy);
 
-/* From any thread; `rule` NULL: none. */
+/* From any thread; `rule` NULL: none.  `waited`: seconds, of COUNT_PASSED. */
 void counters_count(struct counters *counters, enum count which);
 void counters_verdict(struct counters *counters, enum count which,
-    const struct rule *rule, int64_t now);
+    const struct rule *rule, int64_t waited, int64_t now);
 void counters_wait(struct counters *counters, int64_t us);
-void counters_passed(struct counters *counters, const struct rule *rule,
-    int64_t waited, int64_t now);
 
 /* Take a picture and publish it, once a second however often it is called; and
  * when so many seconds are over since the last, say in the log what was decided
