@@ -1,4 +1,5 @@
-/* dns_answer -- what a DNS server says, read out of its message.  Pure.
+/* dns_answer -- what a DNS server says: read out of its message, and passed on to
+ * other servers.  Pure.
  *
  * A name that does not exist, or has no record of the type, is an answer; a
  * failure (SERVFAIL, a time-out, garbage) is none, and says nothing of the name. */
@@ -58,5 +59,26 @@ bool dns_answer_next(struct dns_answer *answer, struct dns_record *record_r);
 void dns_answer_read(const unsigned char *message, size_t length,
     const char *name, enum dns_type type, unsigned char room[DNS_DATA_MAX],
     struct dns_answer *answer_r);
+
+/* ---- As octets, for other servers of the farm: one after another type (2 octets),
+ * status (1), records (2), time to live (4), length of the name and of the data
+ * (2 each), then these; numbers have their high octet first.  What others wrote is
+ * read with care. */
+
+/* What was learned of a name. */
+struct dns_news {
+	char name[DNS_NAME_SIZE];
+	enum dns_type type;
+	struct dns_answer answer; /* borrows its data */
+};
+
+/* Append it to the octets of `room` that are in use.  False: there is no room for
+ * it, or it is too long for others. */
+bool dns_news_put(unsigned char *room, size_t size, size_t *used,
+    const char *name, enum dns_type type, const struct dns_answer *answer);
+
+/* Take the next off; false at the end, and at what cannot be read. */
+bool dns_news_next(
+    const unsigned char **bytes, size_t *length, struct dns_news *news_r);
 
 #endif

@@ -247,11 +247,14 @@ read_section(struct evidence *evidence, size_t section)
 {
 	const struct dnsbl *dnsbl = &evidence->policy->dnsbls[section];
 	const struct evidence_heard *heard = &evidence->heard[section];
-	struct subject subject = subject_of(dnsbl, evidence->facts);
 	struct dnsbl_sum *sum = &evidence->dnsbls[section];
+	struct subject subject;
 	struct verdict verdict;
 
 	*sum = heard->sum;
+	if (heard->left == 0)
+		return true;
+	subject = subject_of(dnsbl, evidence->facts);
 	for (size_t i = 0; i < dnsbl->list_count; i++) {
 		if ((heard->left >> i & 1) == 0)
 			continue;
@@ -287,8 +290,7 @@ prefetch(void *arg, const char *name, enum dns_type type)
 static void
 take(struct check *check, const struct dns_answer *answer)
 {
-	spf_take(&check->spf, answer);
-	spf_foresee(&check->spf, prefetch, check->dns->resolver);
+	spf_take(&check->spf, answer, prefetch, check->dns->resolver);
 }
 
 /* Ask for what the check wants next, for `done` unless that is NULL. */

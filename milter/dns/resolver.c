@@ -19,7 +19,6 @@
 #include "base/random.h"
 #include "base/thread.h"
 #include "dns/dns_cache.h"
-#include "dns/dns_share.h"
 #include "mail/netaddr.h"
 #include "policy/settings.h"
 
@@ -274,7 +273,7 @@ resolver_learn(
 	struct dns_news news;
 
 	pthread_mutex_lock(&resolver->mutex);
-	while (resolver->enabled && dns_share_next(&bytes, &length, &news)) {
+	while (resolver->enabled && dns_news_next(&bytes, &length, &news)) {
 		struct dns_entry *entry =
 		    dns_cache_find(resolver->cache, news.name, news.type, true);
 
@@ -436,7 +435,7 @@ settle(struct resolver *resolver, struct dns_entry *entry,
 	if (keep)
 		dns_cache_keep(resolver->cache, entry, answer, now_s());
 	if (keep && answer->status != DNS_FAILED)
-		(void)dns_share_put(resolver->news, sizeof resolver->news,
+		(void)dns_news_put(resolver->news, sizeof resolver->news,
 		    &resolver->news_used, entry->name,
 		    (enum dns_type)entry->type, answer);
 	waiters = entry->waiting;

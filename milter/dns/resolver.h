@@ -81,7 +81,7 @@ resolver_wait(struct resolver *resolver, unsigned long *seen, int64_t due_us);
 enum resolver_health { RESOLVER_LIVES, RESOLVER_IN_DOUBT, RESOLVER_DEAD };
 enum resolver_health resolver_health(struct resolver *resolver);
 
-/* What was learned since this was called last, for other servers (dns_share.h); how
+/* What was learned since this was called last, for other servers (dns_news_put()); how
  * many octets it is.  And what they learned. */
 #define RESOLVER_NEWS_SIZE 16384
 size_t resolver_take_news(

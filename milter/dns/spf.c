@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
+
 typedef void take_function(struct spf *spf, const struct dns_answer *answer);
 
 static void judge_term(struct spf *spf);
@@ -197,6 +199,20 @@ ask_client_names(struct spf *spf)
 
 /* ---- Records */
 
+static bool
+is_record(const struct dns_record *record, struct spf_text *terms_r)
+{
+	static const char version[] = "v=spf1";
+	const size_t length = sizeof version - 1;
+	const char *text = (const char *)record->data;
+
+	if (record->length < length || !ascii_has_prefix(text, version) ||
+	    (record->length > length && text[length] != ' '))
+		return false;
+	*terms_r = (struct spf_text){text + length, record->length - length};
+	return true;
+}
+
 /* The only record of SPF among those of TXT (RFC 7208 4.5); their number. */
 static size_t
 select_record(const struct dns_answer *answer, struct spf_text *terms_r)
@@ -206,10 +222,33 @@ select_record(const struct dns_answer *answer, struct spf_text *terms_r)
 	size_t count = 0;
 
 	while (answer->status == DNS_FOUND && dns_answer_next(&left, &record))
-		count += spf_record_is(
-		    (struct spf_text){(const char *)record.data, record.length},
-		    terms_r);
+		count += is_record(&record, terms_r);
 	return count;
+}
+
+/* Whether all terms are good.  `*redirect_r` gets the one that redirects; its kind
+ * is SPF_END when there is none. */
+static bool
+check_terms(struct spf_text terms, struct spf_term *redirect_r)
+{
+	struct spf_term term;
+	bool explained = false;
+
+	*redirect_r = (struct spf_term){.kind = SPF_END};
+	do {
+		if (!spf_record_next(&terms, &term))
+			return false;
+		if (term.kind == SPF_REDIRECT) {
+			if (redirect_r->kind == SPF_REDIRECT)
+				return false;
+			*redirect_r = term;
+		} else if (term.kind == SPF_EXP) {
+			if (explained)
+				return false;
+			explained = true;
+		}
+	} while (term.kind != SPF_END);
+	return true;
 }
 
 /* Keep a record: false when there is no room, or its terms are no good. */
@@ -223,7 +262,7 @@ keep_record(struct spf *spf, struct spf_text terms)
 	memcpy(spf->text + frame->text, terms.at, terms.length);
 	frame->length = terms.length;
 	frame->left = (struct spf_text){spf->text + frame->text, terms.length};
-	return spf_record_check(frame->left, &frame->redirect);
+	return check_terms(frame->left, &frame->redirect);
 }
 
 /* What is included or redirected to has to have one (RFC 7208 5.2, 6.1). */
@@ -455,9 +494,10 @@ asks_for(const struct spf *spf, enum spf_kind kind, enum dns_type *type_r)
 	}
 }
 
-void
-spf_foresee(struct spf *spf,
-    void (*each)(void *arg, const char *name, enum dns_type type), void *arg)
+/* What the records that came since the last time will ask for, unless a term before
+ * it matches: as many names as terms may still ask. */
+static void
+foresee(struct spf *spf, spf_foreseen *each, void *arg)
 {
 	for (size_t i = 0; !spf->done && i < spf->depth; i++) {
 		struct spf_frame *frame = &spf->frames[i];
@@ -554,11 +594,13 @@ spf_begin(struct spf *spf, const struct spf_question *question)
 }
 
 void
-spf_take(struct spf *spf, const struct dns_answer *answer)
+spf_take(struct spf *spf, const struct dns_answer *answer, spf_foreseen *each,
+    void *arg)
 {
 	take_function *taker = spf->taker;
 
 	spf->taker = NULL;
 	taker(spf, answer);
 	run(spf);
+	foresee(spf, each, arg);
 }

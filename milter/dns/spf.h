@@ -3,7 +3,7 @@
  *
  *	spf_begin(&spf, &question);
  *	while (!spf.done)
- *		spf_take(&spf, answer to spf.name and spf.type);
+ *		spf_take(&spf, answer to spf.name and spf.type, ...);
  *
  * It asks no more than 10 terms, 10 hosts of each mx and 10 names of the client;
  * explanations are not asked for, as nobody would read them. */
@@ -66,13 +66,11 @@ struct spf {
 void spf_begin(struct spf *spf, const struct spf_question *question);
 
 /* Tell what the DNS says of the name that was wanted; DNS_FAILED also when
- * nothing came in time. */
-void spf_take(struct spf *spf, const struct dns_answer *answer);
-
-/* Name what the records that came since the last call will ask for, unless a term
- * before it matches, so that it can be asked for at once: as many names as terms
- * may still ask.  None once the check is done. */
-void spf_foresee(struct spf *spf,
-    void (*each)(void *arg, const char *name, enum dns_type type), void *arg);
+ * nothing came in time.  `each` is told of what the records that came will ask for,
+ * unless a term before it matches, so that it can be asked for at once: of as many
+ * names as terms may still ask, and of none once the check is done. */
+typedef void spf_foreseen(void *arg, const char *name, enum dns_type type);
+void spf_take(struct spf *spf, const struct dns_answer *answer,
+    spf_foreseen *each, void *arg);
 
 #endif

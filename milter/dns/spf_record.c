@@ -54,19 +54,6 @@ cut(struct spf_text *text, size_t length)
 	return front;
 }
 
-bool
-spf_record_is(struct spf_text text, struct spf_text *terms_r)
-{
-	static const char version[] = "v=spf1";
-
-	if (text.length < strlen(version) ||
-	    !equals(cut(&text, strlen(version)), version) ||
-	    (text.length > 0 && text.at[0] != ' '))
-		return false;
-	*terms_r = text;
-	return true;
-}
-
 /* ---- Prefix lengths */
 
 /* A number without leading zeros, up to `most`. */
@@ -268,27 +255,4 @@ spf_record_next(struct spf_text *left, struct spf_term *term_r)
 	name = cut(&term, length);
 	(void)cut(&term, 1);
 	return read_modifier(name, term, term_r);
-}
-
-bool
-spf_record_check(struct spf_text terms, struct spf_term *redirect_r)
-{
-	struct spf_term term;
-	bool explained = false;
-
-	*redirect_r = (struct spf_term){.kind = SPF_END};
-	do {
-		if (!spf_record_next(&terms, &term))
-			return false;
-		if (term.kind == SPF_REDIRECT) {
-			if (redirect_r->kind == SPF_REDIRECT)
-				return false;
-			*redirect_r = term;
-		} else if (term.kind == SPF_EXP) {
-			if (explained)
-				return false;
-			explained = true;
-		}
-	} while (term.kind != SPF_END);
-	return true;
 }

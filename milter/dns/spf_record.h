@@ -29,14 +29,7 @@ struct spf_term {
 	struct network network; /* of IP4 and IP6 */
 };
 
-/* Whether a TXT record is of SPF.  `*terms_r` gets what follows the version. */
-bool spf_record_is(struct spf_text text, struct spf_text *terms_r);
-
 /* Take the next term off `left`.  False: it breaks the grammar. */
 bool spf_record_next(struct spf_text *left, struct spf_term *term_r);
-
-/* Whether all terms are good.  `*redirect_r` gets the one that redirects; its kind
- * is SPF_END when there is none. */
-bool spf_record_check(struct spf_text terms, struct spf_term *redirect_r);
 
 #endif

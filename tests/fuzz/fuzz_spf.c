@@ -151,9 +151,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(spf_name_settle(spf.name, settled) &&
 		    strcmp(spf.name, settled) == 0);
 		answer = answer_of(&input, spf.type);
-		spf_take(&spf, &answer);
 		foreseen = 0;
-		spf_foresee(&spf, foresee, &foreseen);
+		spf_take(&spf, &answer, foresee, &foreseen);
 	}
 	require(spf.result <= SPF_PERMERROR);
 	return 0;

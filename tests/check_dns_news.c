@@ -1,4 +1,4 @@
-#include "dns/dns_share.h"
+#include "dns/dns_answer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +45,9 @@ START_TEST(what_is_put_is_read)
 	size_t used = 0;
 	bool is_read;
 
-	ck_assert(dns_share_put(
+	ck_assert(dns_news_put(
 	    room, sizeof room, &used, "x.example", rows[_i].type, answer));
-	is_read = dns_share_next(&bytes, &used, &news);
+	is_read = dns_news_next(&bytes, &used, &news);
 	ck_assert_msg(is_read == rows[_i].is_read, "%s", rows[_i].when);
 	if (!is_read)
 		return;
@@ -68,11 +68,11 @@ START_TEST(a_full_room_takes_no_more)
 	const unsigned char *bytes = room;
 	size_t used = 0, count = 0, seen = 0;
 
-	while (dns_share_put(
-	    room, sizeof room, &used, "x.example", DNS_A, &answer))
+	while (
+	    dns_news_put(room, sizeof room, &used, "x.example", DNS_A, &answer))
 		count++;
 	ck_assert_uint_eq(count, 3);
-	while (dns_share_next(&bytes, &used, &news))
+	while (dns_news_next(&bytes, &used, &news))
 		seen++;
 	ck_assert_uint_eq(seen, 3);
 }
@@ -90,19 +90,19 @@ START_TEST(garbage_is_read_with_care)
 		struct dns_news news;
 		size_t used = 0;
 
-		while (dns_share_put(
+		while (dns_news_put(
 		    room, sizeof room, &used, "x.example", DNS_PTR, &answer))
 			continue;
 		for (int j = 0; j < 4; j++)
 			room[(size_t)rand() % used] = (unsigned char)rand();
 		used = (size_t)rand() % (used + 1);
-		while (dns_share_next(&bytes, &used, &news))
+		while (dns_news_next(&bytes, &used, &news))
 			ck_assert(strlen(news.name) < DNS_NAME_SIZE);
 	}
 }
 END_TEST
 
-CHECK_MAIN("dns_share", tcase)
+CHECK_MAIN("dns_news", tcase)
 {
 	tcase_add_loop_test(tcase, what_is_put_is_read, 0, COUNT(rows));
 	tcase_add_test(tcase, a_full_room_takes_no_more);
