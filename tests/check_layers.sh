@@ -66,7 +66,7 @@ down() {
 }
 
 strings='mem(cpy|move|set|cmp|chr)|str[a-z]*|snprintf|vsnprintf|qsort|bsearch'
-numbers='abs|labs|fabs|floor|ceil|l*lround|exp|exp2|log|log2|pow|fmin|fmax|l*abs'
+numbers='abs|labs|fabs|floor|ceil|l*lround|exp|exp2|expm1|log|log2|pow|fmin|fmax|l*abs'
 text='strto[a-z]*|inet_ntop|inet_pton|__ctype_[a-z_]*|ato[a-z]*|to(lower|upper)'
 compiler='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan)_.*|_?_errno_location'
 # Neighbours that are not pure as a whole: these read and change nothing.

@@ -1,4 +1,4 @@
-#include "load/load_pressure.h"
+#include "load/load.h"
 
 #include <math.h>
 #include <string.h>

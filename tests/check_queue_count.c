@@ -1,7 +1,7 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
 #include "lib/check_main.h"
-#include "load/queue_count.h"
+#include "load/load_sample.h"
 
 #include <errno.h>
 #include <fcntl.h>

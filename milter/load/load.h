@@ -1,14 +1,64 @@
-/* load -- is the farm busier than this, by what its hosts report?
- *
- * Hosts publish their loads (load_report.h); here those figures become one, and
- * one figure becomes a yes or no that does not flap.
- *
- * Pure.  Times are Unix seconds of the store's clock. */
+/* load -- the arithmetic of load: how counters become a share, the figures of hosts
+ * one figure, and that a yes or no which does not flap.  Pure. */
 #ifndef LOAD_H
 #define LOAD_H
 
 #include "policy/settings.h"
 #include "store/load_report.h"
+
+/* ---- Pressure: for what share of the time does work stand still for want of a
+ * resource?
+ *
+ * Linux counts the microseconds during which at least one task waited for CPU,
+ * input/output or memory (PSI, /proc/pressure).  The growth of that counter
+ * between two samples is the share, smoothed here.  The kernel's own averages
+ * are no use for this: they are renewed every 2 s, and after 4 s of complete
+ * standstill avg10 shows 0.33.
+ *
+ * Times are microseconds of a clock that never goes back. */
+
+/* After this long a lasting change shows by 63 %.  So a complete standstill
+ * shows as 0.33 after one second, 0.55 after two, 0.70 after three and 0.80
+ * after four: a moment does not count, and a few seconds do. */
+#define LOAD_PRESSURE_SMOOTH_US INT64_C(2500000)
+
+/* All zero at first; only load_pressure_step() writes it. */
+struct load_pressure {
+	bool begun;
+	int64_t at;    /* of the last sample */
+	int64_t total; /* microseconds of standstill counted by then */
+	double share;  /* smoothed, 0..1 */
+};
+
+/* Take a sample and return the smoothed share.  The first one can tell nothing
+ * yet, so it gives 0; nor can one taken at the same moment as the last, or a
+ * counter that went back: they change nothing but the start of the next. */
+double
+load_pressure_step(struct load_pressure *pressure, int64_t total, int64_t now);
+
+/* The same for systems without the counter: assume that the share has been
+ * `share` (0..1) since the last sample. */
+double
+load_pressure_assume(struct load_pressure *pressure, double share, int64_t now);
+
+/* The counter in the text of a pressure file: the number behind "total=" in
+ * the line that begins with "some ".  False, and *total_r unchanged, if the
+ * text holds no such line or no whole number of at most 18 digits there. */
+bool load_pressure_parse(const char *text, size_t len, int64_t *total_r);
+
+/* The tasks that are running or ready to run, from the text of /proc/loadavg:
+ * the 1 in "0.20 0.18 0.12 1/80 11206", at most 9 digits.  False, and
+ * *runnable_r unchanged, if there is none. */
+bool
+load_pressure_parse_runnable(const char *text, size_t len, int64_t *runnable_r);
+
+/* What so many runnable tasks on so many CPUs would show as CPU pressure: the
+ * tasks that wait, for each CPU, and at most 1.  All CPUs in use with nobody
+ * waiting is 0, twice as many tasks as CPUs is 1. */
+double load_pressure_of_queue(int64_t runnable, int64_t cpus);
+
+/* ---- The farm: is it busier than this, by what its hosts report (load_report.h)?
+ * Times are Unix seconds of the store's clock. */
 
 #define LOAD_MAX_AGE INT64_C(10)
 

@@ -1,5 +1,8 @@
+#define _DEFAULT_SOURCE /* d_type: one system call less for each message */
+
 #include "load/load_sample.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,15 +16,18 @@
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/seconds.h"
-#include "load/queue_count.h"
 #include "policy/facts.h"
 
 #define TEXT_SIZE	512 /* a pressure file has about 120 bytes */
 #define QUEUE_BUDGET_MS 100
 #define QUEUE_FILES_MAX 1e9
+#define QUEUE_DEPTH_MAX 4
+#define NAMES_PER_CLOCK 64   /* reading the clock for each name would cost */
 #define WAIT_MS		300  /* in one sample, for what is taken aside */
 #define HANGS_MS	3000 /* until a measure that is late is a fault */
+#define SOURCE_SIZE	(PATH_MAX + 64)
 
 /* Everything that a measure may depend on. */
 struct probe {
@@ -51,6 +57,111 @@ struct job {
 	int fault;
 	double measure;
 };
+
+/* ---- The files in a queue */
+
+struct walk {
+	int64_t limit;
+	int64_t deadline_us;
+	int64_t count;
+	int64_t names;
+	bool over; /* limit or deadline reached */
+};
+
+/* Some file systems leave the type to stat.  A name that has vanished is of
+ * unknown type and counts for nothing. */
+static unsigned char
+entry_type(int dirfd, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type;
+	if (fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return DT_UNKNOWN;
+	if (S_ISREG(st.st_mode))
+		return DT_REG;
+	return S_ISDIR(st.st_mode) ? DT_DIR : DT_UNKNOWN;
+}
+
+static int walk_dir(struct walk *walk, int parent, const char *name, int depth);
+
+static int
+walk_entry(struct walk *walk, int fd, const struct dirent *entry, int depth)
+{
+	unsigned char type;
+	int error;
+
+	if (++walk->names % NAMES_PER_CLOCK == 0 &&
+	    clock_steady_us() >= walk->deadline_us)
+		walk->over = true;
+	if (entry->d_name[0] == '.')
+		return 0;
+	type = entry_type(fd, entry);
+	if (type == DT_REG && ++walk->count >= walk->limit)
+		walk->over = true;
+	if (type != DT_DIR || depth >= QUEUE_DEPTH_MAX)
+		return 0;
+	error = walk_dir(walk, fd, entry->d_name, depth + 1);
+	return error == ENOENT ? 0 : error;
+}
+
+static int
+walk_open(struct walk *walk, DIR *stream, int depth)
+{
+	struct dirent *entry;
+	int error = 0;
+
+	while (error == 0 && !walk->over) {
+		errno = 0;
+		entry = readdir(stream);
+		if (entry == NULL)
+			return errno;
+		error = walk_entry(walk, dirfd(stream), entry, depth);
+	}
+	return error;
+}
+
+static int
+walk_dir(struct walk *walk, int parent, const char *name, int depth)
+{
+	/* The admin may name a link to the queue; inside it none is trusted. */
+	int nofollow = depth == 0 ? 0 : O_NOFOLLOW;
+	int fd, error;
+	DIR *stream;
+
+	fd =
+	    openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | nofollow);
+	if (fd < 0)
+		return errno;
+	stream = fdopendir(fd);
+	if (stream == NULL) {
+		error = errno;
+		close(fd);
+		return error;
+	}
+	error = walk_open(walk, stream, depth);
+	closedir(stream);
+	return error;
+}
+
+int
+queue_count(const char *dir, int64_t limit, int64_t budget_ms, int64_t *count_r)
+{
+	struct walk walk = {.limit = limit};
+	int error;
+
+	*count_r = 0;
+	if (limit < 1)
+		return 0;
+	walk.deadline_us = clock_steady_us() + budget_ms * 1000;
+	error = walk_dir(&walk, AT_FDCWD, dir, 0);
+	if (error == 0)
+		*count_r = walk.count;
+	return error;
+}
+
+/* ---- Measures */
 
 /* Closes `fd` in any case. */
 static int
@@ -273,12 +384,6 @@ load_source_name(enum load_source source)
 	return source < LOAD_SOURCE_COUNT ? table[source].name : "none";
 }
 
-const char *
-load_source_setting(enum load_source source)
-{
-	return source < LOAD_SOURCE_COUNT ? table[source].setting : NULL;
-}
-
 /* strerror is safe among threads in any glibc that has its TLS buffer (2.32);
  * here one thread samples anyway. */
 const char *
@@ -410,6 +515,38 @@ load_of(const struct source *source, double capacity, double measure)
 	return fmin(load, LOAD_MAX);
 }
 
+/* "queue (queue_directory = /var/spool/postfix/active)", as far as it has one. */
+static void
+name_source(const struct load_sample *sample, enum load_source source,
+    char name_r[SOURCE_SIZE])
+{
+	const char *name = table[source].name;
+	const char *setting = table[source].setting;
+
+	if (setting == NULL)
+		(void)snprintf(name_r, SOURCE_SIZE, "%s", name);
+	else
+		(void)snprintf(name_r, SOURCE_SIZE, "%s (%s = %s)", name,
+		    setting, sample->slow[source].path);
+}
+
+static void
+note_fault(struct load_sample *sample, enum load_source i, int fault)
+{
+	char name[SOURCE_SIZE];
+
+	sample->fault_changed[i] = fault != sample->faults[i];
+	sample->faults[i] = fault;
+	if (!sample->fault_changed[i])
+		return;
+	name_source(sample, i, name);
+	if (fault == 0)
+		log_info("load source %s: can be read again", name);
+	else
+		log_warning("load source %s is ignored: %s", name,
+		    load_fault_text(fault));
+}
+
 static void
 take(struct load_sample *sample, enum load_source i, const struct probe *probe,
     int64_t due_us)
@@ -421,18 +558,9 @@ take(struct load_sample *sample, enum load_source i, const struct probe *probe,
 		fault = table[i].measure(probe, &measure);
 	else if (!end_aside(&sample->slow[i], due_us, &fault, &measure))
 		return;
-	sample->fault_changed[i] = fault != sample->faults[i];
-	sample->faults[i] = fault;
+	note_fault(sample, i, fault);
 	sample->loads[i] =
 	    fault == 0 ? load_of(&table[i], probe->capacity, measure) : 0;
-}
-
-static void
-take_off(struct load_sample *sample, enum load_source i)
-{
-	sample->fault_changed[i] = sample->faults[i] != 0;
-	sample->faults[i] = 0;
-	sample->loads[i] = 0;
 }
 
 void
@@ -452,10 +580,12 @@ load_sample_take(const struct load_sources *sources, int64_t sessions,
 	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
 		probe.pressure = &sample->pressures[i];
 		sample->fault_changed[i] = false;
-		if (make_probe(sources, (enum load_source)i, &probe))
+		if (make_probe(sources, (enum load_source)i, &probe)) {
 			take(sample, (enum load_source)i, &probe, due_us);
-		else
-			take_off(sample, (enum load_source)i);
+		} else {
+			note_fault(sample, (enum load_source)i, 0);
+			sample->loads[i] = 0;
+		}
 		if (sample->loads[i] > sample->load) {
 			sample->load = sample->loads[i];
 			sample->source = (enum load_source)i;

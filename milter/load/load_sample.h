@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/thread.h"
-#include "load/load_pressure.h"
+#include "load/load.h"
 
 enum load_source {
 	LOAD_CPU,	      /* 1-minute load average per online CPU */
@@ -72,9 +72,6 @@ struct load_sample {
 /* The name of a source as in config and log; "none" for LOAD_SOURCE_NONE. */
 const char *load_source_name(enum load_source source);
 
-/* The setting of the section `load` that says where to look; NULL: none does. */
-const char *load_source_setting(enum load_source source);
-
 /* Words for a fault, also for 0; to be used before this thread asks again. */
 const char *load_fault_text(int fault);
 
@@ -82,14 +79,25 @@ const char *load_fault_text(int fault);
  * host's own clock, by which the age of the figure file is judged.
  *
  * *sample holds the sample before (all zero at first) and gets the new one.  A
- * source that cannot be read is ignored, never an error: log the faults whose
- * fault_changed is set, and each is logged once when it starts and once when
- * it heals.  A file system that hangs costs a fraction of a second each time and
- * one thread a source, and nothing of the other sources. */
+ * source that cannot be read is ignored, never an error, and logged once when that
+ * starts and once when it heals.  A file system that hangs costs a fraction of a
+ * second each time and one thread a source, and nothing of the other sources. */
 void load_sample_take(const struct load_sources *sources, int64_t sessions,
     int64_t now, struct load_sample *sample);
 
 /* Give back what it holds. */
 void load_sample_clear(struct load_sample *sample);
+
+/* Count the regular files in `dir` and, for Postfix's hash_queue_names, in its
+ * subdirectories down to four levels.  Symbolic links are neither followed nor
+ * counted, names that begin with a dot are skipped.
+ *
+ * Counting stops at `limit` files, and when `budget_ms` milliseconds have
+ * passed; *count_r is then what was seen so far, so always a lower bound and
+ * never above `limit`.  What vanishes meanwhile does not matter.
+ *
+ * Returns 0, or the errno value of what could not be read. */
+int queue_count(
+    const char *dir, int64_t limit, int64_t budget_ms, int64_t *count_r);
 
 #endif

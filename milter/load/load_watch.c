@@ -1,19 +1,15 @@
 #include "load/load_watch.h"
 
-#include <limits.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "load/load.h"
 #include "load/load_sample.h"
 
 #define HOSTS_MAX   1000
 #define LATCHES_MAX (16 * THRESHOLDS_MAX)
-#define SOURCE_SIZE (PATH_MAX + 64)
 
 /* A latch outlives the policy that asked for it: sessions may hold that for
  * hours, and a reload under load must not open the gates.  It goes only when its
@@ -88,39 +84,6 @@ fill_sources(const struct settings *settings, struct load_sources *sources_r)
 	sources_r->space_dir = set_or_null(settings->load.disk_directory);
 	sources_r->figure_file = set_or_null(settings->load.figure_file);
 	sources_r->figure_max_age = settings->load.figure_age;
-}
-
-/* "queue (queue_directory = /var/spool/postfix/active)", as far as it has one. */
-static void
-name_source(const struct load_sample *sample, enum load_source source,
-    char name_r[SOURCE_SIZE])
-{
-	const char *setting = load_source_setting(source);
-
-	if (setting == NULL)
-		(void)snprintf(
-		    name_r, SOURCE_SIZE, "%s", load_source_name(source));
-	else
-		(void)snprintf(name_r, SOURCE_SIZE, "%s (%s = %s)",
-		    load_source_name(source), setting,
-		    sample->slow[source].path);
-}
-
-static void
-report_faults(const struct load_sample *sample)
-{
-	char name[SOURCE_SIZE];
-
-	for (int i = 0; i < LOAD_SOURCE_COUNT; i++) {
-		if (!sample->fault_changed[i])
-			continue;
-		name_source(sample, (enum load_source)i, name);
-		if (sample->faults[i] == 0)
-			log_info("load source %s: can be read again", name);
-		else
-			log_warning("load source %s is ignored: %s", name,
-			    load_fault_text(sample->faults[i]));
-	}
 }
 
 static void
@@ -238,7 +201,6 @@ load_watch_step(struct load_watch *watch, const struct policy *policy,
 	}
 	fill_sources(&policy->settings, &sources);
 	load_sample_take(&sources, sessions, now, &watch->sample);
-	report_faults(&watch->sample);
 	load = combine(watch, policy, store, now);
 	if (isfinite(watch->forced))
 		load = watch->forced;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "load/load.h"
-#include "load/load_pressure.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
