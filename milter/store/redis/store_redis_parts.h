@@ -114,6 +114,21 @@ extern const struct store_record_ops store_redis_record_ops;
 enum store_result store_redis_forget(
     struct store *store, const struct store_forget *forget, size_t *count_r);
 
+/* ---- Records as plain values (store/record.h): the one place that reads and writes
+ * all fields of one. */
+
+/* What the record of `tag` holds, by the answers to HGETALL and TTL.  What is no
+ * field of ours is left out.  False: out of memory, or there is no such record. */
+bool record_decode(const struct redis_store *store,
+    const struct redis_request *request, const char *tag, int64_t now,
+    struct store_record *record_r);
+
+/* Add the commands that make `after` of `before`, of which it has all.  Points are
+ * as of `now`. */
+void record_encode(const struct store_redis_keys *keys,
+    const struct store_record *before, const struct store_record *after,
+    int64_t now, struct resp_commands *commands);
+
 /* What lists were when they were last read. */
 void store_redis_free_lists(struct redis_store *store);
 

@@ -1,4 +1,5 @@
-#include "store/redis/store_redis_record.h"
+/* The fields of a record as plain values, and back. */
+#include "store/redis/store_redis_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,8 +7,8 @@
 
 #include "base/ascii.h"
 #include "base/decimal.h"
+#include "store/record.h"
 #include "store/redis/decay.h"
-#include "store/redis/store_redis_ask.h"
 
 #define HOSTS 256
 #define WHOLE HOSTS /* the network itself stands behind its hosts */
@@ -230,22 +231,24 @@ is_worthy(const struct store_record *record)
 }
 
 bool
-record_decode(const struct record_reading *reading, const char *tag,
-    const struct resp_reply *fields, int64_t life,
+record_decode(const struct redis_store *store,
+    const struct redis_request *request, const char *tag, int64_t now,
     struct store_record *record_r)
 {
-	int64_t now = reading->now;
-	struct decoding decoding = {.keys = reading->keys,
-	    .generation = decay_generation(reading->keys->half_life, now),
+	const struct resp_reply *fields = request->replies[0];
+	struct decoding decoding = {.keys = &store->keys,
+	    .generation = decay_generation(store->keys.half_life, now),
 	    .record = record_r};
+	int64_t life = -1;
 	bool good = true;
 
 	*record_r = (struct store_record){.has_points = true};
 	if (resp_count(fields) == 0 || strlen(tag) >= sizeof record_r->name)
 		return false;
 	memcpy(record_r->name, tag, strlen(tag) + 1);
+	(void)resp_integer(request->replies[1], &life);
 	record_r->expires =
-	    now + (life >= 0 ? life : reading->terms->pending_life);
+	    now + (life >= 0 ? life : store->terms.pending_life);
 	for (size_t i = 0; good && i + 1 < resp_count(fields); i += 2) {
 		const char *field = resp_string(resp_element(fields, i), NULL);
 		const char *text =

@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "redis/error.h"
 #include "redis/map.h"
-#include "store/redis/store_redis_record.h"
+#include "store/record.h"
 
 #define KEYS_AT_ONCE "200"
 #define WAIT_MS	     2000
@@ -157,21 +157,6 @@ fetch_ask(struct redis_store *store, struct fetch *fetch)
 	return result;
 }
 
-/* False: there is none, or it cannot be read. */
-static bool
-fetch_take(const struct redis_store *store, const struct fetch *fetch, size_t i,
-    int64_t now, struct store_record *record_r)
-{
-	const struct redis_request *request = &fetch->requests[i];
-	const struct record_reading reading = {
-	    &store->keys, &store->terms, now};
-	int64_t life = -1;
-
-	(void)resp_integer(request->replies[1], &life);
-	return record_decode(
-	    &reading, fetch->tags[i], request->replies[0], life, record_r);
-}
-
 static void
 fetch_free(struct fetch *fetch)
 {
@@ -193,7 +178,8 @@ give(struct redis_store *store, struct fetch *fetch, store_record_each *each,
 	for (size_t i = 0; result == STORE_OK && i < fetch->count; i++) {
 		struct store_record record;
 
-		if (!fetch_take(store, fetch, i, now, &record))
+		if (!record_decode(store, &fetch->requests[i], fetch->tags[i],
+			now, &record))
 			continue;
 		each(arg, &record);
 		record_clear(&record);
@@ -362,8 +348,10 @@ write_merged(struct redis_store *store, struct fetch *fetch,
 		bool good;
 
 		writes[i].key = fetch->keys[i];
-		(void)fetch_take(store, fetch, i, now, &before);
-		(void)fetch_take(store, fetch, i, now, &after);
+		(void)record_decode(
+		    store, &fetch->requests[i], fetch->tags[i], now, &before);
+		(void)record_decode(
+		    store, &fetch->requests[i], fetch->tags[i], now, &after);
 		memcpy(after.name, records[i].name, sizeof after.name);
 		good = record_merge(&after, &records[i], &store->terms, now);
 		trip_begin_whole(&writes[i].commands);
