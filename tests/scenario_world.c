@@ -161,12 +161,22 @@ world_close(struct world *world)
 	    "%s: something is left over", world->directory);
 }
 
+static void
+take_file_reports(struct world *world)
+{
+	struct policy *policy = shared_policy(world->shared);
+
+	reports_take(&world->shared->file_reports, policy, world->shared->store,
+	    world->now);
+	policy_release(&policy);
+}
+
 void
 world_reload(struct world *world, const char *text)
 {
 	shared_publish(world->shared, load_policy(world, text));
 	shared_tick(world->shared, world->now);
-	shared_tick_file(world->shared, world->now);
+	take_file_reports(world);
 }
 
 /* The program that publishes the figure does so all the time, each time whole. */
@@ -194,7 +204,7 @@ tick(struct world *world)
 {
 	publish_figure(world);
 	shared_tick(world->shared, world->now);
-	shared_tick_file(world->shared, world->now);
+	take_file_reports(world);
 }
 
 void

@@ -234,10 +234,15 @@ tick_journal(void *service, int64_t now)
 	policy_release(&policy);
 }
 
+/* Take reports out of a file: it may hang with the file system. */
 static void
 tick_file_reports(void *service, int64_t now)
 {
-	shared_tick_file(((struct service *)service)->shared, now);
+	struct shared *shared = ((struct service *)service)->shared;
+	struct policy *policy = shared_policy(shared);
+
+	reports_take(&shared->file_reports, policy, shared->store, now);
+	policy_release(&policy);
 }
 
 static void

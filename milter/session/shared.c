@@ -188,12 +188,3 @@ shared_tick(struct shared *shared, int64_t now)
 	store_tidy(shared->store, now);
 	policy_release(&policy);
 }
-
-void
-shared_tick_file(struct shared *shared, int64_t now)
-{
-	struct policy *policy = shared_policy(shared);
-
-	reports_take(&shared->file_reports, policy, shared->store, now);
-	policy_release(&policy);
-}

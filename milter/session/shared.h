@@ -71,8 +71,4 @@ void shared_publish(struct shared *shared, struct policy *policy);
  * the store; files that hang are left to themselves. */
 void shared_tick(struct shared *shared, int64_t now);
 
-/* The same in a further one, which may hang with the file system: take reports
- * out of a file. */
-void shared_tick_file(struct shared *shared, int64_t now);
-
 #endif
