@@ -70,22 +70,16 @@ set_sender(struct session *session, const struct session_envelope *envelope)
 	    envelope->tls_version != NULL && envelope->tls_version[0] != '\0';
 }
 
-/* Distinct domains of the recipients that are still in. */
-static int64_t
-count_domains(const struct facts *facts)
+/* Whether no recipient before this one has its domain. */
+static bool
+is_first_of_domain(const struct facts *facts, size_t recipient)
 {
-	int64_t count = 0;
+	const char *domain = facts->recipients[recipient].domain;
 
-	for (size_t i = 0; i < facts->recipient_count; i++) {
-		bool again = false;
-
-		for (size_t j = 0; j < i && !again; j++)
-			again = strcmp(facts->recipients[i].domain,
-				    facts->recipients[j].domain) == 0;
-		if (!again)
-			count++;
-	}
-	return count;
+	for (size_t i = 0; i < recipient; i++)
+		if (strcmp(facts->recipients[i].domain, domain) == 0)
+			return false;
+	return true;
 }
 
 static bool
@@ -119,7 +113,7 @@ add_recipient(struct session *session, const char *raw)
 	message->pairs[i].name = message->names[i];
 	message->names[i][0] = '\0';
 	facts->recipient_count++;
-	facts->recipient_domains = count_domains(facts);
+	facts->recipient_domains += is_first_of_domain(facts, i);
 	return true;
 }
 
@@ -131,11 +125,11 @@ drop_recipient(struct session *session)
 	size_t last = --facts->recipient_count;
 
 	facts->recipients_seen--;
+	facts->recipient_domains -= is_first_of_domain(facts, last);
 	free((char *)message->recipients[last].address);
 	free((char *)message->pairs[last].recipient);
 	if (message->pairs_asked > last)
 		message->pairs_asked = last;
-	facts->recipient_domains = count_domains(facts);
 }
 
 static bool
