@@ -209,44 +209,25 @@ message_deferred(struct message *message, size_t recipient)
 	hand_over(message, &effects, recipient == MESSAGE_WHOLE);
 }
 
-/* Whether this has not been noted lately; now it is. */
+/* Whether this client has not passed so lately; now it has. */
 static bool
-is_news(const struct message *message, const char *what)
+passes_anew(
+    const struct message *message, const char *sender, const char *recipient)
 {
 	const struct known_cache_entry entry = {true, 0, message->facts.now};
 	struct known_cache_entry found;
+	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
 
-	if (known_cache_recall(message->shared->passed, what, entry.seen,
+	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
+	    sender, recipient);
+	if (known_cache_recall(message->shared->passed, who, entry.seen,
 		PASSED_LATELY, &found))
 		return false;
-	known_cache_note(message->shared->passed, what, &entry);
+	known_cache_note(message->shared->passed, who, &entry);
 	return true;
 }
 
 /* One pair that passes in several sessions at once has passed once. */
-static bool
-passes_anew(const struct message *message, size_t recipient)
-{
-	const struct store_pair *pair = &message->pairs[recipient];
-	char who[STORE_POOL_MAX + 2 * MAILADDR_SIZE];
-
-	(void)snprintf(who, sizeof who, "%s %s %s", message_identity(message),
-	    pair->sender, pair->recipient);
-	return is_news(message, who);
-}
-
-/* What DNS says is no pass that was waited for: such counts once an hour, so that
- * a burst of messages makes nobody known. */
-static int64_t
-count_evident(const struct message *message)
-{
-	char who[STORE_POOL_MAX + sizeof "evident "];
-
-	(void)snprintf(
-	    who, sizeof who, "evident %s", message_identity(message));
-	return is_news(message, who) ? 1 : 0;
-}
-
 static int64_t
 count_passes(const struct message *message, const struct effects *effects)
 {
@@ -256,7 +237,8 @@ count_passes(const struct message *message, const struct effects *effects)
 		return 0;
 	for (size_t i = 0; i < message->facts.recipient_count; i++)
 		if (effects->pairs[i][CLOCK_REAL] == MARK_PASSED)
-			anew |= passes_anew(message, i);
+			anew |= passes_anew(message, message->pairs[i].sender,
+			    message->pairs[i].recipient);
 	return anew ? effects->passes : 0;
 }
 
@@ -271,8 +253,10 @@ message_completed(struct message *message, const struct outcome *outcome)
 	effects.passes = count_passes(message, &effects);
 	if (effects.passes > 0)
 		message_event(message, REPUTATION_GREYLIST_PASSED);
-	else if (effects.is_evident)
-		effects.passes = count_evident(message);
+	/* What DNS says is no pass that was waited for: such counts once an hour,
+	 * so that a burst of messages makes nobody known. */
+	else if (effects.is_evident && passes_anew(message, "", ""))
+		effects.passes = 1;
 	hand_over(message, &effects, true);
 }
 
@@ -281,7 +265,6 @@ message_event(struct message *message, enum reputation_event event)
 {
 	const struct reputation_weights *weights =
 	    &message->policy->settings.reputation.weights;
-	struct reputation_sums earned = {0, 0};
 
 	if (message->exempt)
 		return;
@@ -291,13 +274,10 @@ message_event(struct message *message, enum reputation_event event)
 		if (message->facts.null_sender)
 			return;
 	}
-	if (event != REPUTATION_ACCEPTED &&
-	    event != REPUTATION_GREYLIST_PASSED) {
+	if (event == REPUTATION_ACCEPTED || event == REPUTATION_GREYLIST_PASSED)
+		message->accepted += weights->points[event];
+	else
 		reputation_add(&message->earned, weights, event);
-		return;
-	}
-	reputation_add(&earned, weights, event);
-	message->accepted += earned.good;
 }
 
 void
