@@ -202,15 +202,6 @@ is_noted(const struct outcome *outcome)
 	return outcome->observed != NULL || outcome->trial_waits;
 }
 
-static void
-note_observed(const struct question *question, const struct rule *rule)
-{
-	if (is_noted(question->outcome))
-		return;
-	question->outcome->observed = rule;
-	question->outcome->observed_wait = question->wait;
-}
-
 /* True when this rule ends the search. */
 static bool
 apply_answer(
@@ -240,7 +231,10 @@ apply_answer(
 		break;
 	}
 	if (rule->observe) {
-		note_observed(question, rule);
+		if (!is_noted(outcome)) {
+			outcome->observed = rule;
+			outcome->observed_wait = question->wait;
+		}
 		return false;
 	}
 	outcome->rule = rule;
@@ -282,19 +276,14 @@ decide(const struct policy *policy, const struct facts *facts,
 static int
 rank(const struct outcome *outcome, bool each)
 {
-	static const int ranks[][VERDICT_DEFER + 1] = {{[VERDICT_ASK] = 0,
-							   [VERDICT_ACCEPT] = 1,
-							   [VERDICT_WAIT] = 2,
-							   [VERDICT_DEFER] = 3},
-	    {[VERDICT_ASK] = 0,
-		[VERDICT_DEFER] = 1,
-		[VERDICT_WAIT] = 2,
-		[VERDICT_ACCEPT] = 3}};
-
 	if (outcome->verdict == VERDICT_ACCEPT && outcome->rule != NULL &&
 	    outcome->rule->of_recipient)
 		return 4;
-	return ranks[each][outcome->verdict];
+	if (outcome->verdict == VERDICT_ASK)
+		return 0;
+	if (outcome->verdict == VERDICT_WAIT)
+		return 2;
+	return (outcome->verdict == VERDICT_ACCEPT) == each ? 3 : 1;
 }
 
 /* Which of two recipients' outcomes speaks for the whole message, where one that
