@@ -131,9 +131,9 @@ struct facts {
 	const char *sender; /* cleaned; "" for the null sender */
 	const char *sender_domain;
 	struct recipient *recipients;
-	size_t recipient_count;	 /* of the array above */
-	int64_t recipients_seen; /* all of them, also beyond the array */
-	int64_t recipient_domains;
+	size_t recipient_count;	      /* of the array above */
+	int64_t recipients_seen;      /* all of them, also beyond the array */
+	int64_t recipient_domains;    /* different ones, of that array */
 	const struct header *headers; /* only those that the policy reads */
 	size_t header_count;
 	int64_t declared_size; /* SIZE= of MAIL (RFC 1870); 0: none */

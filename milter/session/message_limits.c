@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-/* A session is one connection, so the unit that was once counted for that stays. */
-static bool
-is_kept(const struct limit_count *count, const struct condition *condition)
-{
-	return condition->type->counts == LIMIT_CONNECTIONS &&
-	    count->certainty == FACT_KNOWN;
-}
-
 void
 limits_begin(struct message *message, size_t recipient)
 {
@@ -22,9 +14,12 @@ limits_begin(struct message *message, size_t recipient)
 		const struct condition *condition = policy->limits[i].condition;
 		struct limit_count *count = &message->limits[i];
 
-		if (recipient == MESSAGE_WHOLE
-			? is_kept(count, condition)
-			: !condition_counts_recipients(condition))
+		if (recipient != MESSAGE_WHOLE &&
+		    !condition_counts_recipients(condition))
+			continue;
+		/* A session is one connection: its unit was counted. */
+		if (condition->type->counts == LIMIT_CONNECTIONS &&
+		    count->certainty == FACT_KNOWN)
 			continue;
 		memset(count, 0, sizeof *count);
 		count->certainty = FACT_ASK;

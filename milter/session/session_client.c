@@ -15,16 +15,6 @@ copy_text(char *out_r, size_t size, const char *text)
 	out_r[length] = '\0';
 }
 
-/* A client without an IP address is a program on this host. */
-static void
-set_address(struct session *session, const struct sockaddr *address)
-{
-	struct facts *facts = &session->message.facts;
-
-	if (!netaddr_from_sockaddr(address, &facts->client))
-		(void)netaddr_parse("127.0.0.1", &facts->client);
-}
-
 /* Only a name that resolves back to the address counts; the MTA gives "[addr]"
  * for all others, and tells apart "none" from "the DNS failed for now". */
 static void
@@ -126,7 +116,9 @@ session_identify(struct session *session, const struct session_origin *origin)
 	facts->daemon_port = origin->daemon_port == NULL
 	    ? 0
 	    : decimal_scan(origin->daemon_port, NULL);
-	set_address(session, origin->address);
+	/* A client without an IP address is a program on this host. */
+	if (!netaddr_from_sockaddr(origin->address, &facts->client))
+		(void)netaddr_parse("127.0.0.1", &facts->client);
 	set_name(session, origin);
 	set_network(session);
 	set_pool(session);
