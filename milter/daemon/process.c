@@ -98,14 +98,3 @@ process_raise_files(void)
 	return limit.rlim_cur < (rlim_t)LONG_MAX ? (long)limit.rlim_cur
 						 : LONG_MAX;
 }
-
-/* LeakSanitizer looks for leaks at exit() only.  NULL in any other build. */
-extern void __lsan_do_leak_check(void) __attribute__((weak));
-
-void
-process_leave(int status)
-{
-	if (__lsan_do_leak_check != NULL)
-		__lsan_do_leak_check();
-	_exit(status);
-}

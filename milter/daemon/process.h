@@ -1,5 +1,4 @@
-/* process -- a daemon as Unix knows it: detached, roomy, without privileges, and
- * gone at once. */
+/* process -- a daemon as Unix knows it: detached, and roomy. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
@@ -23,9 +22,5 @@ void process_ready(int *ready, bool keep);
 
 /* Allow as many open files as the system lets us; how many that is. */
 long process_raise_files(void);
-
-/* End the process at once, without the exit handlers of libraries: libmilter's
- * takes away the locks of threads that still run. */
-_Noreturn void process_leave(int status);
 
 #endif

@@ -310,29 +310,6 @@ open_shared(struct service *service, char *why_r, size_t size)
 		    service->control, service->shared, service->file));
 }
 
-struct service *
-service_open(struct policy *policy, const char *file, char *why_r, size_t size)
-{
-	struct service *service = calloc(1, sizeof *service);
-	const char *why;
-
-	if (service == NULL) {
-		policy_release(&policy);
-		(void)snprintf(why_r, size, "out of memory");
-		return NULL;
-	}
-	service->policy = policy;
-	service->file = file;
-	service->pid_file = -1;
-	if (!socket_spec_parse(policy->settings.socket, &service->spec, &why))
-		(void)snprintf(why_r, size, "%s", why);
-	else if (open_process(service, why_r, size) &&
-	    open_shared(service, why_r, size))
-		return service;
-	service_close(&service);
-	return NULL;
-}
-
 static bool
 is_served(void *arg)
 {
@@ -356,18 +333,44 @@ start_web(struct service *service)
 		log_error("web: out of memory or threads");
 }
 
-bool
-service_start(struct service *service, void (*ended)(void))
+/* False: no thread could be had. */
+static bool
+start(struct service *service, void (*ended)(void))
 {
 	start_web(service);
-	if (!filter_start(service->shared, ended)) {
-		log_error("no thread for libmilter");
+	if (!filter_start(service->shared, ended))
 		return false;
-	}
 	atomic_store(&service->serving, true);
 	log_info("serving %s with %zu rules", service->policy->settings.socket,
 	    service->policy->rule_count);
 	return true;
+}
+
+struct service *
+service_open(struct policy *policy, const char *file, void (*ended)(void),
+    char *why_r, size_t size)
+{
+	struct service *service = calloc(1, sizeof *service);
+	const char *why;
+
+	if (service == NULL) {
+		policy_release(&policy);
+		(void)snprintf(why_r, size, "out of memory");
+		return NULL;
+	}
+	service->policy = policy;
+	service->file = file;
+	service->pid_file = -1;
+	if (!socket_spec_parse(policy->settings.socket, &service->spec, &why))
+		(void)snprintf(why_r, size, "%s", why);
+	else if (open_process(service, why_r, size) &&
+	    open_shared(service, why_r, size)) {
+		if (start(service, ended))
+			return service;
+		(void)snprintf(why_r, size, "no thread for libmilter");
+	}
+	service_close(&service);
+	return NULL;
 }
 
 void
