@@ -450,19 +450,9 @@ ask_lists(struct evidence *evidence, enum evidence_step step)
 			forget_section(evidence, i);
 }
 
-void
-evidence_ask(struct evidence *evidence, enum evidence_step step)
-{
-	if (step == EVIDENCE_CONNECT)
-		find_place(evidence);
-	if (evidence->policy->wants_dns)
-		ask_lists(evidence, step);
-	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL)
-		take_spf(evidence, true);
-}
-
-void
-evidence_forget(struct evidence *evidence)
+/* A message begins: nothing has been told of it. */
+static void
+forget(struct evidence *evidence)
 {
 	evidence->facts->dnsbls = evidence->dnsbls;
 	for (size_t i = 0; i < evidence->policy->dnsbl_count; i++)
@@ -473,6 +463,19 @@ evidence_forget(struct evidence *evidence)
 	    evidence->policy->wants_spf ? FACT_LATER : FACT_UNKNOWN;
 	evidence->pending =
 	    evidence->policy->dnsbl_count > 0 || evidence->policy->wants_spf;
+}
+
+void
+evidence_ask(struct evidence *evidence, enum evidence_step step)
+{
+	if (step == EVIDENCE_CONNECT)
+		find_place(evidence);
+	else if (step == EVIDENCE_MAIL)
+		forget(evidence);
+	if (evidence->policy->wants_dns)
+		ask_lists(evidence, step);
+	if (evidence->policy->wants_spf && step == EVIDENCE_MAIL)
+		take_spf(evidence, true);
 }
 
 /* False: some of it is pending. */

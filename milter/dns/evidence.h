@@ -30,11 +30,9 @@ struct evidence {
 /* The steps that tell of a name to ask for. */
 enum evidence_step { EVIDENCE_CONNECT, EVIDENCE_HELO, EVIDENCE_MAIL };
 
-/* Have DNS asked for what became known at this step.  Waits for nothing. */
+/* Have DNS asked for what became known at this step.  Waits for nothing.  A message
+ * begins at EVIDENCE_MAIL: nothing has been told of it then. */
 void evidence_ask(struct evidence *evidence, enum evidence_step step);
-
-/* A message begins: nothing has been taken of it. */
-void evidence_forget(struct evidence *evidence);
 
 /* Take what is there now.  From DATA on, with no patience, that is all. */
 void evidence_take(struct evidence *evidence, enum stage stage);

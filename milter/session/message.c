@@ -36,7 +36,6 @@ forget_message(struct message *message)
 	message->organisation[0] = '\0';
 	message->joins = message->joins_late = false;
 	memset(message->settled, 0, sizeof message->settled);
-	evidence_forget(&message->evidence);
 	limits_begin(message, MESSAGE_WHOLE);
 	facts->recipient_domains = 0;
 	facts->size = 0;

@@ -48,10 +48,25 @@ dns_tick(struct dns *dns, const struct policy *policy)
 	(void)policy;
 }
 
+static void
+forget(struct evidence *evidence)
+{
+	const struct policy *policy = evidence->policy;
+
+	evidence->facts->dnsbls = evidence->dnsbls;
+	for (size_t i = 0; i < policy->dnsbl_count; i++)
+		evidence->dnsbls[i] = (struct dnsbl_sum){
+		    .least = INT64_MIN, .most = INT64_MAX, .pending = true};
+	evidence->facts->spf = SPF_NONE;
+	evidence->facts->spf_certainty =
+	    policy->wants_spf ? FACT_LATER : FACT_UNKNOWN;
+}
+
 void
 evidence_ask(struct evidence *evidence, enum evidence_step step)
 {
-	(void)step;
+	if (step == EVIDENCE_MAIL)
+		forget(evidence);
 	evidence->facts->country_certainty = FACT_UNKNOWN;
 	evidence->facts->asn_certainty = FACT_UNKNOWN;
 }
@@ -73,20 +88,6 @@ sum_of(const struct dnsbl *dnsbl)
 	    .most_good = good,
 	    .most_bad = bad,
 	    .needed = dnsbl->alone ? 1 : 2};
-}
-
-void
-evidence_forget(struct evidence *evidence)
-{
-	const struct policy *policy = evidence->policy;
-
-	evidence->facts->dnsbls = evidence->dnsbls;
-	for (size_t i = 0; i < policy->dnsbl_count; i++)
-		evidence->dnsbls[i] = (struct dnsbl_sum){
-		    .least = INT64_MIN, .most = INT64_MAX, .pending = true};
-	evidence->facts->spf = SPF_NONE;
-	evidence->facts->spf_certainty =
-	    policy->wants_spf ? FACT_LATER : FACT_UNKNOWN;
 }
 
 void
