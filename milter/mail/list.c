@@ -68,23 +68,12 @@ list_new(unsigned kinds)
 	return list;
 }
 
+/* Each item begins with its text. */
 static void
-table_free_words(struct table *table)
+table_free_texts(struct table *table)
 {
-	struct word *words = table->items;
-
 	for (size_t i = 0; i < table->count; i++)
-		free(words[i].text);
-	free(table->items);
-}
-
-static void
-table_free_numbers(struct table *table)
-{
-	struct numbered *numbers = table->items;
-
-	for (size_t i = 0; i < table->count; i++)
-		free(numbers[i].key);
+		free(*(char **)((char *)table->items + i * table->width));
 	free(table->items);
 }
 
@@ -95,9 +84,9 @@ list_free(struct list **list)
 		return;
 	free((*list)->ipv4.items);
 	free((*list)->ipv6.items);
-	table_free_words(&(*list)->addresses);
-	table_free_words(&(*list)->domains);
-	table_free_numbers(&(*list)->numbers);
+	table_free_texts(&(*list)->addresses);
+	table_free_texts(&(*list)->domains);
+	table_free_texts(&(*list)->numbers);
 	free((*list)->found);
 	free(*list);
 	*list = NULL;
@@ -350,13 +339,11 @@ list_add_number(struct list *list, const char *key, int64_t number,
 
 /* ---- Sealing */
 
+/* Of words, or of numbered keys: each begins with its text. */
 static int
-compare_keys(const void *a, const void *b)
+compare_texts(const void *a, const void *b)
 {
-	const struct numbered *left = a;
-	const struct numbered *right = b;
-
-	return strcmp(left->key, right->key);
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* Of the same key the last one first. */
@@ -365,7 +352,7 @@ compare_numbers(const void *a, const void *b)
 {
 	const struct numbered *left = a;
 	const struct numbered *right = b;
-	int order = compare_keys(a, b);
+	int order = compare_texts(a, b);
 
 	if (order != 0)
 		return order;
@@ -382,7 +369,7 @@ seal_numbers(struct table *table)
 		return;
 	qsort(numbers, table->count, sizeof(*numbers), compare_numbers);
 	for (size_t i = 1; i < table->count; i++) {
-		if (compare_keys(&numbers[i], &numbers[kept]) == 0)
+		if (compare_texts(&numbers[i], &numbers[kept]) == 0)
 			free(numbers[i].key);
 		else
 			numbers[++kept] = numbers[i];
@@ -405,15 +392,6 @@ compare_ranges(const void *a, const void *b)
 		order =
 		    (left->until < right->until) - (left->until > right->until);
 	return order;
-}
-
-static int
-compare_words(const void *a, const void *b)
-{
-	const struct word *left = a;
-	const struct word *right = b;
-
-	return strcmp(left->text, right->text);
 }
 
 /* Sort, and drop what lies inside another range that lasts as long. */
@@ -450,9 +428,9 @@ seal_words(struct table *table)
 
 	if (table->count == 0)
 		return;
-	qsort(words, table->count, sizeof(*words), compare_words);
+	qsort(words, table->count, sizeof(*words), compare_texts);
 	for (size_t i = 1; i < table->count; i++) {
-		if (compare_words(&words[i], &words[kept]) != 0) {
+		if (compare_texts(&words[i], &words[kept]) != 0) {
 			words[++kept] = words[i];
 			continue;
 		}
@@ -535,7 +513,7 @@ has_word(const struct list *list, const struct table *table, const char *text,
 
 	if (table->count > 0)
 		word = bsearch(&asked, table->items, table->count, table->width,
-		    compare_words);
+		    compare_texts);
 	return word != NULL && word->until > now &&
 	    found(list, table, word, now);
 }
@@ -617,7 +595,7 @@ find_number(
 
 	if (list->numbers.count > 0)
 		item = bsearch(&wanted, list->numbers.items,
-		    list->numbers.count, sizeof(wanted), compare_keys);
+		    list->numbers.count, sizeof(wanted), compare_texts);
 	if (item == NULL || item->until <= now)
 		return false;
 	*number_r = item->number;
@@ -728,7 +706,7 @@ list_carry(const struct list *to, const struct list *from)
 		return;
 	carry_table(to, &to->ipv4, from, &from->ipv4, compare_bounds);
 	carry_table(to, &to->ipv6, from, &from->ipv6, compare_bounds);
-	carry_table(to, &to->addresses, from, &from->addresses, compare_words);
-	carry_table(to, &to->domains, from, &from->domains, compare_words);
-	carry_table(to, &to->numbers, from, &from->numbers, compare_keys);
+	carry_table(to, &to->addresses, from, &from->addresses, compare_texts);
+	carry_table(to, &to->domains, from, &from->domains, compare_texts);
+	carry_table(to, &to->numbers, from, &from->numbers, compare_texts);
 }

@@ -140,7 +140,6 @@ read_end(char *rest, int64_t *end_r)
 {
 	char *moment = cut_word(rest);
 
-	*end_r = LIST_FOR_EVER;
 	if (strcmp(rest, "until") != 0)
 		return "more than one word";
 	if (moment == NULL || !date_parse(moment, end_r))
@@ -149,54 +148,52 @@ read_end(char *rest, int64_t *end_r)
 	return NULL;
 }
 
-/* Cut off what follows an entry, and read it; what is wrong with it, or NULL. */
+/* An entry as it is written, and what follows it. */
+struct written {
+	char *text; /* in the line; "": there is none */
+	int64_t number;
+	int64_t until;
+};
+
+/* Take a line apart; what is wrong with it, or NULL. */
 static const char *
-read_rest(bool is_numbered, char *entry, int64_t *number_r, int64_t *end_r)
+read_entry(struct line *line, unsigned kinds, struct written *entry_r)
 {
-	char *rest = cut_word(entry);
+	char *rest, *number;
 
-	*number_r = 0;
-	*end_r = LIST_FOR_EVER;
-	if (is_numbered) {
-		char *text = rest;
-
-		rest = text == NULL ? NULL : cut_word(text);
-		if (text == NULL || !read_number(text, number_r))
+	*entry_r = (struct written){find_entry(line->text), 0, LIST_FOR_EVER};
+	if (line->has_nul)
+		return "a NUL octet: this is not a text file";
+	if (*entry_r->text == '\0')
+		return NULL;
+	if (line->too_long)
+		return "too long";
+	rest = cut_word(entry_r->text);
+	if (kinds == LIST_NUMBERS) {
+		number = rest;
+		rest = number == NULL ? NULL : cut_word(number);
+		if (number == NULL || !read_number(number, &entry_r->number))
 			return "a key and a whole number are needed, as in "
 			       "\"bob 100\"";
 	}
-	return rest == NULL ? NULL : read_end(rest, end_r);
-}
-
-/* Add an entry, and what follows it; what is wrong with it, or NULL. */
-static const char *
-add_entry(struct list *list, const struct list_file_terms *terms, char *entry)
-{
-	bool is_numbered = terms->kinds == LIST_NUMBERS;
-	int64_t number, end;
-	const char *why = read_rest(is_numbered, entry, &number, &end);
-
-	if (why != NULL)
-		return why;
-	if (is_numbered)
-		(void)list_add_number(list, entry, number, end, &why);
-	else
-		(void)list_add(list, entry, end, &why);
-	return why;
+	return rest == NULL ? NULL : read_end(rest, &entry_r->until);
 }
 
 /* Add the entry of one line; returns what is wrong with it, or NULL. */
 static const char *
-add_line(
-    struct list *list, const struct list_file_terms *terms, struct line *line)
+add_line(struct list *list, unsigned kinds, struct line *line)
 {
-	char *entry = find_entry(line->text);
+	struct written entry;
+	const char *why = read_entry(line, kinds, &entry);
 
-	if (line->has_nul)
-		return "a NUL octet: this is not a text file";
-	if (line->too_long && *entry != '\0')
-		return "too long";
-	return *entry == '\0' ? NULL : add_entry(list, terms, entry);
+	if (why != NULL || *entry.text == '\0')
+		return why;
+	if (kinds == LIST_NUMBERS)
+		(void)list_add_number(
+		    list, entry.text, entry.number, entry.until, &why);
+	else
+		(void)list_add(list, entry.text, entry.until, &why);
+	return why;
 }
 
 static enum list_file_answer
@@ -207,7 +204,7 @@ read_list(FILE *file, const char *path, const struct list_file_terms *terms,
 	const char *why;
 
 	while (read_line(file, &line)) {
-		why = add_line(list, terms, &line);
+		why = add_line(list, terms->kinds, &line);
 		if (why != NULL && terms->complain != NULL)
 			terms->complain(terms->context, path, line.number, why);
 	}
@@ -276,22 +273,21 @@ list_file_load(const char *path, const struct list_file_terms *terms,
 static bool
 take_entry(unsigned kinds, struct line *line, struct list_file_entry *entry_r)
 {
-	char *text = find_entry(line->text), why[NETWORK_WHY_SIZE];
+	char why[NETWORK_WHY_SIZE];
+	struct written entry;
 	struct list_entry read;
-	int64_t number;
 
-	if (line->has_nul || line->too_long || *text == '\0' ||
-	    read_rest(kinds == LIST_NUMBERS, text, &number, &entry_r->until) !=
-		NULL)
+	if (read_entry(line, kinds, &entry) != NULL || *entry.text == '\0')
 		return false;
 	entry_r->line = line->number;
+	entry_r->until = entry.until;
 	if (kinds == LIST_NUMBERS) {
-		text += text[0] == '@';
-		ascii_lower_all(text);
-		snprintf(entry_r->text, sizeof(entry_r->text), "%s", text);
+		ascii_lower_all(entry.text);
+		snprintf(entry_r->text, sizeof(entry_r->text), "%s",
+		    entry.text + (entry.text[0] == '@'));
 		return true;
 	}
-	if (!list_entry_read(text, &read, why) ||
+	if (!list_entry_read(entry.text, &read, why) ||
 	    (kinds & (unsigned)read.kind) == 0)
 		return false;
 	strcpy(entry_r->text, read.text);
