@@ -56,6 +56,8 @@ bool conf_add_header(
  * place: own_stage and stage_mask of every rule, and of the policy stage_mask, wants_*,
  * observes_eom, the clocks, and value_count.  Pure. */
 void conf_plan(struct policy *policy);
+/* Whether the rule has a condition with all of these flags. */
+bool conf_rule_asks(const struct rule *rule, unsigned flags);
 
 /* conf_check.c: warn of what is allowed and yet hardly meant. */
 void conf_check(struct conf_build *build, const struct conf_tree *tree);

@@ -412,24 +412,15 @@ conf_is_endless(const struct policy *policy, const struct rule *rule)
 	return true;
 }
 
-/* Whether it names whom it means, as a block list does. */
-static bool
-names_somebody(const struct rule *rule)
-{
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((condition_flags(&rule->conditions[i]) & ASKS_BY_NAME) != 0)
-			return true;
-	return false;
-}
-
-/* A block list that is meant to be uncapped is shown in the table only. */
+/* Who names whom he means, as a block list does, and lets it be uncapped, means it: that
+ * is shown in the table only. */
 static void
 check_end(const struct conf_build *build, const struct rule *rule)
 {
 	const char *why = "delay_cap is 0";
 
 	if (!conf_is_endless(build->policy, rule) ||
-	    (rule->uncapped && names_somebody(rule)))
+	    (rule->uncapped && conf_rule_asks(rule, ASKS_BY_NAME)))
 		return;
 	if (rule->uncapped)
 		why = "it is uncapped";

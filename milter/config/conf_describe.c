@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "config/conf.h"
+#include "config/conf_build.h"
 #include "config/conf_value.h"
 #include "mail/list_file.h"
 
@@ -280,15 +281,6 @@ describe_condition(const struct policy *policy,
 
 /* ---- Rules */
 
-static bool
-needs_store(const struct rule *rule)
-{
-	for (size_t i = 0; i < rule->condition_count; i++)
-		if ((condition_flags(&rule->conditions[i]) & ASKS_STORE) != 0)
-			return true;
-	return rule->verdict == RULE_GREYLIST;
-}
-
 static void
 describe_stages(unsigned mask, FILE *out)
 {
@@ -359,7 +351,10 @@ describe_rule(const struct policy *policy, const struct rule *rule, FILE *out)
 		describe_stages(rule->stage_mask, out);
 		(void)fprintf(out, "]");
 	}
-	(void)fprintf(out, "%s\n", needs_store(rule) ? "   [store]" : "");
+	(void)fprintf(out, "%s\n",
+	    (rule->verdict == RULE_GREYLIST || conf_rule_asks(rule, ASKS_STORE))
+		? "   [store]"
+		: "");
 	for (size_t i = 0; i < rule->condition_count; i++)
 		describe_condition(
 		    policy, &rule->conditions[i], i == 0 ? " if" : " and", out);

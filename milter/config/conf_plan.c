@@ -2,9 +2,8 @@
  * speak, and what the MTA and the store are asked for at all. */
 #include "config/conf_build.h"
 
-/* Whether it has a condition with all of these flags. */
-static bool
-asks(const struct rule *rule, unsigned flags)
+bool
+conf_rule_asks(const struct rule *rule, unsigned flags)
 {
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if ((condition_flags(&rule->conditions[i]) & flags) == flags)
@@ -92,13 +91,14 @@ plan_rules(struct policy *policy)
 	for (size_t i = 0; i < policy->rule_count; i++) {
 		struct rule *rule = &policy->rules[i];
 		enum stage early = stage_without_size(rule);
-		bool of_size = asks(rule, READS_BODY);
+		bool of_size = conf_rule_asks(rule, READS_BODY);
 
 		rule->own_stage = of_size ? STAGE_EOM : early;
-		rule->of_client = asks(rule, ASKS_CLIENT);
-		rule->of_evidence =
-		    rule->verdict == RULE_ACCEPT && asks(rule, ASKS_DNS);
-		rule->of_recipient = asks(rule, ASKS_RECIPIENT | ASKS_BY_NAME);
+		rule->of_client = conf_rule_asks(rule, ASKS_CLIENT);
+		rule->of_evidence = rule->verdict == RULE_ACCEPT &&
+		    conf_rule_asks(rule, ASKS_DNS);
+		rule->of_recipient =
+		    conf_rule_asks(rule, ASKS_RECIPIENT | ASKS_BY_NAME);
 		/* A declared size may say so as soon as all else is known. */
 		rule->stage_mask =
 		    stages_from(early, waits) | 1U << rule->own_stage;
@@ -186,7 +186,7 @@ plan_clocks(struct policy *policy)
 			policy->clocks_used[space] = true;
 		if (rule->verdict == RULE_GREYLIST && rule->by == BY_CLIENT)
 			policy->client_clocks_used[space] = true;
-		if (asks(rule, ASKS_RECIPIENT | ASKS_STORE))
+		if (conf_rule_asks(rule, ASKS_RECIPIENT | ASKS_STORE))
 			policy->clocks_used[CLOCK_REAL] = true;
 		if (policy_caps(policy, rule)) {
 			policy->clocks_used[CLOCK_REAL] = true;
@@ -198,20 +198,21 @@ plan_clocks(struct policy *policy)
 static void
 plan_rule_wants(struct policy *policy, const struct rule *rule)
 {
-	if (rule->verdict != RULE_ACCEPT || asks(rule, READS_RECIPIENTS))
+	if (rule->verdict != RULE_ACCEPT ||
+	    conf_rule_asks(rule, READS_RECIPIENTS))
 		policy->wants_rcpt = true;
 	for (size_t i = 0; i < rule->condition_count; i++)
 		if (condition_ready(&rule->conditions[i]) == STAGE_RCPT)
 			policy->wants_rcpt = true;
-	policy->wants_headers |= asks(rule, READS_HEADERS);
-	policy->wants_body |= asks(rule, READS_BODY);
-	policy->wants_unknown |= asks(rule, READS_UNKNOWN);
-	policy->wants_refused |= asks(rule, READS_REFUSED);
-	policy->wants_dns |=
-	    asks(rule, ASKS_DNS) && policy->settings.dns.servers[0] != NULL;
-	policy->wants_organisation |= asks(rule, ASKS_ORGANISATION);
-	policy->wants_spf |=
-	    asks(rule, ASKS_SPF) && policy->settings.dns.servers[0] != NULL;
+	policy->wants_headers |= conf_rule_asks(rule, READS_HEADERS);
+	policy->wants_body |= conf_rule_asks(rule, READS_BODY);
+	policy->wants_unknown |= conf_rule_asks(rule, READS_UNKNOWN);
+	policy->wants_refused |= conf_rule_asks(rule, READS_REFUSED);
+	policy->wants_dns |= conf_rule_asks(rule, ASKS_DNS) &&
+	    policy->settings.dns.servers[0] != NULL;
+	policy->wants_organisation |= conf_rule_asks(rule, ASKS_ORGANISATION);
+	policy->wants_spf |= conf_rule_asks(rule, ASKS_SPF) &&
+	    policy->settings.dns.servers[0] != NULL;
 }
 
 static bool
