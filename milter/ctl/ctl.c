@@ -58,6 +58,17 @@ ctl_number(struct ctl *ctl, const struct ctl_args *args, const char *name,
 	return false;
 }
 
+const struct ctl_layout *
+ctl_layout(const struct ctl_command *command, const char *kind)
+{
+	const struct ctl_layout *layout = command->layouts;
+
+	for (; layout != NULL && layout->kind != NULL; layout++)
+		if (strcmp(layout->kind, kind) == 0)
+			return layout;
+	return NULL;
+}
+
 /* ---- Output */
 
 /* As one line to whoever is at the other end. */

@@ -221,6 +221,10 @@ enum store_result ctl_walk(struct ctl *ctl, struct store_walk *walk,
  * is none. */
 bool ctl_line(struct ctl *ctl, char *line_r, size_t size);
 
+/* How objects of this kind are shown; NULL: the command does not say. */
+const struct ctl_layout *
+ctl_layout(const struct ctl_command *command, const char *kind);
+
 /* ---- For the daemon */
 
 /* Run the command of one request, a JSON object in one line:

@@ -472,17 +472,6 @@ put_text(struct render *render, const char *kind, const char *text)
 
 /* ---- Objects */
 
-static const struct ctl_layout *
-find_layout(const struct ctl_command *command, const char *kind)
-{
-	const struct ctl_layout *layout = command->layouts;
-
-	for (; layout != NULL && layout->kind != NULL; layout++)
-		if (strcmp(layout->kind, kind) == 0)
-			return layout;
-	return NULL;
-}
-
 /* What is said to people, whatever the command shows. */
 static bool
 is_said(const char *kind)
@@ -521,7 +510,7 @@ show(struct render *render, const json_t *object)
 	kind = kind == NULL ? "" : kind;
 	if (is_for_others(render, kind))
 		return;
-	layout = find_layout(render->command, kind);
+	layout = ctl_layout(render->command, kind);
 	if (layout != NULL && layout->is_table && layout == render->layout) {
 		add_row(render, object);
 		return;

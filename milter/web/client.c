@@ -25,17 +25,6 @@ struct shown {
 	size_t objects;
 };
 
-static const struct ctl_layout *
-layout_of(const struct shown *shown, const char *kind)
-{
-	const struct ctl_layout *layout = shown->command->layouts;
-
-	for (; layout != NULL && layout->kind != NULL; layout++)
-		if (strcmp(layout->kind, kind) == 0)
-			return layout;
-	return NULL;
-}
-
 static void
 put_number(struct visit *visit, double value, enum ctl_format format)
 {
@@ -179,7 +168,7 @@ show_object(void *arg, const json_t *object)
 	json_t *borrowed = (json_t *)object; /* jansson's getters want it so */
 	const char *kind = json_string_value(json_object_get(borrowed, "kind"));
 	const struct ctl_layout *layout =
-	    layout_of(shown, kind == NULL ? "" : kind);
+	    ctl_layout(shown->command, kind == NULL ? "" : kind);
 
 	if (shown->table != layout || layout == NULL)
 		end_table(shown);

@@ -184,58 +184,49 @@ turn(const int64_t *newest_first, size_t count, int64_t *turned_r)
 		turned_r[i] = newest_first[count - 1 - i];
 }
 
+/* What is shown of each span of time. */
+struct rates {
+	const char *heading;
+	const char *csv;
+	const char *title; /* for who cannot see it */
+	size_t count;
+	void (*label)(size_t index, int64_t now, char label_r[PLOT_LABEL_SIZE]);
+};
+
+static const struct rates minutes = {"Each minute, for an hour", "minutes",
+    "Deferrals and passes in each of the last 60 minutes", COUNTERS_MINUTES,
+    label_minute};
+static const struct rates hours = {"Each hour, for two days", "hours",
+    "Deferrals and passes in each of the last 48 hours", COUNTERS_HOURS,
+    label_hour};
+
 static void
-show_rates(struct visit *visit, const char *title, const char *csv,
-    const struct plot *plot)
+show_rates(struct visit *visit, const struct rates *rates,
+    const int64_t *deferred, const int64_t *passed)
 {
-	begin_card(visit, title, csv);
+	int64_t a[COUNTERS_MINUTES], b[COUNTERS_MINUTES];
+	const struct plot plot = {.title = rates->title,
+	    .count = rates->count,
+	    .a = a,
+	    .b = b,
+	    .label = rates->label,
+	    .now = visit->now,
+	    .a_name = "deferred",
+	    .b_name = "passed"};
+
+	_Static_assert(COUNTERS_HOURS <= COUNTERS_MINUTES, "there is room");
+	turn(deferred, rates->count, a);
+	turn(passed, rates->count, b);
+	begin_card(visit, rates->heading, rates->csv);
 	html_raw(visit->out,
 	    "<p class=\"key\"><i class=\"a\"></i>deferred"
 	    "<i class=\"b\"></i>passed after waiting</p>\n<div "
 	    "class=\"scroll plot\" tabindex=\"0\" role=\"region\" "
 	    "aria-label=\"");
-	html_text(visit->out, title);
+	html_text(visit->out, rates->heading);
 	html_raw(visit->out, "\">");
-	plot_bars(visit->out, plot);
+	plot_bars(visit->out, &plot);
 	html_raw(visit->out, "</div></section>\n");
-}
-
-static void
-show_minutes(struct visit *visit, const struct counters_view *sum)
-{
-	int64_t deferred[COUNTERS_MINUTES], passed[COUNTERS_MINUTES];
-	const struct plot plot = {
-	    .title = "Deferrals and passes in each of the last 60 minutes",
-	    .count = COUNTERS_MINUTES,
-	    .a = deferred,
-	    .b = passed,
-	    .label = label_minute,
-	    .now = visit->now,
-	    .a_name = "deferred",
-	    .b_name = "passed"};
-
-	turn(sum->minutes[COUNT_DEFERRED], COUNTERS_MINUTES, deferred);
-	turn(sum->minutes[COUNT_PASSED], COUNTERS_MINUTES, passed);
-	show_rates(visit, "Each minute, for an hour", "minutes", &plot);
-}
-
-static void
-show_hours(struct visit *visit, const struct counters_view *sum)
-{
-	int64_t deferred[COUNTERS_HOURS], passed[COUNTERS_HOURS];
-	const struct plot plot = {
-	    .title = "Deferrals and passes in each of the last 48 hours",
-	    .count = COUNTERS_HOURS,
-	    .a = deferred,
-	    .b = passed,
-	    .label = label_hour,
-	    .now = visit->now,
-	    .a_name = "deferred",
-	    .b_name = "passed"};
-
-	turn(sum->hours[COUNT_DEFERRED], COUNTERS_HOURS, deferred);
-	turn(sum->hours[COUNT_PASSED], COUNTERS_HOURS, passed);
-	show_rates(visit, "Each hour, for two days", "hours", &plot);
 }
 
 static void
@@ -482,8 +473,10 @@ web_dashboard(struct visit *visit)
 	show_age(visit, farm, result);
 	show_tiles(visit, farm);
 	html_raw(visit->out, "<div class=\"plots\">\n");
-	show_minutes(visit, &farm->sum);
-	show_hours(visit, &farm->sum);
+	show_rates(visit, &minutes, farm->sum.minutes[COUNT_DEFERRED],
+	    farm->sum.minutes[COUNT_PASSED]);
+	show_rates(visit, &hours, farm->sum.hours[COUNT_DEFERRED],
+	    farm->sum.hours[COUNT_PASSED]);
 	show_delays(visit, &farm->sum);
 	show_networks(visit);
 	html_raw(visit->out, "</div>\n<div class=\"below\">\n");
