@@ -289,12 +289,13 @@ network_parse(
 bool
 network_contains(const struct network *net, const struct netaddr *addr)
 {
-	struct network around;
+	size_t whole = net->bits / 8;
 
-	if (net->base.length != addr->length)
-		return false;
-	around = network_of(addr, net->bits);
-	return netaddr_equal(&around.base, &net->base);
+	return net->base.length == addr->length &&
+	    memcmp(net->base.octets, addr->octets, whole) == 0 &&
+	    (whole == addr->length ||
+		((net->base.octets[whole] ^ addr->octets[whole]) &
+		    octet_mask(whole, net->bits)) == 0);
 }
 
 void
