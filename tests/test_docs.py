@@ -289,6 +289,9 @@ class Restart(unittest.TestCase):
     # Read at each reload, though the daemon reads them.
     RELOADED = {"log", "log_facility"}
     SESSIONS = "daemon/filter.c"  # reads the policy that is in force
+    # So do these, of files that otherwise read it when the daemon starts.
+    IN_FORCE = re.compile(r"^(?:tick_journal|store_name_\w+)\(.*?^}",
+                          re.DOTALL | re.MULTILINE)
 
     def sources(self):
         """{path below milter/: text} of what reads settings."""
@@ -302,7 +305,10 @@ class Restart(unittest.TestCase):
                         and not path.startswith(("config/", "replay/")) \
                         and (not path.startswith("ctl/")
                              or name == "open_store.c"):
-                    found[path] = read("milter", path)
+                    text = read("milter", path)
+                    found[path] = self.IN_FORCE.sub("", text)
+                    found["in force: " + path] = "\n".join(
+                        self.IN_FORCE.findall(text))
         return found
 
     def test_each_setting_waits_as_told(self):
