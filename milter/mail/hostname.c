@@ -95,31 +95,34 @@ hostname_is_malformed_helo(const char *helo)
 	    !hostname_is_valid(clean);
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	char one[HOSTNAME_SIZE], other[HOSTNAME_SIZE];
+
+	return hostname_clean(a, one, sizeof one) &&
+	    hostname_clean(b, other, sizeof other) && strcmp(one, other) == 0;
+}
+
 bool
 hostname_helo_is_ours(
     const char *helo, const char *our_name, const struct netaddr *our_addr)
 {
-	char theirs[HOSTNAME_SIZE];
-	char ours[HOSTNAME_SIZE];
 	struct netaddr addr;
 
 	if (our_addr != NULL && netaddr_parse(helo, &addr))
 		return netaddr_equal(&addr, our_addr);
-	return hostname_clean(helo, theirs, sizeof(theirs)) &&
-	    hostname_clean(our_name, ours, sizeof(ours)) &&
-	    strcmp(theirs, ours) == 0;
+	return is_same(helo, our_name);
 }
 
 bool
 hostname_helo_fits(
     const char *helo, const char *name, const struct psl_ctx_st *psl)
 {
-	char clean[HOSTNAME_SIZE], its[HOSTNAME_SIZE], theirs[HOSTNAME_SIZE];
+	char its[HOSTNAME_SIZE], theirs[HOSTNAME_SIZE];
 
-	if (name[0] == '\0' || !hostname_clean(helo, clean, sizeof clean))
-		return false;
-	if (strcmp(clean, name) == 0)
-		return true;
-	return hostname_organisation(clean, psl, theirs) &&
-	    hostname_organisation(name, psl, its) && strcmp(theirs, its) == 0;
+	return is_same(helo, name) ||
+	    (hostname_organisation(helo, psl, theirs) &&
+		hostname_organisation(name, psl, its) &&
+		strcmp(theirs, its) == 0);
 }
