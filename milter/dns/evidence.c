@@ -157,18 +157,6 @@ judge_list(const struct dns_list *list, struct dns_answer answer)
 	return found;
 }
 
-static int64_t
-positive(int weight)
-{
-	return weight > 0 ? weight : 0;
-}
-
-static int64_t
-negative(int weight)
-{
-	return weight < 0 ? weight : 0;
-}
-
 /* Add all lists of the zone of the list at `place`. */
 static void
 add_zone_to_sum(const struct dnsbl *dnsbl, size_t place,
@@ -179,6 +167,7 @@ add_zone_to_sum(const struct dnsbl *dnsbl, size_t place,
 	for (size_t i = place; i < dnsbl->list_count; i++) {
 		const struct dns_list *list = &dnsbl->lists[i];
 		enum dns_list_code code;
+		bool is_listed;
 
 		if (strcmp(list->zone, dnsbl->lists[place].zone) != 0)
 			continue;
@@ -186,17 +175,15 @@ add_zone_to_sum(const struct dnsbl *dnsbl, size_t place,
 					 : DNS_LIST_WRONG;
 		if (code == DNS_LIST_NO_MATCH)
 			continue;
+		is_listed = code == DNS_LIST_MATCH;
+		if (list->weight < 0 || is_listed)
+			sum->least += list->weight;
+		if (list->weight > 0 || is_listed)
+			sum->most += list->weight;
+		good = good || (list->weight < 0 && is_listed);
+		bad = bad || (list->weight > 0 && is_listed);
 		may_good = may_good || list->weight < 0;
 		may_bad = may_bad || list->weight > 0;
-		if (code == DNS_LIST_MATCH) {
-			good = good || list->weight < 0;
-			bad = bad || list->weight > 0;
-			sum->least += list->weight;
-			sum->most += list->weight;
-		} else {
-			sum->least += negative(list->weight);
-			sum->most += positive(list->weight);
-		}
 	}
 	sum->good += good;
 	sum->bad += bad;
@@ -564,16 +551,14 @@ evidence_say(const struct evidence *evidence, char text_r[EVIDENCE_SIZE])
 	text_r[0] = '\0';
 	for (size_t i = 0; policy->wants_dns && i < policy->dnsbl_count; i++) {
 		const struct dnsbl_sum *sum = &evidence->dnsbls[i];
-		const char *before = used == 0 ? " dnsbl=" : ",";
+		char what[24] = "unknown";
 
 		if (sum->least == sum->most)
-			used += (size_t)snprintf(text_r + used,
-			    EVIDENCE_SIZE - used, "%s%.64s:%" PRId64, before,
-			    policy->dnsbls[i].name, sum->least);
-		else
-			used += (size_t)snprintf(text_r + used,
-			    EVIDENCE_SIZE - used, "%s%.64s:unknown", before,
-			    policy->dnsbls[i].name);
+			(void)snprintf(
+			    what, sizeof what, "%" PRId64, sum->least);
+		used += (size_t)snprintf(text_r + used, EVIDENCE_SIZE - used,
+		    "%s%.64s:%s", used == 0 ? " dnsbl=" : ",",
+		    policy->dnsbls[i].name, what);
 	}
 	if (policy->wants_spf)
 		(void)snprintf(text_r + used, EVIDENCE_SIZE - used, " spf=%s",
