@@ -17,8 +17,9 @@ struct world {
 	int64_t now;
 	int64_t ticks_max; /* of world_pass(); the caller may set it */
 	char directory[64];
-	double load; /* the figure that a program keeps publishing */
-	int log;     /* a file that standard error goes to */
+	double load;	  /* the figure that a program keeps publishing */
+	double published; /* what its file says; -1: there is none */
+	int log;	  /* a file that standard error goes to */
 	int stderr_before;
 	long log_mark;
 };
