@@ -8,10 +8,13 @@ process of its own; those of a class with setUpClass share one.  What all of
 them said comes at the end in the form of unittest, tables in one piece.
 
 How many run at once is one number for all programs which are run with the same
-directory $TESTS_SLOTS.  A class with `alone = True` waits until nothing else
-runs: what it measures is the whole machine.
+directory $TESTS_SLOTS: AT_ONCE, and up to MOST while a CPU has nothing to do, since
+most of them wait.  A class with `alone = True` waits until nothing else runs: what
+it measures is the whole machine.  One with `first = True` takes longer than all
+others, and has the next slot that is free.
 
-With $TESTS_TIMES set, how long each took is told, too.
+With $TESTS_TIMES set, how long each took is told, and the seconds of CPU of all
+that ran in one process.
 
 Beside each test a thread does nothing but sleep.  If the machine woke it up very
 late and the test failed, that proves nothing about what was tested: it is said,
@@ -33,13 +36,13 @@ import unittest
 from lib import table
 
 AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
+MOST = 3 * AT_ONCE
 LONGEST = 300  # seconds of a test until it is taken for hung, and says where it is
 LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
 TRIES = 4
-# Seconds after which an end is noticed, and a free slot: by one of all programs,
-# of which each that looks too often costs the others time.
-LOOK, TRY = 0.03, 0.15
-
+LOOK = 0.1  # seconds after which a test looks again for a free slot
+IDLE = 0.25  # of all CPUs meanwhile, so that one more does not disturb
+HAS_SLOT = b"+"  # no number of a signal that a program gets
 
 def main():
     if len(sys.argv) > 1:
@@ -60,6 +63,7 @@ class Outcome:
         self.said = ""
         self.late = 0.0  # seconds by which a sleeper woke up too late, at worst
         self.times = []  # (seconds, test)
+        self.cpu = 0.0  # seconds
 
     def add(self, result, count):
         """What a whole class fails or skips counts for each of its tests."""
@@ -80,7 +84,7 @@ class Outcome:
 class Sleeper(threading.Thread):
     """Sleeps in short pieces, and knows by how much the worst was too long."""
 
-    PIECE = 0.02
+    PIECE = 0.05
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -123,6 +127,8 @@ class Unit:
     def __init__(self, cases):
         self.cases = cases
         self.longest = getattr(cases[0], "longest", LONGEST)
+        self.alone = getattr(cases[0], "alone", False)
+        self.first = getattr(cases[0], "first", False)
         self.tries = 0
 
     def suite(self):
@@ -141,37 +147,32 @@ class Program:
         self.slots = os.environ.get("TESTS_SLOTS") or directory
         os.makedirs(self.slots, exist_ok=True)
         self.running = {}  # pid -> (unit, file of its outcome)
+        self.news = os.pipe()  # a byte of each child that ends, or has its slot
+        self.queueing = None  # the one child that waits for its slot
         self.outcomes = []
         self.started = 0
+        self.pid = os.getpid()
         self.began = time.monotonic()
 
     def run(self):
         """Whether all is well."""
-        next_try = 0.0
+        os.set_blocking(self.news[1], False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.news[1], warn_on_full_buffer=False)
         try:
             while self.waiting or self.running:
-                slots = []
-                if self.waiting and time.monotonic() >= next_try:
-                    slots = self.take_slots()
-                    next_try = time.monotonic() + TRY
-                if slots or self.reap():
-                    next_try = 0.0
-                else:
-                    time.sleep(LOOK)
-                if slots:
-                    self.start(self.waiting.pop(0), slots)
+                if self.waiting and self.queueing is None:
+                    self.start(self.waiting.pop(0))
+                if HAS_SLOT in os.read(self.news[0], 100):
+                    self.queueing = None
+                self.reap()
         finally:
             for pid in self.running:
                 end_group(pid)
         return self.report()
 
-    def take_slots(self):
-        """What the next unit needs, or nothing if that is not to be had."""
-        alone = getattr(self.waiting[0].cases[0], "alone", False)
-        return take_slots(self.slots, alone)
-
-    def start(self, unit, slots):
-        """In a process that holds its slots as long as it lives."""
+    def start(self, unit):
+        """In a process that waits for its slots, and holds them while it lives."""
         self.started += 1
         unit.tries += 1
         path = os.path.join(self.directory, f"outcome.{self.started}")
@@ -179,23 +180,26 @@ class Program:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            run_unit(unit, path)
-        for slot in slots:
-            os.close(slot)
+            run_unit(unit, path, self)
         self.running[pid] = (unit, path)
+        self.queueing = pid
 
     def reap(self):
-        """Take in what has ended; whether anything has."""
-        ended = [pid for pid in self.running if has_ended(pid)]
-        for pid in ended:
+        """Take in what has ended."""
+        for pid in list(self.running):
+            ended, _, used = os.wait4(pid, os.WNOHANG)
+            if not ended:
+                continue
+            if pid == self.queueing:
+                self.queueing = None
             unit, path = self.running.pop(pid)
             end_group(pid)
             outcome = read_outcome(unit, path)
+            outcome.cpu = used.ru_utime + used.ru_stime
             if outcome.bad and outcome.late > LATE and unit.tries < TRIES:
                 self.repeat(unit, outcome)
             else:
                 self.outcomes.append(outcome)
-        return bool(ended)
 
     def repeat(self, unit, outcome):
         print(f"again, as a sleeper woke up {outcome.late:.2f} s too late:",
@@ -212,9 +216,11 @@ class Program:
                               for bad in outcome.bad):
             print("=" * 70, heading, "-" * 70, text, sep="\n", file=sys.stderr)
         if os.environ.get("TESTS_TIMES"):
-            for seconds, test in sorted(one for outcome in self.outcomes
-                                        for one in outcome.times):
-                print(f"{seconds:8.2f} s  {test}", file=sys.stderr)
+            for seconds, cpu, test in sorted(
+                    (seconds, outcome.cpu, test) for outcome in self.outcomes
+                    for seconds, test in outcome.times):
+                print(f"{seconds:8.2f} s {cpu:8.2f} s of CPU  {test}",
+                      file=sys.stderr)
         counts = {name: sum(getattr(outcome, name) for outcome in self.outcomes)
                   for name in ("ran", "failures", "errors", "skipped")}
         ran = counts.pop("ran")
@@ -239,9 +245,8 @@ def units(suite):
             single.append([case])
         else:
             shared.setdefault(kind, []).append(case)
-    groups = sorted([*shared.values(), *single],
-                    key=lambda group: getattr(group[0], "alone", False))
-    return map(Unit, groups)
+    return sorted(map(Unit, [*shared.values(), *single]),
+                  key=lambda unit: (unit.alone, not unit.first))
 
 
 def flat(suite):
@@ -252,11 +257,17 @@ def flat(suite):
             yield one
 
 
-def run_unit(unit, path):
+def run_unit(unit, path, program):
     """The whole life of a child."""
     status = 1
     try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setpgid(0, 0)
+        slots = wait_for_slots(program.slots, unit)
+        if os.getppid() != program.pid:
+            os._exit(status)  # nobody waits for it any more
+        os.write(program.news[1], HAS_SLOT)
         table.collect()
         outcome = Outcome()
         sleeper = Sleeper()
@@ -305,28 +316,52 @@ def read_outcome(unit, path):
         return outcome
 
 
-def take_slots(directory, all_of_them):
-    """The locked files of one slot, or of all; [] if there are not as many."""
+def wait_for_slots(directory, unit):
+    """The locked file of one slot, or of all.  One process at a time looks whether
+    any is free, and the others wait for it without using the CPU."""
+    if unit.alone or unit.first:
+        wanted = MOST if unit.alone else 1
+        while not (slots := take_slots(directory, 0, MOST, wanted)):
+            time.sleep(LOOK)
+        return slots
+    with open(os.path.join(directory, "turn"), "w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        while not (slots := take_slots(directory, 0, AT_ONCE, 1)):
+            before = idle_seconds()
+            time.sleep(LOOK)
+            idle = (idle_seconds() - before) / LOOK / os.cpu_count()
+            if idle > IDLE and (slots := take_slots(directory, AT_ONCE, MOST, 1)):
+                break
+        return slots
+
+
+def take_slots(directory, first, end, wanted):
+    """The locked files of so many slots of these; [] if there are not as many."""
     taken = []
-    for number in range(AT_ONCE):
+    for number in range(first, end):
         slot = os.open(os.path.join(directory, f"slot.{number}"),
                        os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
             taken.append(slot)
-            if not all_of_them:
-                return taken
         except BlockingIOError:
             os.close(slot)
-    if len(taken) < AT_ONCE:
-        for slot in taken:
-            os.close(slot)
-        return []
-    return taken
+        if len(taken) == wanted:
+            return taken
+        if len(taken) + end - number - 1 < wanted:
+            break
+    for slot in taken:
+        os.close(slot)
+    return []
 
 
-def has_ended(pid):
-    return os.waitpid(pid, os.WNOHANG)[0] != 0
+def idle_seconds():
+    """For how long CPUs have had nothing to do, all together; 0: not known."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            return int(file.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def end_group(pid):
