@@ -5,6 +5,7 @@ a really installed Postfix, or Sendmail.  What an administrator types and writes
 read out of README, so that it is README which is tested.
 """
 
+import concurrent.futures
 import glob
 import itertools
 import os
@@ -102,6 +103,7 @@ class Packaged(unittest.TestCase):
     when it is purged nothing is left."""
 
     longest = LONGEST
+    first = True
     server = None  # the package of the mail server
     answers = ""  # to its questions
     etc = None  # its configuration
@@ -363,6 +365,8 @@ def files_below(top):
 
 if __name__ == "__main__":
     if os.geteuid() == 0:
-        built("*.deb")
-        bare.cached(CACHE, "bare", bare.bootstrap)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            for done in (pool.submit(built, "*.deb"),
+                         pool.submit(bare.cached, CACHE, "bare", bare.bootstrap)):
+                done.result()
     cases.main()

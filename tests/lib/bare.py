@@ -8,6 +8,7 @@ with the process.
 
 import ctypes
 import fcntl
+import glob
 import os
 import shutil
 import socket
@@ -116,8 +117,19 @@ class Bare:
                         + " ".join(packages))
 
     def fetch(self, *packages):
-        """So that they can be installed where there is no network."""
+        """So that they can be installed where there is no network.  After that
+        the system has heard of no others: apt reads the lists each time."""
         self.install(*packages, option="--download-only")
+        names = set(self.run("dpkg-query -W -f '${Package}\\n'").splitlines())
+        names |= {name.partition("_")[0] for name in
+                  os.listdir(self.path("var/cache/apt/archives"))}
+        for path in glob.glob(self.path("var/lib/apt/lists/*_Packages")):
+            with open(path, encoding="utf-8") as file:
+                known = [entry for entry in file.read().split("\n\n")
+                         if entry.partition("\n")[0].removeprefix("Package: ")
+                         in names]
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("\n\n".join(known) + "\n")
 
     def go_inside(self):
         """Move this process to where only the system is; nobody else is seen
