@@ -22,7 +22,7 @@ import unittest
 
 from lib import cases, farm, lying_redis as lies
 from lib.crowd import BOB, Crowd, nameless
-from lib.daemon import wait_for
+from lib.daemon import reference, wait_for
 from lib.farm import FAULT, INTERNAL, friend, redis, stranger
 from lib.lying_proxy import LyingProxy, SlowProxy
 from lib.pace import milliseconds, pace, sleep
@@ -84,7 +84,7 @@ class FaultTest(unittest.TestCase):
     def run_fault(self, name, where, words, begin, end, password=None):
         """One row.  `begin` None: the fault is there before the daemon."""
         with milter_for(where, password) as milter:
-            with Crowd(milter, CROWD, pause=0.2) as crowd:
+            with Crowd(milter, CROWD, pause=0.4) as crowd:
                 if begin is not None:
                     self.assert_healthy(crowd)
                 heals = self.go_through(name, crowd, begin, end)
@@ -314,7 +314,8 @@ class Rotation(unittest.TestCase):
                 farm.put(milter, "password", "right")
                 began = time.monotonic()
                 milter.wait_log(FAULT + " is well again")
-                self.assertLess(time.monotonic() - began, 4 * pace())
+                self.assertLess(time.monotonic() - began,
+                                4 * pace() + 10 * reference())
 
 
 class Overload(unittest.TestCase):

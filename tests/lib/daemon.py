@@ -168,7 +168,10 @@ class Daemon:
         if self._runs() is not None:
             time.sleep(0.02)
         while self._runs() and time.monotonic() < deadline:
-            time.sleep(0.001)
+            time.sleep(0.003)
+        return self._written()
+
+    def _written(self):
         with open(self.log_file, errors="replace") as file:
             return file.read().splitlines()
 
@@ -184,13 +187,16 @@ class Daemon:
             return True  # a thread has ended meanwhile: look again
 
     def wait_log(self, pattern, start=0):
-        """Wait for a line that matches, from line number `start` on."""
+        """Wait for a line that matches, from line number `start` on, and until
+        what was said with it is there, too."""
         def find():
-            for line in self.log()[start:]:
+            for line in self._written()[start:]:
                 if re.search(pattern, line):
                     return line
             return None
-        return wait_for(find, f"the log says {pattern!r}", self.log)
+        line = wait_for(find, f"the log says {pattern!r}", self.log)
+        self.log()
+        return line
 
     def decisions(self):
         """The decision lines as dictionaries of their key=value fields."""
