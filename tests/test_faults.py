@@ -35,7 +35,7 @@ SESSIONS = 50
 DEADLINE_MS = 200
 LASTS = float(os.environ.get("FAULT_SECONDS", "0.5"))
 SLACK_MS = float(os.environ.get("FAULT_SLACK_MS", "300"))
-OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "2"))
+OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "1"))
 HEALS = 5.0  # seconds in which it must be over
 PATIENCE = 60
 
@@ -84,7 +84,7 @@ class FaultTest(unittest.TestCase):
     def run_fault(self, name, where, words, begin, end, password=None):
         """One row.  `begin` None: the fault is there before the daemon."""
         with milter_for(where, password) as milter:
-            with Crowd(milter, CROWD, pause=0.4) as crowd:
+            with Crowd(milter, CROWD, pause=0.6) as crowd:
                 if begin is not None:
                     self.assert_healthy(crowd)
                 heals = self.go_through(name, crowd, begin, end)

@@ -141,10 +141,10 @@ class Evidence(unittest.TestCase):
             with open(path, "w") as file:
                 file.write(asking)
             cls.without, cls.good = simulate(
-                "-d", "4", "-a", "0", "-x", "0.4", "-l", "60,85,0.5",
+                "-d", "3", "-a", "0", "-x", "0.4", "-l", "60,85,0.5",
                 SHIPPED, path)
             cls.poor, = simulate(
-                "-d", "4", "-a", "0", "-x", "0.4", "-l", "20,50,2", path)
+                "-d", "3", "-a", "0", "-x", "0.4", "-l", "20,50,2", path)
             cls.shed_without, cls.shed = simulate(
                 "-d", "3", "-a", "3", "-s", "3", SHIPPED, path)
 

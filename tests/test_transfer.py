@@ -410,7 +410,7 @@ class Lives(unittest.TestCase):
         lines += [json.dumps({"kind": "client", "known": True,
                               "client": f"198.51.100.{number % 256}",
                               "used": int(time.time())})
-                  for number in range(3000)]
+                  for number in range(1000)]
         lines.append('{"kind":"total"}')
         with farm.daemon(farm.redis(redis.where)) as milter:
             wait_for(lambda: redis.ask("EXISTS", "mdefer:1:load"), "it is up")
