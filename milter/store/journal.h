@@ -208,7 +208,8 @@ struct journal_item {
 
 /* Those from one place to another, both included, from the last on; at most
  * `most`, or until the callback answers false. */
-#define JOURNAL_PLACE_MAX (UINT64_C(1) << 53)
+#define JOURNAL_PLACE_MAX  (UINT64_C(1) << 53)
+#define JOURNAL_PLACE_BITS 20 /* below the second */
 struct journal_range {
 	uint64_t from, to;
 	size_t most;

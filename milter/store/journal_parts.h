@@ -4,8 +4,6 @@
 
 #include "store/journal.h"
 
-#define JOURNAL_PLACE_BITS 20 /* below the second */
-
 /* The place of a checked reference that was made at about `near`. */
 uint64_t journal_place(const char *reference, int64_t near);
 

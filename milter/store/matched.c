@@ -233,7 +233,7 @@ let_go(struct matched *matched, size_t which)
 static void
 use(struct matched *matched, struct policy *policy)
 {
-	size_t at = 0, conditions = 0;
+	size_t at = 0;
 
 	if (matched->count > 0 && matched->policies[0] == policy)
 		return;
@@ -248,11 +248,6 @@ use(struct matched *matched, struct policy *policy)
 	memmove(matched->policies + 1, matched->policies,
 	    at * sizeof *matched->policies);
 	matched->policies[0] = policy;
-	for (size_t i = 0; i < policy->rule_count; i++)
-		conditions += policy->rules[i].condition_count;
-	free(matched->is_told);
-	matched->is_told =
-	    calloc(policy->list_count + conditions, sizeof(bool));
 	matched->day = 0;
 }
 
@@ -263,12 +258,13 @@ lists_of_today(struct matched *matched, int64_t now)
 	const struct policy *policy = matched->policies[0];
 	size_t count = policy->list_count;
 
-	if (matched->is_told == NULL || matched->day == now / SIGHTINGS_DAY)
+	if (matched->day == now / SIGHTINGS_DAY)
 		return matched->is_told;
 	matched->day = now / SIGHTINGS_DAY;
 	for (size_t i = 0; i < policy->rule_count; i++)
 		count += policy->rules[i].condition_count;
-	memset(matched->is_told, 0, count * sizeof(bool));
+	free(matched->is_told);
+	matched->is_told = calloc(count, sizeof(bool));
 	return matched->is_told;
 }
 

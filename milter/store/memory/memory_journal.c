@@ -5,8 +5,7 @@
 
 #include "base/bytes.h"
 
-#define SECOND_BITS 20 /* of a place, below the second */
-#define OVERHEAD    64 /* octets of an entry besides its text */
+#define OVERHEAD 64 /* octets of an entry besides its text */
 
 struct memory_kept {
 	uint64_t place;
@@ -45,13 +44,13 @@ static void
 drop_surplus(struct memory_journal *journal, const struct journal_terms *terms,
     uint64_t newest)
 {
-	int64_t oldest = (int64_t)(newest >> SECOND_BITS) - terms->age;
+	int64_t oldest = (int64_t)(newest >> JOURNAL_PLACE_BITS) - terms->age;
 
 	while (journal->count > 0 &&
 	    (journal->count > (size_t)terms->entries ||
 		journal->octets > journal->octets_max ||
-		(int64_t)(journal->kept[journal->first].place >> SECOND_BITS) <
-		    oldest))
+		(int64_t)(journal->kept[journal->first].place >>
+		    JOURNAL_PLACE_BITS) < oldest))
 		drop_first(journal);
 }
 

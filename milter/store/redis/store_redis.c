@@ -203,7 +203,6 @@ static void
 tidy(struct store *store, int64_t now)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	struct triplet_namer namer;
 	int64_t steady = clock_steady_us();
 	bool renews =
 	    self->renewed_at == 0 || steady - self->renewed_at >= RENEW_EVERY;
@@ -211,7 +210,7 @@ tidy(struct store *store, int64_t now)
 	(void)now;
 	renew_login(self);
 	if (!redis_is_up(self->redis) ||
-	    store_redis_prepare(self, &namer, 0) != STORE_OK)
+	    store_redis_prepare(self, NULL, 0) != STORE_OK)
 		return;
 	/* Each time, because Redis may have lost it, and another server may
 	 * have put its own there since. */

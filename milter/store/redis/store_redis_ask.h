@@ -12,7 +12,8 @@ struct redis_store;
 struct triplet_namer;
 
 /* Learn what no look-up can do without, the clock and the secret, if they are
- * not known yet; may wait for Redis, until `due_ms` (redis_ask). */
+ * not known yet; `namer_r` NULL: only that.  May wait for Redis, until `due_ms`
+ * (redis_ask). */
 enum store_result store_redis_prepare(
     struct redis_store *store, struct triplet_namer *namer_r, int64_t due_ms);
 

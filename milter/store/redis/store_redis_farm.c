@@ -105,10 +105,9 @@ exchange_load(struct store *store, const struct load_report *own,
     struct load_report *reports_r, size_t size, int64_t *now_r, size_t *count_r)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	struct triplet_namer namer;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
-	enum store_result result = store_redis_prepare(self, &namer, 0);
+	enum store_result result = store_redis_prepare(self, NULL, 0);
 	int64_t asked;
 
 	*count_r = 0;
@@ -136,10 +135,9 @@ static enum store_result
 give_hosts(struct store *store, store_host_each *each, void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	struct triplet_namer namer;
 	char key[KEYS_KEY_SIZE];
 	struct redis_request request = {.key = key};
-	enum store_result result = store_redis_prepare(self, &namer, 0);
+	enum store_result result = store_redis_prepare(self, NULL, 0);
 	enum redis_answer answer;
 
 	if (result != STORE_OK)
@@ -203,13 +201,12 @@ take_reports(struct store *store, int64_t now,
     void (*each)(void *arg, const char *text), void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	struct triplet_namer namer;
 	enum store_result result;
 	size_t count = 1;
 
 	(void)now;
 	/* What could not be remembered yet is not to be taken out. */
-	result = store_redis_prepare(self, &namer, 0);
+	result = store_redis_prepare(self, NULL, 0);
 	for (int i = 0; i < REPORT_ROUNDS && count > 0 && result == STORE_OK &&
 	     !atomic_load(&self->is_stopping);
 	     i++)

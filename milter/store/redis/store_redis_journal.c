@@ -9,7 +9,6 @@
 #include "redis/error.h"
 #include "store/journal.h"
 
-#define SECOND_BITS 20 /* of a place, below the second */
 #define LAST_SIZE   32
 #define HOST_PREFIX "host:"
 #define HOSTS_MAX   1000
@@ -33,8 +32,8 @@ put_entries(struct resp_commands *commands, const char *key,
 		if ((int64_t)items[i].place > newest)
 			newest = (int64_t)items[i].place;
 	}
-	trip_add_bounds(commands, key, newest - (terms->age << SECOND_BITS),
-	    terms->entries);
+	trip_add_bounds(commands, key,
+	    newest - (terms->age << JOURNAL_PLACE_BITS), terms->entries);
 	trip_add_end(commands, key, terms->age);
 	trip_end_whole(commands);
 }

@@ -43,7 +43,7 @@ redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r)
 
 	pthread_mutex_lock(&secret->mutex);
 	known = secret->known;
-	if (known)
+	if (known && namer_r != NULL)
 		*namer_r = secret->namer;
 	pthread_mutex_unlock(&secret->mutex);
 	return known;

@@ -31,8 +31,8 @@ struct redis_secret {
 bool redis_secret_init(struct redis_secret *secret, const unsigned char *key);
 void redis_secret_clear(struct redis_secret *secret);
 
-/* What to name with; good until redis_secret_clear().  False: the key is not
- * known yet. */
+/* What to name with; good until redis_secret_clear(); NULL: that does not matter.
+ * False: the key is not known yet. */
 bool
 redis_secret_read(struct redis_secret *secret, struct triplet_namer *namer_r);
 

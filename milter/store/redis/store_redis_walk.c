@@ -292,9 +292,8 @@ walk_on(struct store *store, struct store_walk *walk, int64_t now,
     store_record_each *each, void *arg)
 {
 	struct redis_store *self = (struct redis_store *)store;
-	struct triplet_namer namer;
 	struct masters masters = {0};
-	enum store_result result = store_redis_prepare(self, &namer, 0);
+	enum store_result result = store_redis_prepare(self, NULL, 0);
 
 	(void)now;
 	if (result == STORE_OK)
@@ -320,12 +319,11 @@ read_record(struct store *store, const char *name, int64_t now,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct fetch *fetch = calloc(1, sizeof *fetch);
-	struct triplet_namer namer;
 	enum store_result result = STORE_DOWN;
 
 	(void)now;
 	if (fetch != NULL && strlen(name) < KEYS_TAG_SIZE)
-		result = store_redis_prepare(self, &namer, 0);
+		result = store_redis_prepare(self, NULL, 0);
 	if (result == STORE_OK) {
 		fetch_add(self, fetch, name);
 		result = give(self, fetch, each, arg);
@@ -407,12 +405,11 @@ restore_all(struct store *store, struct store_record *records, size_t count,
 {
 	struct redis_store *self = (struct redis_store *)store;
 	struct fetch *fetch = calloc(1, sizeof *fetch);
-	struct triplet_namer namer;
 	enum store_result result = STORE_DOWN;
 
 	(void)now;
 	if (fetch != NULL && redis_takes_writes(self->redis, "0"))
-		result = store_redis_prepare(self, &namer, 0);
+		result = store_redis_prepare(self, NULL, 0);
 	while (result == STORE_OK && count > 0) {
 		size_t some = count_distinct(
 		    records, count < REDIS_REQUESTS ? count : REDIS_REQUESTS);
