@@ -101,8 +101,7 @@ struct settings {
 		char *queue_directory;
 		int64_t queue_messages;
 		char *disk_directory;
-		double
-		    disk_free; /* free share of space, inodes that counts as 1.0 */
+		double disk_free; /* share of space, inodes; counts as 1.0 */
 		char *figure_file;
 		int64_t figure_age;
 		int64_t farm; /* enum farm_load */

@@ -51,9 +51,9 @@ struct session {
 	enum stage accepted_at;
 	struct outcome accepted;
 	struct reply reply;
-	char
-	    passed_header[PASSED_SIZE]; /* of the message that has just ended */
-	struct message message;		/* last: not all of it is cleared */
+	/* of the message that has just ended */
+	char passed_header[PASSED_SIZE];
+	struct message message; /* last: not all of it is cleared */
 };
 
 /* session_client.c: who the client is. */
