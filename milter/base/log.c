@@ -540,16 +540,6 @@ stays(unsigned char byte)
 	    byte != '\\';
 }
 
-void
-log_told(void *unused, bool is_bad, const char *text)
-{
-	(void)unused;
-	if (is_bad)
-		log_warning("%s", text);
-	else
-		log_info("%s", text);
-}
-
 char *
 log_clean(const char *text, char *out_r, size_t size)
 {

@@ -34,9 +34,6 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for who tells by a callback: a warning, or information. */
-void log_told(void *unused, bool is_bad, const char *text);
-
 /* Make what a client sent fit to stand in a log line: printable ASCII without
  * space, quote, backslash or `=`-trouble stays, all else becomes \xNN; cut to
  * `size`.  Returns out_r. */

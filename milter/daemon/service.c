@@ -290,11 +290,21 @@ start_threads(struct service *service)
 	return true;
 }
 
+static void
+log_store(void *arg, bool is_bad, const char *text)
+{
+	(void)arg;
+	if (is_bad)
+		log_warning("%s", text);
+	else
+		log_info("%s", text);
+}
+
 static bool
 open_shared(struct service *service, char *why_r, size_t size)
 {
 	const struct settings *settings = &service->policy->settings;
-	const struct store_opening opening = {.say = log_told};
+	const struct store_opening opening = {.say = log_store};
 	struct store *store;
 
 	look_around(service->policy);

@@ -140,6 +140,18 @@ foreign_left(struct foreign *foreign, const char *what, const char *text,
 		"text", json_text(text), "why", why));
 }
 
+void
+foreign_odd(
+    struct foreign *foreign, int64_t count, const char *unit, const char *why)
+{
+	char text[64];
+
+	if (count == 0)
+		return;
+	(void)snprintf(text, sizeof text, "%lld %s", (long long)count, unit);
+	foreign_left(foreign, "unreadable", text, why);
+}
+
 /* ---- Notes */
 
 static uint64_t

@@ -53,6 +53,10 @@ void foreign_listed(struct foreign *foreign, const char *text);
 void foreign_left(struct foreign *foreign, const char *what, const char *text,
     const char *why);
 
+/* So many lines, rows or entries of a file cannot be read; none: nothing is said. */
+void foreign_odd(
+    struct foreign *foreign, int64_t count, const char *unit, const char *why);
+
 /* One reader each: take a file that is open at its beginning.  NULL, or what is
  * wrong with it. */
 typedef const char *

@@ -77,7 +77,7 @@ static const char *
 read_dump(struct foreign *foreign, FILE *file)
 {
 	int64_t odd = 0;
-	char *line = NULL, text[64];
+	char *line = NULL;
 	size_t size = 0;
 
 	while (getline(&line, &size, file) > 0) {
@@ -87,11 +87,8 @@ read_dump(struct foreign *foreign, FILE *file)
 			odd++;
 	}
 	free(line);
-	if (odd > 0) {
-		(void)snprintf(text, sizeof text, "%lld lines", (long long)odd);
-		foreign_left(foreign, "unreadable", text,
-		    "they are none of milter-greylist's");
-	}
+	foreign_odd(
+	    foreign, odd, "lines", "they are none of milter-greylist's");
 	return NULL;
 }
 

@@ -219,12 +219,8 @@ read_database(struct foreign *foreign, FILE *file, enum berkeley_kind kind)
 		foreign_left(foreign, "hidden", text,
 		    "postgrey had --privacy: nobody can tell whose they are");
 	}
-	if (postgrey.odd > 0) {
-		(void)snprintf(
-		    text, sizeof text, "%lld entries", (long long)postgrey.odd);
-		foreign_left(
-		    foreign, "unreadable", text, "they are none of postgrey's");
-	}
+	foreign_odd(
+	    foreign, postgrey.odd, "entries", "they are none of postgrey's");
 	return wrong;
 }
 

@@ -358,7 +358,7 @@ static void
 read_dump(struct foreign *foreign, FILE *file)
 {
 	struct sqlgrey *sqlgrey = calloc(1, sizeof *sqlgrey);
-	char *line = NULL, text[64];
+	char *line = NULL;
 	size_t size = 0;
 
 	if (sqlgrey == NULL)
@@ -366,12 +366,8 @@ read_dump(struct foreign *foreign, FILE *file)
 	sqlgrey->foreign = foreign;
 	while (getline(&line, &size, file) > 0)
 		read_line(sqlgrey, line);
-	if (sqlgrey->odd > 0) {
-		(void)snprintf(
-		    text, sizeof text, "%lld rows", (long long)sqlgrey->odd);
-		foreign_left(
-		    foreign, "unreadable", text, "they are none of sqlgrey's");
-	}
+	foreign_odd(
+	    foreign, sqlgrey->odd, "rows", "they are none of sqlgrey's");
 	free(line);
 	free(sqlgrey);
 }
