@@ -1,8 +1,8 @@
 /* policy -- everything that a configuration file says, read-only once made.
  *
- * conf.c makes it; it is published whole and replaced whole.  Sessions hold a
- * reference from their negotiation to their end, so a reload never changes the
- * rules under a message. */
+ * conf.c makes it, and conf_plan.c works out when each rule can speak; it is
+ * published whole and replaced whole.  Sessions hold a reference from their
+ * negotiation to their end, so a reload never changes the rules under a message. */
 #ifndef POLICY_H
 #define POLICY_H
 
