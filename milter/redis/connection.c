@@ -126,6 +126,15 @@ pause_of(struct redis_connection *conn)
 	return steps[conn->tries < last ? conn->tries++ : last];
 }
 
+/* From now on, or no more, for whoever has the mutex. */
+static void
+set_up(struct redis_connection *conn, bool is_up)
+{
+	(void)pthread_mutex_lock(conn->terms->mutex);
+	atomic_store(&conn->is_up, is_up);
+	(void)pthread_mutex_unlock(conn->terms->mutex);
+}
+
 static void
 take_down(struct redis_connection *conn)
 {
@@ -134,9 +143,7 @@ take_down(struct redis_connection *conn)
 	conn->state = REDIS_DOWN;
 	conn->retry_at = redis_now() + pause;
 	conn->up_since = 0;
-	(void)pthread_mutex_lock(conn->terms->mutex);
-	atomic_store(&conn->is_up, false);
-	(void)pthread_mutex_unlock(conn->terms->mutex);
+	set_up(conn, false);
 	redis_stream_close(&conn->stream);
 	redis_exchange_end(&conn->exchange);
 }
@@ -193,9 +200,7 @@ come_up(struct redis_call *call)
 	conn->exchange.is_open = true;
 	if (conn->is_leaving)
 		return;
-	(void)pthread_mutex_lock(conn->terms->mutex);
-	atomic_store(&conn->is_up, true);
-	(void)pthread_mutex_unlock(conn->terms->mutex);
+	set_up(conn, true);
 	conn->why[0] = '\0';
 }
 
@@ -424,9 +429,7 @@ redis_connection_close(struct redis_connection **conn)
 static void
 leave(struct redis_connection *conn)
 {
-	(void)pthread_mutex_lock(conn->terms->mutex);
-	atomic_store(&conn->is_up, false);
-	(void)pthread_mutex_unlock(conn->terms->mutex);
+	set_up(conn, false);
 	conn->is_leaving = true;
 }
 
