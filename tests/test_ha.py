@@ -75,7 +75,7 @@ class FailOver(unittest.TestCase):
         self.assertEqual([d for d in crowd.decisions
                           if d.answer not in (GREYLISTED, INTERNAL)], [])
         self.assertGreater(len(ruled), 0)
-        self.assertLess(last, moved + NORMAL * pace())
+        self.assertLess(last, moved + NORMAL * pace() + 3 * crowd.late)
 
     def test_sentinel(self):
         with start_sentinel_set() as servers:

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from lib import cases, farm
-from lib.daemon import wait_for
+from lib.daemon import reference, wait_for
 from lib.milterclient import MAIL
 from lib.pace import pace
 from lib.policies import BUSY, GREYLISTED, response
@@ -20,6 +20,7 @@ CAROL = "<carol@local.test>"
 SESSIONS = 50
 LIMIT = 5
 ROUNDS = 4  # how often a race is run
+BUSY_START = 0.03  # seconds of starting a process; an idle machine takes 0.006
 
 TABLE = Table(f"{SESSIONS} parallel sessions over two milters", "limit",
               "rounds", "admitted each", "seconds each")
@@ -115,7 +116,14 @@ class FarmTest(unittest.TestCase):
         for milter in milters:
             self.addCleanup(self.end, milter)
             milter.start()
+        wait_for(lambda: self.asked_by() >= len(milters),
+                 "Redis was reached", milters[0].log)
         return milters
+
+    def asked_by(self):
+        """How many others have asked Redis for something; "role" at first."""
+        return len(re.findall(r" cmd=(?!NULL|client)",
+                              self.redis.ask("CLIENT", "LIST")))
 
     def end(self, milter):
         try:
@@ -322,8 +330,9 @@ class Cost(FarmTest):
         (milter, _) = self.farm(self.STRANGERS)
         # What is told goes by itself after 20 ms, or before, where the thread that
         # sends is late and still awake.  So where sessions take about as long,
-        # or most rounds do, nothing need ride; else the best round counts.
-        rounds = []
+        # or most rounds do, or starting a process takes long, nothing need ride;
+        # else the best round counts.
+        rounds, busy = [], reference()
         for number in range(16):
             before, began = reads(), time.monotonic()
             for host in range(40):
@@ -332,8 +341,9 @@ class Cost(FarmTest):
                 rounds.append(reads() - before)
             if rounds and rounds[-1] <= 66:  # the background has some, too
                 return
-        if len(rounds) < 8:
-            self.skipTest("sessions take too long here")
+            busy = max(busy, reference())
+        if len(rounds) < 8 or busy > BUSY_START:
+            self.skipTest("this machine is busy with something else")
         self.fail(f"reads for 40 questions and what they told: {rounds}")
 
     def test_many_recipients(self):
@@ -458,7 +468,8 @@ class Refill(FarmTest):
         elapsed = self.retry(milters, [CAROL])
         PASSED.add(name, delay, period, elapsed)
         # Slots of a second; what was taken meanwhile counts as long.
-        self.assertLess(elapsed, (delay + 2 * period + 2) * pace())
+        self.assertLess(elapsed, (delay + 2 * period + 2) * pace()
+                        + 10 * reference())
 
     def retry(self, milters, recipients=(BOB,)):
         """Every half a second, at either milter; seconds until it passes."""

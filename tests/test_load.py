@@ -13,7 +13,7 @@ import time
 import unittest
 
 from lib import farm, mta
-from lib.daemon import wait_for
+from lib.daemon import reference, wait_for
 from lib.mta_case import CLIENT, MtaTest, main
 from lib.pace import pace
 from lib.policies import BUSY, response
@@ -175,7 +175,7 @@ class Farm(LoadTest):
             elapsed = self.wait_stranger(milter, shed=False)
             STEPS.add(f"2.00 to 0.10, dwell {DWELL} s", "nobody", elapsed)
             self.assertGreater(elapsed, DWELL - 1.5)
-            self.assertLess(elapsed, (DWELL + 5) * pace())
+            self.assertLess(elapsed, (DWELL + 5) * pace() + 10 * reference())
 
     def wait_stranger(self, milter, shed):
         """Seconds until a client without history is shed, or no longer."""
@@ -218,7 +218,7 @@ class Farm(LoadTest):
             elapsed = self.wait_stranger(milter, shed=False)
             STEPS.add("3.00, then silent", "nobody", elapsed)
             self.assertGreater(elapsed, 1)
-            self.assertLess(elapsed, (3 + DWELL + 5) * pace())
+            self.assertLess(elapsed, (3 + DWELL + 5) * pace() + 10 * reference())
 
     def test_without_redis_the_own_load_counts(self):
         policy = SHEDDING + RESPONSE.replace('"busy"', '"full"') + \

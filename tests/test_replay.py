@@ -18,7 +18,7 @@ import unittest
 
 from lib import cases, farm, mta
 from lib.ctl import Ctl
-from lib.daemon import Daemon, wait_for
+from lib.daemon import Daemon, reference, wait_for
 from lib.maillog import Log, START, stamp_of
 from lib.mta_case import tcp_socket
 
@@ -438,7 +438,8 @@ class People(Case):
                 lines = file.readlines()
             process.stdin.writelines(lines[:10000])
             process.stdin.flush()
-            time.sleep(1.1)  # it tells once a second
+            # It tells once a second, from when it has begun.
+            time.sleep(1.1 + 10 * reference())
             process.stdin.writelines(lines[10000:])
             out, err = process.communicate()
         self.assertRegex(err, r"\d+ lines, \d+ messages\n")

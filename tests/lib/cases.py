@@ -36,7 +36,7 @@ import unittest
 from lib import table
 
 AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
-MOST = 3 * AT_ONCE
+MOST = 2 * AT_ONCE
 LONGEST = 300  # seconds of a test until it is taken for hung, and says where it is
 LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
 TRIES = 4
