@@ -47,7 +47,6 @@ bytes_put_number(struct bytes_out *out, uint64_t number)
 	bytes_put(out, data, sizeof data);
 }
 
-/* A double of IEEE 754, as its 64 bits. */
 void
 bytes_free(struct bytes_out *out)
 {

@@ -14,6 +14,7 @@ put_time(struct bytes_out *out, int64_t time)
 	bytes_put_number(out, (uint64_t)time);
 }
 
+/* A double of IEEE 754, as its 64 bits. */
 static void
 put_real(struct bytes_out *out, double real)
 {
