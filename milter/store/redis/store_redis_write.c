@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/decimal.h"
 #include "base/hash.h"
 #include "base/seconds.h"
 #include "policy/window.h"
