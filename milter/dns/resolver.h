@@ -47,9 +47,9 @@ typedef void resolver_done(void *arg, const struct dns_answer *answer);
 struct resolver_question {
 	const char *name;
 	enum dns_type type;
-	unsigned char
-	    *room;   /* for the records; more than `size` octets are as */
-	size_t size; /*   DNS_FAILED */
+	/* For the records; more than `size` octets are as DNS_FAILED. */
+	unsigned char *room;
+	size_t size;
 	resolver_done *done; /* who waits for the answer; NULL: nobody */
 	void *arg;
 };
@@ -81,8 +81,8 @@ resolver_wait(struct resolver *resolver, unsigned long *seen, int64_t due_us);
 enum resolver_health { RESOLVER_LIVES, RESOLVER_IN_DOUBT, RESOLVER_DEAD };
 enum resolver_health resolver_health(struct resolver *resolver);
 
-/* What was learned since this was called last, for other servers (dns_news_put()); how
- * many octets it is.  And what they learned. */
+/* What was learned since this was called last, for other servers (dns_news_put());
+ * how many octets it is.  And what they learned. */
 #define RESOLVER_NEWS_SIZE 16384
 size_t resolver_take_news(
     struct resolver *resolver, unsigned char bytes_r[RESOLVER_NEWS_SIZE]);

@@ -90,7 +90,8 @@ void load_sample_clear(struct load_sample *sample);
 
 /* Count the regular files in `dir` and, for Postfix's hash_queue_names, in its
  * subdirectories down to four levels.  Symbolic links are neither followed nor
- * counted, names that begin with a dot are skipped.
+ * counted, names that begin with a dot are skipped.  May block as long as a
+ * directory read blocks.
  *
  * Counting stops at `limit` files, and when `budget_ms` milliseconds have
  * passed; *count_r is then what was seen so far, so always a lower bound and
