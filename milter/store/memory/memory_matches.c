@@ -17,7 +17,7 @@ struct match {
 	uint32_t day;
 };
 
-struct matched {
+struct memory_matched {
 	char name[STORE_NAME_SIZE];
 	int64_t since;
 	int64_t put_at; /* last */
@@ -27,7 +27,7 @@ struct matched {
 };
 
 static void
-drop_list(struct memory_matches *matches, struct matched *list)
+drop_list(struct memory_matches *matches, struct memory_matched *list)
 {
 	matches->count -= list->count;
 	free(list->table);
@@ -43,7 +43,7 @@ memory_matches_clear(struct memory_matches *matches)
 	*matches = (struct memory_matches){0};
 }
 
-static struct matched *
+static struct memory_matched *
 find_list(const struct memory_matches *matches, const char *name)
 {
 	for (size_t i = 0; i < matches->list_count; i++)
@@ -53,10 +53,10 @@ find_list(const struct memory_matches *matches, const char *name)
 }
 
 /* What nobody asks for any more is forgotten here.  NULL: there is no room. */
-static struct matched *
+static struct memory_matched *
 add_list(struct memory_matches *matches, const char *name, int64_t now)
 {
-	struct matched *list;
+	struct memory_matched *list;
 
 	for (size_t i = matches->list_count; i > 0; i--)
 		if (now - matches->lists[i - 1].put_at >
@@ -88,8 +88,8 @@ place_of(struct match *table, size_t places, uint64_t name)
 /* Begin another table of that size, without what is not later than a day.  False:
  * out of memory. */
 static bool
-rebuild(struct memory_matches *matches, struct matched *list, size_t places,
-    int64_t after)
+rebuild(struct memory_matches *matches, struct memory_matched *list,
+    size_t places, int64_t after)
 {
 	struct match *table = calloc(places, sizeof *table);
 	size_t count = 0;
@@ -113,7 +113,7 @@ rebuild(struct memory_matches *matches, struct matched *list, size_t places,
 }
 
 static int64_t
-oldest_day(const struct matched *list)
+oldest_day(const struct memory_matched *list)
 {
 	int64_t oldest = INT64_MAX;
 
@@ -127,7 +127,7 @@ oldest_day(const struct matched *list)
 static bool
 make_room(struct memory_matches *matches)
 {
-	struct matched *longest = matches->lists;
+	struct memory_matched *longest = matches->lists;
 	int64_t oldest;
 
 	for (size_t i = 1; i < matches->list_count; i++)
@@ -140,8 +140,8 @@ make_room(struct memory_matches *matches)
 }
 
 static bool
-put_one(struct memory_matches *matches, struct matched *list, uint64_t name,
-    int64_t day)
+put_one(struct memory_matches *matches, struct memory_matched *list,
+    uint64_t name, int64_t day)
 {
 	struct match *place;
 
@@ -166,7 +166,8 @@ put_one(struct memory_matches *matches, struct matched *list, uint64_t name,
 
 /* Once a day, what is too old to tell anything. */
 static bool
-forget_old(struct memory_matches *matches, struct matched *list, int64_t now)
+forget_old(
+    struct memory_matches *matches, struct memory_matched *list, int64_t now)
 {
 	return now / DAY <= list->put_at / DAY || list->count == 0 ||
 	    rebuild(
@@ -178,7 +179,7 @@ static bool
 put_all(struct memory_matches *matches, const char *name,
     const struct store_match *put, size_t count, int64_t now)
 {
-	struct matched *list = find_list(matches, name);
+	struct memory_matched *list = find_list(matches, name);
 	bool is_done;
 
 	if (list == NULL)
@@ -217,7 +218,7 @@ read_matches(struct store *store, const char *list, store_match_each *each,
 {
 	struct memory *memory = (struct memory *)store;
 	struct store_match match = {.name = ""};
-	const struct matched *from;
+	const struct memory_matched *from;
 
 	pthread_mutex_lock(&memory->aside);
 	from = find_list(&memory->matches, list);
@@ -244,7 +245,7 @@ memory_matches_write(
 {
 	bytes_put_number(out, matches->list_count);
 	for (size_t i = 0; i < matches->list_count; i++) {
-		const struct matched *list = &matches->lists[i];
+		const struct memory_matched *list = &matches->lists[i];
 
 		bytes_put(out, list->name, sizeof list->name);
 		bytes_put_number(out, (uint64_t)list->since);
@@ -266,7 +267,7 @@ read_list(struct memory_matches *matches, struct bytes_in *in)
 	int64_t since = (int64_t)bytes_get_number(in);
 	int64_t put_at = (int64_t)bytes_get_number(in);
 	uint64_t count = bytes_get_number(in), number = 0;
-	struct matched *list;
+	struct memory_matched *list;
 
 	if (in->failed || count > STORE_MATCHES_MAX ||
 	    memchr(name, '\0', STORE_NAME_SIZE) == NULL ||

@@ -48,7 +48,7 @@ struct memory_board {
  * together: of more, the longest one forgets its oldest day, and counts from the day
  * after. */
 struct memory_matches {
-	struct matched *lists; /* base/array.h */
+	struct memory_matched *lists; /* base/array.h */
 	size_t list_count;
 	size_t count; /* of all lists */
 };
