@@ -1,7 +1,6 @@
 #include "config/conf.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

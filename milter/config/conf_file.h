@@ -52,7 +52,7 @@ struct conf_grammar {
 	const char *(*option)(const char *kind, size_t index);
 };
 
-/* Parse a prepared text (conf_text.h).  False if something was reported; the
+/* Parse a prepared text (conf_text.c).  False if something was reported; the
  * tree is to be freed either way. */
 bool conf_file_parse(const char *text, const struct conf_grammar *grammar,
     struct conf_report *report, struct conf_tree *tree_r);

@@ -1,7 +1,5 @@
 #include "policy/decide.h"
 
-#include <string.h>
-
 #include "base/seconds.h"
 
 /* The question in hand, so that the helpers need not pass five things on. */

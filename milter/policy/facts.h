@@ -63,8 +63,7 @@ struct header {
 struct limit_count {
 	enum certainty certainty;
 	struct window_counts counts;
-	struct window_counts
-	    family; /* that of its family; all 0: it has none */
+	struct window_counts family; /* of all its family; all 0: none */
 };
 
 /* What the lists of a section dnsbl say together.  A list that has not told, or

@@ -2,7 +2,6 @@
 
 #include <libpsl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
