@@ -120,6 +120,7 @@ read_responses(struct conf_build *build, const struct conf_tree *tree)
 
 	policy->responses =
 	    calloc(tree->count + shipped_text_count, sizeof(struct response *));
+	policy->response_count = 0;
 	if (policy->responses == NULL) {
 		build->out_of_memory = true;
 		return;
