@@ -22,7 +22,11 @@ bool thread_start(
  * and unmaps one for each.  Of one that is kept it takes back what was used above
  * 16 KB, which stops all processors for a moment and costs the next thread a page
  * fault for each page: nothing in a decision should need more. */
+#ifndef __SANITIZE_THREAD__
 #define THREAD_STACK ((size_t)(512 << 10))
+#else /* what TSan keeps of a thread stands on its stack, too */
+#define THREAD_STACK ((size_t)(4 << 20))
+#endif
 void thread_limit_stacks(void);
 
 /* A condition whose time-outs go by the steady clock, see clock_due(). */
