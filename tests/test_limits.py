@@ -409,6 +409,8 @@ class GivenBack(FarmTest):
 
 
 class Refill(FarmTest):
+    first = True
+
     def hammer(self, admitted, period, seconds, pause):
         """At either milter in turn; when those that were accepted began and
         ended."""

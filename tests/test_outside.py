@@ -306,10 +306,20 @@ class Agreement(Case):
         self.server.ask("SET", "mdefer:1:key", "f" * 64)
         for milter in (one, other):
             milter.wait_log("was replaced")
+            # if one of them has it a second before the other
+            milter.expect("hashes with another secret")
+            wait_for(lambda milter=milter: self.has_said_that_they_agree(milter),
+                     "they agree", milter.log)
         self.assert_agree(one, other)
         self.assertGreater(self.server.ask("TTL", "mdefer:1:key"), -2)
         for milter in (one, other):
             milter.stop()
+
+    def has_said_that_they_agree(self, milter):
+        """If it has said that they do not."""
+        log = "\n".join(milter.log())
+        return log.count("hashes with another secret") \
+            == log.count("hash with the same secret again")
 
     def test_two_secret_files(self):
         differ = "hashes with another secret"
