@@ -42,13 +42,11 @@ MADE = re.compile(r"(^|/)(__pycache__|\.git|autom4te\.cache|build[^/]*|mta|"
 
 
 def call(*command, where):
-    """Run it without what an outer make tells an inner one; what is compiled for a
-    package need not be fast."""
+    """Run it without what an outer make tells an inner one."""
     environment = {key: value for key, value in os.environ.items()
                    if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TESTS")}
     environment["DEB_BUILD_OPTIONS"] = (
         f"nocheck noautodbgsym parallel={os.cpu_count()}")
-    environment["DEB_CFLAGS_APPEND"] = "-O1 -g0"
     done = subprocess.run(command, cwd=where, env=environment,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
