@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/shipped.h"
+#include "../lib/shipped.h"
 #include "store/reports.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
