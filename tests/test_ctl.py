@@ -449,8 +449,8 @@ class Socket(unittest.TestCase):
             try:
                 with open(f"{tasks}/{task}/comm") as file:
                     names.append(file.read().strip())
-            except FileNotFoundError:
-                pass
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended
         return names.count("control") - 1
 
     @unittest.skipIf(os.geteuid() != 0, "needs root")

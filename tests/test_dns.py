@@ -559,7 +559,8 @@ class Resolver(Case):
         tasks = f"/proc/{milter.process.pid}/task"
         found = []
         for task in os.listdir(tasks):
-            with contextlib.suppress(FileNotFoundError):  # it has ended
+            with contextlib.suppress(FileNotFoundError,
+                                     ProcessLookupError):  # it has ended
                 with open(f"{tasks}/{task}/comm") as file:
                     found.append(file.read().strip())
         return found

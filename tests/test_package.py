@@ -6,7 +6,9 @@ read out of README, so that it is README which is tested.
 """
 
 import concurrent.futures
+import functools
 import glob
+import hashlib
 import itertools
 import os
 import re
@@ -67,9 +69,19 @@ def build_package(path):
     call("dpkg-buildpackage", "-us", "-uc", where=tree)
 
 
+@functools.cache
+def source():
+    """A word that is another one when anything in it has changed."""
+    digest = hashlib.sha256()
+    for name in sorted(files_below(TOP)):
+        with open(os.path.join(TOP, name), "rb") as file:
+            digest.update(f"{name}\0".encode() + file.read())
+    return digest.hexdigest()
+
+
 def built(pattern):
     """The file of that name among what the build made."""
-    directory = bare.cached(CACHE, "package", build_package)
+    directory = bare.cached(CACHE, "package", build_package, of=source())
     return glob.glob(os.path.join(directory, pattern))[0]
 
 

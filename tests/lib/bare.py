@@ -34,18 +34,29 @@ def missing():
     return None
 
 
-def cached(cache, name, make):
-    """The path of `name` in `cache`; `make(path)` makes it, once for all."""
+def cached(cache, name, make, of=""):
+    """The path of `name` in `cache`; `make(path)` makes it, once for all, and again
+    when it is `of` something else."""
     cache = os.path.abspath(cache)
     os.makedirs(cache, mode=0o755, exist_ok=True)
     path = os.path.join(cache, name)
     with open(path + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (os.path.exists(path + ".done") and os.path.exists(path)):
+        if not (os.path.exists(path) and made_of(path) == of):
             shutil.rmtree(path, ignore_errors=True)
             make(path)
-            open(path + ".done", "w").close()
+            with open(path + ".done", "w") as done:
+                done.write(of)
     return path
+
+
+def made_of(path):
+    """None: it was not finished."""
+    try:
+        with open(path + ".done") as done:
+            return done.read()
+    except FileNotFoundError:
+        return None
 
 
 def bootstrap(path):
