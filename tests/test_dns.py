@@ -51,6 +51,8 @@ OPEN = RULES.replace("verdict = greylist  at = data  delay = 1h",
 class Case(unittest.TestCase):
     """A name server that has four lists; two clients are on two of them each."""
 
+    waits = True  # for lists to pass their tests, for answers, for silence
+
     def setUp(self):
         self.dns = Dns(port=free_port()).start()
         self.addCleanup(self.dns.stop)

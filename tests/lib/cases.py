@@ -9,9 +9,10 @@ them said comes at the end in the form of unittest, tables in one piece.
 
 How many run at once is one number for all programs which are run with the same
 directory $TESTS_SLOTS: AT_ONCE, and up to MOST while a CPU has nothing to do, since
-most of them wait.  A class with `alone = True` waits until nothing else runs: what
-it measures is the whole machine.  One with `first = True` takes longer than all
-others, and has the next slot that is free.
+most of them wait.  A class with `waits = True` does nothing else nearly all of the
+time: AT_ONCE such run beside the others.  One with `alone = True` waits until nothing
+else runs: what it measures is the whole machine.  One with `first = True` takes
+longer than all others, and has the next slot that is free.
 
 With $TESTS_TIMES set, how long each took is told, and the seconds of CPU of all
 that ran in one process.
@@ -37,12 +38,17 @@ from lib import table
 
 AT_ONCE = int(os.environ.get("TESTS_AT_ONCE") or 4 * os.cpu_count())
 MOST = 2 * AT_ONCE
+ALL = MOST + AT_ONCE  # with those that wait
 LONGEST = 300  # seconds of a test until it is taken for hung, and says where it is
 LATE = 0.1  # seconds; an idle machine wakes a sleeper within 0.005
 TRIES = 4
 LOOK = 0.1  # seconds after which a test looks again for a free slot
-IDLE = 0.25  # of all CPUs meanwhile, so that one more does not disturb
+IDLE = 0.15  # of all CPUs meanwhile, so that one more does not disturb
 HAS_SLOT = b"+"  # no number of a signal that a program gets
+# A program has one test in the queue for each so many, so that one with many does
+# not go on when all others have ended.
+QUEUED_OF = 8
+
 
 def main():
     if len(sys.argv) > 1:
@@ -129,6 +135,7 @@ class Unit:
         self.longest = getattr(cases[0], "longest", LONGEST)
         self.alone = getattr(cases[0], "alone", False)
         self.first = getattr(cases[0], "first", False)
+        self.waits = getattr(cases[0], "waits", False)
         self.tries = 0
 
     def suite(self):
@@ -148,7 +155,8 @@ class Program:
         os.makedirs(self.slots, exist_ok=True)
         self.running = {}  # pid -> (unit, file of its outcome)
         self.news = os.pipe()  # a byte of each child that ends, or has its slot
-        self.queueing = None  # the one child that waits for its slot
+        self.queueing = 0  # children that wait for their slot
+        self.queue_most = 1 + len(self.waiting) // QUEUED_OF
         self.outcomes = []
         self.started = 0
         self.pid = os.getpid()
@@ -161,10 +169,9 @@ class Program:
         signal.set_wakeup_fd(self.news[1], warn_on_full_buffer=False)
         try:
             while self.waiting or self.running:
-                if self.waiting and self.queueing is None:
+                while self.waiting and self.queueing < self.queue_most:
                     self.start(self.waiting.pop(0))
-                if HAS_SLOT in os.read(self.news[0], 100):
-                    self.queueing = None
+                self.queueing -= os.read(self.news[0], 100).count(HAS_SLOT)
                 self.reap()
         finally:
             for pid in self.running:
@@ -182,7 +189,7 @@ class Program:
         if pid == 0:
             run_unit(unit, path, self)
         self.running[pid] = (unit, path)
-        self.queueing = pid
+        self.queueing += 1
 
     def reap(self):
         """Take in what has ended."""
@@ -190,9 +197,9 @@ class Program:
             ended, _, used = os.wait4(pid, os.WNOHANG)
             if not ended:
                 continue
-            if pid == self.queueing:
-                self.queueing = None
             unit, path = self.running.pop(pid)
+            if not os.path.exists(path + ".said"):
+                self.queueing -= 1  # it never had its slot
             end_group(pid)
             outcome = read_outcome(unit, path)
             outcome.cpu = used.ru_utime + used.ru_stime
@@ -319,13 +326,15 @@ def read_outcome(unit, path):
 def wait_for_slots(directory, unit):
     """The locked file of one slot, or of all.  One process at a time looks whether
     any is free, and the others wait for it without using the CPU."""
-    if unit.alone or unit.first:
-        wanted = MOST if unit.alone else 1
-        while not (slots := take_slots(directory, 0, MOST, wanted)):
-            time.sleep(LOOK)
-        return slots
-    with open(os.path.join(directory, "turn"), "w") as turn:
+    if unit.alone:
+        return poll_for_slots(directory, 0, ALL, ALL)
+    if unit.first:
+        return poll_for_slots(directory, 0, MOST, 1)
+    queue = "queue.waits" if unit.waits else "queue"
+    with open(os.path.join(directory, queue), "w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
+        if unit.waits:
+            return poll_for_slots(directory, MOST, ALL, 1)
         while not (slots := take_slots(directory, 0, AT_ONCE, 1)):
             before = idle_seconds()
             time.sleep(LOOK)
@@ -333,6 +342,12 @@ def wait_for_slots(directory, unit):
             if idle > IDLE and (slots := take_slots(directory, AT_ONCE, MOST, 1)):
                 break
         return slots
+
+
+def poll_for_slots(directory, first, end, wanted):
+    while not (slots := take_slots(directory, first, end, wanted)):
+        time.sleep(LOOK)
+    return slots
 
 
 def take_slots(directory, first, end, wanted):
