@@ -121,10 +121,10 @@ class OneKey(Case):
 
 
 class Endless(Case):
-    """SSCAN that gives a thousand more members each time, and never ends."""
+    """SSCAN that gives 4,000 more members each time, and never ends."""
 
-    PAGE = b"*2\r\n$1\r\n7\r\n*1000\r\n" + b"".join(
-        b"$19\r\nd<page>-%03d.example\r\n" % i for i in range(1000))
+    PAGE = b"*2\r\n$1\r\n7\r\n*4000\r\n" + b"".join(
+        b"$20\r\nd<page>-%04d.example\r\n" % i for i in range(4000))
 
     def endless(self, connection, words, reply):
         if words[0].upper() == b"SSCAN":
