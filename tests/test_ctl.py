@@ -514,7 +514,8 @@ class Start(unittest.TestCase):
         milter.start()
         milter.kill()
         with milter:
-            self.assertEqual(Ctl(milter).run("status")[0], 0)
+            daemon.wait_for(lambda: Ctl(milter).run("status")[0] == 0,
+                            "it listens in its place")
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ class Daemon:
             file.write(text.replace("@DIR@", self.directory))
 
     def start(self):
-        """Start, and wait until the milter socket accepts connections, and so does
-        the control socket of HEAD, which comes a moment later."""
+        """Start, and wait until the milter socket accepts connections, and the
+        control socket of HEAD is there, which comes a moment later."""
         with open(self.log_file, "a") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, self.program, *self.options, "-c",
@@ -100,12 +100,10 @@ class Daemon:
                 + "\n".join(self.log()))
         try:
             milterclient.connect(self.where).close()
-            if self.head == HEAD:
-                milterclient.connect(
-                    f"unix:{self.directory}/control.sock").close()
         except OSError:
             return False
-        return True
+        return self.head != HEAD or os.path.exists(
+            os.path.join(self.directory, "control.sock"))
 
     def client(self, **options):
         """A milter connection to it."""
