@@ -154,11 +154,9 @@ class Endless(Case):
 
     def test_memory_time_and_mail(self):
         milter = self.run_endless()
-        before, end = resident(milter), time.monotonic() + self.longest / 2
-        while not any("shared list bad " in line for line in milter.log()) \
-                and time.monotonic() < end:
-            time.sleep(0.1)
-        milter.wait_log("shared list bad ")
+        before = resident(milter)
+        wait_for(lambda: "shared list bad " in "\n".join(milter.log()),
+                 "the list is given up", milter.log, patience=self.longest / 2)
         self.assertLess(resident(milter) - before, 256 << 20)
         pages = self.pages
         self.assertEqual(ask(milter, stranger(1)), GREYLISTED)

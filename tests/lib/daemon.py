@@ -254,9 +254,9 @@ def run(*arguments, state=None):
     return done.returncode, done.stdout, done.stderr
 
 
-def wait_for(ready, what, log=lambda: []):
+def wait_for(ready, what, log=lambda: [], patience=PATIENCE):
     """Ask until `ready()` is true; its value.  Polling is only the means."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         answer = ready()
         if answer:

@@ -222,23 +222,12 @@ trip_add_end(struct resp_commands *commands, const char *key, int64_t seconds)
 	resp_add_integer(commands, seconds);
 }
 
-static void
-remove_range(struct resp_commands *commands, const char *command,
-    const char *key, const char *from, int64_t to)
-{
-	resp_begin(commands, 4);
-	resp_add_string(commands, command);
-	resp_add_string(commands, key);
-	resp_add_string(commands, from);
-	resp_add_integer(commands, to);
-}
-
 void
 trip_add_bounds(
     struct resp_commands *commands, const char *key, int64_t gone, int64_t most)
 {
-	remove_range(commands, "ZREMRANGEBYSCORE", key, "-inf", gone);
-	remove_range(commands, "ZREMRANGEBYRANK", key, "0", -1 - most);
+	trip_add_number(commands, "ZREMRANGEBYSCORE", key, "-inf", gone);
+	trip_add_number(commands, "ZREMRANGEBYRANK", key, "0", -1 - most);
 }
 
 void

@@ -99,7 +99,8 @@ trip_add_end(struct resp_commands *commands, const char *key, int64_t seconds);
 void trip_add_bounds(struct resp_commands *commands, const char *key,
     int64_t gone, int64_t most);
 
-/* HSET or HINCRBY of a field with a number, or HSET with a time, Unix seconds. */
+/* A command of a key, a field or another word, and a number, as HSET and HINCRBY are;
+ * or HSET with a time, Unix seconds. */
 void trip_add_number(struct resp_commands *commands, const char *command,
     const char *key, const char *field, int64_t number);
 void trip_add_time(struct resp_commands *commands, const char *key,
